@@ -1,0 +1,2 @@
+/** Integer microseconds since the scenario's origin. */
+export type TimeUs = number;

@@ -1,0 +1,1 @@
+export type { TimeUs } from '../core/types.ts';
