@@ -1,1 +1,23 @@
-export type * from './types.ts';
+/**
+ * janction-lab/core: the state machines that both drivers share. They keep the books and must be right; they know no clock,
+ * no randomness and no I/O.
+ */
+export * from './facts.ts';
+export * from './interfaces.ts';
+export {
+  type Frame,
+  FrameType,
+  JournalError,
+  type JournalHeader,
+  JournalWriter,
+  readJournal,
+} from './journal/journal.ts';
+export { type ReplayResult, replay } from './journal/replay.ts';
+export { Link, type LinkOptions, type Packet } from './link/link.ts';
+export { nodeAddress, poolAddress, SETTLEMENT } from './machine.ts';
+export { checkInvariants, type Invariant, InvariantViolation, invariants } from './market/invariants.ts';
+export { type Effects, Market, type MarketState, type RowSink, type StepSink, type Topology } from './market/market.ts';
+export * from './num/index.ts';
+export { type Chunk, type ColumnData, Recorder } from './record/recorder.ts';
+export { type Column, type Row, type TableName, tableNames, tables } from './record/schema.ts';
+export * from './types.ts';

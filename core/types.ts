@@ -1,2 +1,252 @@
+/**
+ * Value types shared by every room. Plain data only: everything here survives a snapshot, a journal and a worker boundary.
+ */
+
 /** Integer microseconds since the scenario's origin. */
 export type TimeUs = number;
+
+/** A stamp that never comes (2^53 - 1 us, 285 years): plain data, unlike Infinity in JSON. */
+export const NEVER: TimeUs = Number.MAX_SAFE_INTEGER;
+
+/** One hour in microseconds. */
+export const HOUR_US = 3_600_000_000;
+
+/** Milli-GPU in a whole GPU. */
+export const WHOLE_GPU = 1000;
+
+/** A class of GPU that is priced as one good. */
+export interface GpuClass {
+  name: string;
+  /** Memory of one GPU, MiB. */
+  memoryMiB: number;
+}
+
+/** One machine of a provider. */
+export interface NodeSpec {
+  id: string;
+  provider: string;
+  /** Index of the pool that holds the node at the start. */
+  pool: number;
+  /** Index into `MarketConfig.classes`. */
+  gpuClass: number;
+  gpus: number;
+  cpuMilli: number;
+  ramMiB: number;
+}
+
+/** `tasks` equal tasks, each on one node. */
+export interface TaskGroup {
+  tasks: number;
+  /** GPUs of one task. */
+  gpus: number;
+  /** Milli-GPU taken on each of those GPUs, 1..1000. */
+  gpuMilli: number;
+  /** Memory taken on each of those GPUs, MiB; 0 = none declared. */
+  gpuMemoryMiB: number;
+  cpuMilli: number;
+  ramMiB: number;
+}
+
+/** What a user submits. A job starts all its tasks together or none (a gang). */
+export interface JobSpec {
+  /** Unique in the run, 1 .. 2^44. */
+  job: number;
+  user: string;
+  /** Persona, tenant or trace label: a name for reports, no meaning for core. */
+  label: string;
+  groups: TaskGroup[];
+  /** Allowed GPU classes (indices, ascending); empty = any. */
+  classes: number[];
+  /** Highest price the user accepts, micro-units per GPU-hour, one per entry of `classes` (or of all classes); empty = any price. */
+  bids: number[];
+  /** Index into `MarketConfig.currencies`. */
+  currency: number;
+  /** Wall limit of one attempt, from its start. */
+  limitUs: TimeUs;
+  /** The user's own guess of the run time, for schedulers; at most `limitUs`. */
+  estimateUs: TimeUs;
+  /** Longest wait in a queue before the user gives up; NEVER = waits. */
+  patienceUs: TimeUs;
+  /** Attempts in all when nodes fail, at least 1 and at most 255. */
+  maxAttempts: number;
+  priority: number;
+}
+
+export interface Currency {
+  code: string;
+  /** Decimals of one unit: 6 means integer micro-units. */
+  scale: number;
+}
+
+export interface MechanismRef {
+  name: string;
+  params: Record<string, unknown>;
+}
+
+export interface PoolSpec {
+  id: string;
+  /** Account party that receives the aggregator's share. */
+  aggregator: string;
+  queueing: MechanismRef;
+  placement: MechanismRef;
+  pricing: MechanismRef;
+}
+
+export interface UserSpec {
+  id: string;
+  currency: number;
+  /** Opening deposit in micro-units, a decimal integer string. */
+  deposit: string;
+  /** Postpaid users may owe; prepaid users may never fall below zero. */
+  postpaid: boolean;
+}
+
+/** How a posted charge is divided, basis points of the gross; must sum to 10,000. */
+export interface RevenueShares {
+  providerBps: number;
+  stakerBps: number;
+  aggregatorBps: number;
+  verifierBps: number;
+  treasuryBps: number;
+}
+
+/** Stake on a provider's GPUs: its weight in that provider's staker share (linear). */
+export interface ResourceStake {
+  staker: string;
+  provider: string;
+  /** Integer micro-JCT as a string. */
+  amount: string;
+}
+
+/** Named graces of the deadline ladder (all >= 1 us): node limit < pool lease end < hold expiry. */
+export interface Graces {
+  /** A lease may be started until this long after it was granted. */
+  startWindowUs: TimeUs;
+  /** A started process must report within this after the last allowed start. */
+  startAllowanceUs: TimeUs;
+  /** Pool lease end minus node limit. */
+  poolUs: TimeUs;
+  /** Hold expiry minus the latest possible pool lease end. */
+  holdUs: TimeUs;
+  /** How long a quote (an unclaimed hold) stays valid. */
+  quoteUs: TimeUs;
+}
+
+/** Everything a core needs to be built again: it stands in the journal's header. */
+export interface MarketConfig {
+  schema: 'janction.core/1';
+  /** Key of every chance draw in core (two 32-bit words). */
+  key: [number, number];
+  /** Length of a pricing and distribution epoch. */
+  epochUs: TimeUs;
+  /** Interval of the samples table; 0 = none. */
+  sampleUs: TimeUs;
+  currencies: Currency[];
+  classes: GpuClass[];
+  pools: PoolSpec[];
+  nodes: NodeSpec[];
+  users: UserSpec[];
+  /** Micro-USD per whole JCT, for users who pay in the second currency; 0 when unused. */
+  tokenPriceMicro: number;
+  shares: RevenueShares;
+  stakes: ResourceStake[];
+  graces: Graces;
+}
+
+/** Final states of a job. */
+export const JobStatus = { completed: 0, failed: 1, rejected: 2, cancelled: 3 } as const;
+export type JobStatus = (typeof JobStatus)[keyof typeof JobStatus];
+
+/** How one attempt (or one part of a gang) ended. */
+export const Outcome = {
+  completed: 0,
+  /** The job's own command failed. */
+  failed: 1,
+  /** Killed at its wall limit. */
+  limit: 2,
+  /** Stopped by its user. */
+  cancelled: 3,
+  /** Stopped by the pool: a partner of the gang was lost, or the pool was superseded. */
+  aborted: 4,
+  /** The machine under it was lost. */
+  nodeFailure: 5,
+  /** Never started: late, refused or denied. */
+  notStarted: 6,
+} as const;
+export type Outcome = (typeof Outcome)[keyof typeof Outcome];
+
+export const outcomeNames = [
+  'completed',
+  'failed',
+  'limit',
+  'cancelled',
+  'aborted',
+  'node-failure',
+  'not-started',
+] as const;
+export const statusNames = ['completed', 'failed', 'rejected', 'cancelled'] as const;
+
+/** Reason codes: the same in simulation and execution, in tables and in `explain`. */
+export const Code = {
+  ok: 0,
+  neverFits: 1,
+  priceAboveBid: 2,
+  insufficientFunds: 3,
+  unknownUser: 4,
+  awardUnknown: 5,
+  quoteMismatch: 6,
+  duplicateJob: 7,
+  holdOpen: 8,
+  superseded: 9,
+  staleFence: 10,
+  late: 11,
+  nodeDown: 12,
+  noCapacity: 13,
+  denied: 14,
+  holdUnknown: 15,
+  holdExpired: 16,
+  patience: 17,
+  byUser: 18,
+  attemptsSpent: 19,
+  amountOverflow: 20,
+  startTimeout: 21,
+  gangLost: 22,
+  invalidSpec: 23,
+  jobFailed: 24,
+  limit: 25,
+} as const;
+export type Code = (typeof Code)[keyof typeof Code];
+
+export const codeNames = [
+  'ok',
+  'never-fits',
+  'price-above-bid',
+  'insufficient-funds',
+  'unknown-user',
+  'award-unknown',
+  'quote-mismatch',
+  'duplicate-job',
+  'hold-open',
+  'superseded',
+  'stale-fence',
+  'late',
+  'node-down',
+  'no-capacity',
+  'denied',
+  'hold-unknown',
+  'hold-expired',
+  'patience',
+  'by-user',
+  'attempts-spent',
+  'amount-overflow',
+  'start-timeout',
+  'gang-lost',
+  'invalid-spec',
+  'job-failed',
+  'limit',
+] as const;
+
+/** Attempts of one job share its number: hold = job * 256 + attempt. */
+export const holdOf = (job: number, attempt: number): number => job * 256 + attempt;
+export const jobOfHold = (hold: number): number => Math.floor(hold / 256);
+export const attemptOfHold = (hold: number): number => hold % 256;

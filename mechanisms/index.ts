@@ -1,1 +1,42 @@
-export type { TimeUs } from '../core/types.ts';
+/**
+ * janction-lab/mechanisms: every shipped rule, one per file, with its page beside it. `shipped` builds them by name.
+ */
+import type { MechanismRegistry, PlacementPolicy, PricingMechanism, QueueingPolicy } from '../core/interfaces.ts';
+import { BestFit } from './placement/best-fit.ts';
+import { FirstFit } from './placement/first-fit.ts';
+import { Posted, type PostedParams } from './pricing/posted.ts';
+import { Easy } from './queueing/easy.ts';
+import { Fifo } from './queueing/fifo.ts';
+import { Sjf } from './queueing/sjf.ts';
+
+export { placementNames, pricingNames, queueingNames } from './names.ts';
+export { BestFit, Easy, Fifo, FirstFit, Posted, type PostedParams, Sjf };
+
+type Params = Record<string, unknown>;
+
+const queueing: Record<string, (p: Params) => QueueingPolicy> = {
+  fifo: () => new Fifo(),
+  sjf: (p) => new Sjf(p['skip'] === true),
+  easy: () => new Easy(),
+};
+
+const placement: Record<string, (p: Params) => PlacementPolicy> = {
+  'first-fit': () => new FirstFit(),
+  'best-fit': () => new BestFit(),
+};
+
+const pricing: Record<string, (p: Params, classes: readonly string[]) => PricingMechanism> = {
+  posted: (p, classes) => new Posted(p as unknown as PostedParams, classes),
+};
+
+function pick<T>(table: Record<string, T>, family: string, name: string): T {
+  if (!Object.hasOwn(table, name))
+    throw new Error(`unknown ${family} "${name}" (have ${Object.keys(table).join(', ')})`);
+  return table[name]!;
+}
+
+export const shipped: MechanismRegistry = {
+  queueing: (name, params) => pick(queueing, 'queueing policy', name)(params),
+  placement: (name, params) => pick(placement, 'placement policy', name)(params),
+  pricing: (name, params, classes) => pick(pricing, 'pricing mechanism', name)(params, classes),
+};

@@ -1,1 +1,11 @@
-export type { TimeUs } from '../core/types.ts';
+/** janction-lab/sim: virtual time for the market, and the kernel for models of your own. */
+export { Simulation, type SimulationOptions, type SimulationState } from './driver.ts';
+export { HeapQueue } from './kernel/heap-queue.ts';
+export { type EventQueue, emptyEvent, type QueueState, type SimEvent } from './kernel/queue.ts';
+export { Stream, type StreamState, Streams } from './kernel/streams.ts';
+export type { Arrival, DemandSource } from './world/demand.ts';
+export { type Availability, Fleet, type NodeLife } from './world/fleet.ts';
+export { Network, type NetworkOptions, type Partition } from './world/network.ts';
+export { PersonaDemand } from './world/personas.ts';
+export { Processes, type ProcessTimes, type Work } from './world/processes.ts';
+export { TraceDemand } from './world/trace-demand.ts';

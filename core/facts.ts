@@ -1,0 +1,168 @@
+/**
+ * What the world tells core (facts) and what core asks of the world (actions). A driver stamps facts; core never reads a clock.
+ *
+ * A fact carries `phase` implicitly by its kind: release < failure < message < arrival (contract, rule 3). Inside a phase
+ * facts are ordered by `source` (a stable scenario identity, compared by code units) and then `seq`.
+ */
+
+import type { Packet } from './link/link.ts';
+import type { JobSpec, Outcome, TimeUs } from './types.ts';
+
+export const FactKind = {
+  started: 1,
+  exited: 2,
+  released: 3,
+  nodeDown: 4,
+  nodeUp: 5,
+  packet: 6,
+  contact: 7,
+  submit: 8,
+  cancel: 9,
+  deposit: 10,
+  takeover: 11,
+  settle: 12,
+} as const;
+
+/** Why a machine left: it broke, or its owner took it back. */
+export const DownCause = { failure: 0, owner: 1 } as const;
+export type DownCause = (typeof DownCause)[keyof typeof DownCause];
+export const downCauseNames = ['failure', 'owner'] as const;
+
+/** A process of lease `lease` runs on node `node`. */
+export interface StartedFact {
+  kind: typeof FactKind.started;
+  node: number;
+  lease: number;
+  fence: number;
+}
+
+/** The process ended; `clean` = its GPUs are already confirmed free. */
+export interface ExitedFact {
+  kind: typeof FactKind.exited;
+  node: number;
+  lease: number;
+  fence: number;
+  outcome: Outcome;
+  clean: boolean;
+}
+
+/** The GPUs of a lease are confirmed free (answer to a release action). */
+export interface ReleasedFact {
+  kind: typeof FactKind.released;
+  node: number;
+  lease: number;
+  fence: number;
+}
+
+export interface NodeDownFact {
+  kind: typeof FactKind.nodeDown;
+  node: number;
+  cause: DownCause;
+}
+
+export interface NodeUpFact {
+  kind: typeof FactKind.nodeUp;
+  node: number;
+}
+
+/** A packet of a peer host arrived. */
+export interface PacketFact {
+  kind: typeof FactKind.packet;
+  packet: Packet;
+}
+
+/** Pool `pool` has heard of node `node` and may count on it until `until`. */
+export interface ContactFact {
+  kind: typeof FactKind.contact;
+  pool: number;
+  node: number;
+  until: TimeUs;
+}
+
+export interface SubmitFact {
+  kind: typeof FactKind.submit;
+  pool: number;
+  spec: JobSpec;
+}
+
+export interface CancelFact {
+  kind: typeof FactKind.cancel;
+  pool: number;
+  job: number;
+}
+
+/** Money from outside; the amount is a decimal integer string of micro-units. */
+export interface DepositFact {
+  kind: typeof FactKind.deposit;
+  user: string;
+  currency: number;
+  amount: string;
+  seq: number;
+}
+
+/** Pool `to` takes over every node of pool `from` (an election's result, or an operator's act). */
+export interface TakeoverFact {
+  kind: typeof FactKind.takeover;
+  from: number;
+  to: number;
+  seq: number;
+}
+
+/** Distribute what has been charged now, not only at the next epoch (the end of a run). */
+export interface SettleFact {
+  kind: typeof FactKind.settle;
+  seq: number;
+}
+
+export type Fact =
+  | StartedFact
+  | ExitedFact
+  | ReleasedFact
+  | NodeDownFact
+  | NodeUpFact
+  | PacketFact
+  | ContactFact
+  | SubmitFact
+  | CancelFact
+  | DepositFact
+  | TakeoverFact
+  | SettleFact;
+
+/** Phase of each kind: release 0, failure 1, message 2, arrival 3. Indexed by kind. */
+export const phaseOfKind = [0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 3, 3, 3] as const;
+
+export const ActionKind = { start: 1, kill: 2, release: 3 } as const;
+
+/** Run the job on these GPUs. Idempotent by (lease, fence). Answers: started, then exited. */
+export interface StartAction {
+  kind: typeof ActionKind.start;
+  node: number;
+  lease: number;
+  fence: number;
+  job: number;
+  attempt: number;
+  /** Index of this part of the gang and their number. */
+  part: number;
+  parts: number;
+  gpus: number[];
+  gpuMilli: number;
+  limitUs: TimeUs;
+}
+
+/** End the process. Answer: exited. */
+export interface KillAction {
+  kind: typeof ActionKind.kill;
+  node: number;
+  lease: number;
+  fence: number;
+}
+
+/** Make the lease's GPUs free and say so. Answer: released. */
+export interface ReleaseAction {
+  kind: typeof ActionKind.release;
+  node: number;
+  lease: number;
+  fence: number;
+}
+
+export type Action = StartAction | KillAction | ReleaseAction;

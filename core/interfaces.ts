@@ -1,0 +1,140 @@
+/**
+ * What a mechanism sees and what it may propose. Mechanisms are synchronous functions of state, configuration and chance;
+ * core checks every proposal and refuses with a named code (contract, rule 11). A mechanism may keep caches, but `reset`
+ * may be called at any moment and must not change a decision (rule 12).
+ */
+import type { JobSpec, TaskGroup, TimeUs } from './types.ts';
+
+/** Read-only view of one pool's machines. Node numbers are local to the pool: 0 .. nodeCount-1. */
+export interface ClusterView {
+  readonly nodeCount: number;
+  readonly classCount: number;
+  /** Grows whenever capacity comes back (a release, a node up): a placement that failed at this stamp still fails. */
+  readonly freedVersion: number;
+  classOf(node: number): number;
+  gpusOf(node: number): number;
+  /** GPUs of the node with all of their milli-GPU and memory free. */
+  freeWholeGpus(node: number): number;
+  /** Free milli-GPU summed over the node. */
+  freeMilli(node: number): number;
+  freeMilliOf(node: number, gpu: number): number;
+  freeCpuMilli(node: number): number;
+  freeRamMiB(node: number): number;
+  isUp(node: number): boolean;
+  /** One task of the shape fits on the node now. */
+  fits(node: number, shape: TaskShape): boolean;
+  /** False when certainly no node can take one task of the shape now: cheap, never wrong when it says false. */
+  mayFit(shape: TaskShape): boolean;
+}
+
+/** Demand of one task, with the classes it may run on. Interned: equal demands share one object. */
+export interface TaskShape {
+  readonly id: number;
+  readonly gpus: number;
+  readonly gpuMilli: number;
+  readonly gpuMemoryMiB: number;
+  readonly cpuMilli: number;
+  readonly ramMiB: number;
+  /** allowed[class] = 1 when the class may be used. */
+  readonly allowed: Uint8Array;
+}
+
+/** A gang's demand: groups of equal tasks. Interned: jobs with equal demand share it, so a policy may reason per shape. */
+export interface GangShape {
+  readonly id: number;
+  readonly groups: readonly { readonly tasks: number; readonly shape: TaskShape }[];
+  /** Milli-GPU of the whole gang. */
+  readonly totalMilli: number;
+}
+
+/** A job that waits with its money held. */
+export interface WaitingJob {
+  readonly spec: JobSpec;
+  readonly shape: GangShape;
+  /** Order of arrival in this pool; a retried job keeps its place. */
+  readonly order: number;
+  /** Stamp at which it first waited. */
+  readonly sinceUs: TimeUs;
+}
+
+/** Nodes a placement must not touch. */
+export interface NodeSet {
+  has(node: number): boolean;
+}
+
+export interface Reservation {
+  /** Earliest stamp at which the gang fits if every running lease ends at its limit. */
+  startUs: TimeUs;
+  /** Nodes it would take then. */
+  nodes: NodeSet;
+}
+
+export interface SchedulerView {
+  readonly now: TimeUs;
+  readonly cluster: ClusterView;
+  /** Place and lease the job now; false = it does not fit (outside `avoid`). */
+  start(job: WaitingJob, avoid: NodeSet | null): boolean;
+  /** When the job will fit at the latest, by the limits of what runs; null when no release ever makes room. */
+  reserve(job: WaitingJob): Reservation | null;
+}
+
+/** Order of the queue and who may overtake. */
+export interface QueueingPolicy {
+  readonly name: string;
+  add(job: WaitingJob): void;
+  /** The job left the queue (started, cancelled, gave up). */
+  remove(job: WaitingJob): void;
+  schedule(view: SchedulerView): void;
+  /** Forget everything; core adds the waiting jobs again in order of arrival. */
+  reset(): void;
+}
+
+/** Which node, and optionally which of its GPUs, takes a task. */
+export interface PlacementPolicy {
+  readonly name: string;
+  /** A node for which `cluster.fits(node, shape)` holds and that is not in `avoid`, or -1. */
+  choose(cluster: ClusterView, shape: TaskShape, avoid: NodeSet | null): number;
+  /**
+   * GPUs of the node for the task, written to `out`; absent = core's rule (whole GPUs: first idle by index; a fraction:
+   * least free that fits, lowest index).
+   */
+  pickGpus?(cluster: ClusterView, node: number, shape: TaskShape, out: number[]): void;
+  reset(): void;
+}
+
+/** State of one GPU class at an epoch's boundary. */
+export interface ClassMarket {
+  readonly gpuClass: number;
+  readonly name: string;
+  /** Milli-GPU of nodes that are up. */
+  readonly capacityMilli: number;
+  /** Milli-GPU x us leased during the last epoch. */
+  readonly usedMilliUs: number;
+  /** Milli-GPU asked for by jobs that wait now and may use the class. */
+  readonly waitingMilli: number;
+  /** Price of the last epoch, micro-units per GPU-hour; -1 before the first. */
+  readonly lastRateMicro: number;
+}
+
+export interface PricingInput {
+  readonly epoch: number;
+  readonly now: TimeUs;
+  readonly epochUs: TimeUs;
+  readonly classes: readonly ClassMarket[];
+}
+
+/** Sets the terms of the coming epoch. */
+export interface PricingMechanism {
+  readonly name: string;
+  /** One rate per class, integer micro-units per GPU-hour, >= 0; -1 = the class is not sold this epoch. */
+  clear(input: PricingInput): number[];
+}
+
+/** Builds the mechanisms that a configuration names; throws a plain Error with a clear message when it cannot. */
+export interface MechanismRegistry {
+  queueing(name: string, params: Record<string, unknown>): QueueingPolicy;
+  placement(name: string, params: Record<string, unknown>): PlacementPolicy;
+  pricing(name: string, params: Record<string, unknown>, classes: readonly string[]): PricingMechanism;
+}
+
+export type { JobSpec, TaskGroup, TimeUs };

@@ -1,0 +1,163 @@
+/** Compact binary form of facts: a kind byte, then LEB128 fields. A typical fact takes 6 to 60 bytes. */
+import { type DownCause, type Fact, FactKind } from '../facts.ts';
+import type { Packet } from '../link/link.ts';
+import type { JobSpec, Outcome, TaskGroup } from '../types.ts';
+import type { ByteSink, ByteSource } from './bytes.ts';
+import { readPlain, writePlain } from './plain-codec.ts';
+
+export function writeFact(out: ByteSink, f: Fact): void {
+  out.u8(f.kind);
+  switch (f.kind) {
+    case FactKind.started:
+    case FactKind.released:
+      out.uint(f.node);
+      out.uint(f.lease);
+      out.uint(f.fence);
+      return;
+    case FactKind.exited:
+      out.uint(f.node);
+      out.uint(f.lease);
+      out.uint(f.fence);
+      out.u8(f.outcome * 2 + (f.clean ? 1 : 0));
+      return;
+    case FactKind.nodeDown:
+      out.uint(f.node);
+      out.u8(f.cause);
+      return;
+    case FactKind.nodeUp:
+      out.uint(f.node);
+      return;
+    case FactKind.packet:
+      writePlain(out, f.packet);
+      return;
+    case FactKind.contact:
+      out.uint(f.pool);
+      out.uint(f.node);
+      out.uint(f.until);
+      return;
+    case FactKind.submit:
+      out.uint(f.pool);
+      writeSpec(out, f.spec);
+      return;
+    case FactKind.cancel:
+      out.uint(f.pool);
+      out.uint(f.job);
+      return;
+    case FactKind.deposit:
+      out.text(f.user);
+      out.uint(f.currency);
+      out.text(f.amount);
+      out.uint(f.seq);
+      return;
+    case FactKind.takeover:
+      out.uint(f.from);
+      out.uint(f.to);
+      out.uint(f.seq);
+      return;
+    case FactKind.settle:
+      out.uint(f.seq);
+      return;
+  }
+}
+
+export function readFact(src: ByteSource): Fact {
+  const kind = src.u8();
+  switch (kind) {
+    case FactKind.started:
+      return { kind, node: src.uint(), lease: src.uint(), fence: src.uint() };
+    case FactKind.released:
+      return { kind, node: src.uint(), lease: src.uint(), fence: src.uint() };
+    case FactKind.exited: {
+      const node = src.uint();
+      const lease = src.uint();
+      const fence = src.uint();
+      const b = src.u8();
+      return { kind, node, lease, fence, outcome: (b >> 1) as Outcome, clean: (b & 1) === 1 };
+    }
+    case FactKind.nodeDown:
+      return { kind, node: src.uint(), cause: src.u8() as DownCause };
+    case FactKind.nodeUp:
+      return { kind, node: src.uint() };
+    case FactKind.packet:
+      return { kind, packet: readPlain(src) as Packet };
+    case FactKind.contact:
+      return { kind, pool: src.uint(), node: src.uint(), until: src.uint() };
+    case FactKind.submit:
+      return { kind, pool: src.uint(), spec: readSpec(src) };
+    case FactKind.cancel:
+      return { kind, pool: src.uint(), job: src.uint() };
+    case FactKind.deposit:
+      return { kind, user: src.text(), currency: src.uint(), amount: src.text(), seq: src.uint() };
+    case FactKind.takeover:
+      return { kind, from: src.uint(), to: src.uint(), seq: src.uint() };
+    case FactKind.settle:
+      return { kind, seq: src.uint() };
+    default:
+      throw new Error(`unknown fact kind ${kind}`);
+  }
+}
+
+function writeSpec(out: ByteSink, s: JobSpec): void {
+  out.uint(s.job);
+  out.text(s.user);
+  out.text(s.label);
+  out.uint(s.groups.length);
+  for (const g of s.groups) {
+    out.uint(g.tasks);
+    out.uint(g.gpus);
+    out.uint(g.gpuMilli);
+    out.uint(g.gpuMemoryMiB);
+    out.uint(g.cpuMilli);
+    out.uint(g.ramMiB);
+  }
+  writeUints(out, s.classes);
+  writeUints(out, s.bids);
+  out.uint(s.currency);
+  out.uint(s.limitUs);
+  out.uint(s.estimateUs);
+  out.uint(s.patienceUs);
+  out.uint(s.maxAttempts);
+  out.uint(s.priority);
+}
+
+function readSpec(src: ByteSource): JobSpec {
+  const job = src.uint();
+  const user = src.text();
+  const label = src.text();
+  const groups: TaskGroup[] = [];
+  for (let n = src.uint(); n > 0; n--) {
+    groups.push({
+      tasks: src.uint(),
+      gpus: src.uint(),
+      gpuMilli: src.uint(),
+      gpuMemoryMiB: src.uint(),
+      cpuMilli: src.uint(),
+      ramMiB: src.uint(),
+    });
+  }
+  return {
+    job,
+    user,
+    label,
+    groups,
+    classes: readUints(src),
+    bids: readUints(src),
+    currency: src.uint(),
+    limitUs: src.uint(),
+    estimateUs: src.uint(),
+    patienceUs: src.uint(),
+    maxAttempts: src.uint(),
+    priority: src.uint(),
+  };
+}
+
+function writeUints(out: ByteSink, values: readonly number[]): void {
+  out.uint(values.length);
+  for (let i = 0; i < values.length; i++) out.uint(values[i]!);
+}
+
+function readUints(src: ByteSource): number[] {
+  const values: number[] = [];
+  for (let n = src.uint(); n > 0; n--) values.push(src.uint());
+  return values;
+}

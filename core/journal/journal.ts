@@ -1,0 +1,175 @@
+/**
+ * The journal of one host: everything that entered it, in order, enough to be that host again. Layout:
+ *
+ *   magic "JNCJ1\n", then frames: type u8, length LEB128, payload, CRC-32 (u32) of type + length + payload.
+ *   header (1)  JSON of JournalHeader, first and once
+ *   step (2)    stamp delta, number of facts, facts          pulses are not written: replay derives them
+ *   check (3)   steps so far, digest of every decision so far
+ *   end (4)     last stamp, digest: a journal without it was cut off
+ *
+ * A reader says at which byte a file stops making sense.
+ */
+import type { Fact } from '../facts.ts';
+import type { MarketConfig, TimeUs } from '../types.ts';
+import { ByteSink, ByteSource, crc32 } from './bytes.ts';
+import { readFact, writeFact } from './facts-codec.ts';
+
+export const MAGIC = 'JNCJ1\n';
+export const JOURNAL_SCHEMA = 'janction.journal/1';
+
+export interface JournalHeader {
+  schema: typeof JOURNAL_SCHEMA;
+  engine: string;
+  host: number;
+  config: MarketConfig;
+  /** Name and version of every injected solver; empty when none. */
+  solvers: Record<string, string>;
+}
+
+export const FrameType = { header: 1, step: 2, check: 3, end: 4 } as const;
+
+export type Frame =
+  | { type: typeof FrameType.header; header: JournalHeader; offset: number }
+  | { type: typeof FrameType.step; now: TimeUs; facts: Fact[]; offset: number }
+  | { type: typeof FrameType.check; steps: number; digest: string; offset: number }
+  | { type: typeof FrameType.end; now: TimeUs; digest: string; offset: number };
+
+/** Steps between two check frames: how closely a replay can name the first difference. */
+export const CHECK_EVERY = 1024;
+
+export class JournalWriter {
+  readonly #out = new ByteSink();
+  readonly #body = new ByteSink(1024);
+  readonly #flush: (bytes: Uint8Array) => void;
+  readonly #flushAt: number;
+  #last: TimeUs = 0;
+  #steps = 0;
+
+  /** `flush` receives finished frames; the bytes are only valid during the call. */
+  constructor(header: JournalHeader, flush: (bytes: Uint8Array) => void, flushAt = 65536) {
+    this.#flush = flush;
+    this.#flushAt = flushAt;
+    for (const ch of MAGIC) this.#out.u8(ch.charCodeAt(0));
+    this.#body.text(JSON.stringify(header));
+    this.#frame(FrameType.header);
+  }
+
+  /** Steps written so far. */
+  get steps(): number {
+    return this.#steps;
+  }
+
+  /** `digest` is asked for when a check frame is due: the state before this step. */
+  step(now: TimeUs, facts: readonly Fact[], digest: () => string): void {
+    if (facts.length === 0) return;
+    if (this.#steps > 0 && this.#steps % CHECK_EVERY === 0) {
+      this.#body.uint(this.#steps);
+      this.#body.text(digest());
+      this.#frame(FrameType.check);
+    }
+    this.#steps++;
+    this.#body.uint(now - this.#last);
+    this.#body.uint(facts.length);
+    for (let i = 0; i < facts.length; i++) writeFact(this.#body, facts[i]!);
+    this.#frame(FrameType.step);
+    this.#last = now;
+    if (this.#out.length >= this.#flushAt) this.flush();
+  }
+
+  end(now: TimeUs, digest: string): void {
+    this.#body.uint(now);
+    this.#body.text(digest);
+    this.#frame(FrameType.end);
+    this.flush();
+  }
+
+  flush(): void {
+    if (this.#out.length === 0) return;
+    this.#flush(this.#out.bytes.subarray(0, this.#out.length));
+    this.#out.length = 0;
+  }
+
+  #frame(type: number): void {
+    const start = this.#out.length;
+    this.#out.u8(type);
+    this.#out.uint(this.#body.length);
+    this.#out.raw(this.#body.bytes.subarray(0, this.#body.length));
+    this.#out.u32(crc32(this.#out.bytes, start, this.#out.length));
+    this.#body.length = 0;
+  }
+}
+
+export class JournalError extends Error {
+  readonly offset: number;
+  constructor(offset: number, what: string) {
+    super(`journal: byte ${offset}: ${what}`);
+    this.name = 'JournalError';
+    this.offset = offset;
+  }
+}
+
+/** Reads a journal that lies in memory. Throws JournalError at the first byte that makes no sense. */
+export function* readJournal(bytes: Uint8Array): Generator<Frame, void, void> {
+  for (let i = 0; i < MAGIC.length; i++) {
+    if (bytes[i] !== MAGIC.charCodeAt(i)) throw new JournalError(i, 'this is no janction journal (bad magic)');
+  }
+  const src = new ByteSource(bytes, MAGIC.length);
+  let last: TimeUs = 0;
+  let first = true;
+  while (!src.done) {
+    const offset = src.at;
+    let frame: Frame;
+    try {
+      frame = readFrame(bytes, src, offset, last);
+    } catch (e) {
+      if (e instanceof JournalError) throw e;
+      throw new JournalError(offset, (e as Error).message);
+    }
+    if (first !== (frame.type === FrameType.header))
+      throw new JournalError(offset, 'the header must come first and once');
+    first = false;
+    if (frame.type === FrameType.step) last = frame.now;
+    yield frame;
+  }
+  if (first) throw new JournalError(bytes.length, 'the header is missing');
+}
+
+function readFrame(bytes: Uint8Array, src: ByteSource, offset: number, last: TimeUs): Frame {
+  const type = src.u8();
+  const length = src.uint();
+  const from = src.at;
+  const to = from + length;
+  if (to + 4 > bytes.length) throw new JournalError(offset, 'the last frame is cut off');
+  src.at = to;
+  const sum = src.u32();
+  if (sum !== crc32(bytes, offset, to))
+    throw new JournalError(offset, 'checksum does not match: the frame was changed or torn');
+  const body = new ByteSource(bytes, from, to);
+  let frame: Frame;
+  switch (type) {
+    case FrameType.header: {
+      const header = JSON.parse(body.text()) as JournalHeader;
+      if (header.schema !== JOURNAL_SCHEMA)
+        throw new JournalError(offset, `schema ${String(header.schema)} is not ${JOURNAL_SCHEMA}`);
+      frame = { type, header, offset };
+      break;
+    }
+    case FrameType.step: {
+      const now = last + body.uint();
+      const facts: Fact[] = [];
+      for (let n = body.uint(); n > 0; n--) facts.push(readFact(body));
+      frame = { type, now, facts, offset };
+      break;
+    }
+    case FrameType.check:
+      frame = { type, steps: body.uint(), digest: body.text(), offset };
+      break;
+    case FrameType.end:
+      frame = { type, now: body.uint(), digest: body.text(), offset };
+      break;
+    default:
+      throw new JournalError(offset, `unknown frame type ${type}`);
+  }
+  if (!body.done) throw new JournalError(offset, 'the frame is longer than its contents');
+  return frame;
+}

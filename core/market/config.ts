@@ -1,0 +1,57 @@
+import type { MarketConfig } from '../types.ts';
+
+/** Why a market cannot be built from the configuration, or null. The scenario loader says the same with file and line. */
+export function configFault(c: MarketConfig): string | null {
+  const whole = (v: number) => Number.isSafeInteger(v) && v >= 0;
+  if (c.schema !== 'janction.core/1') return `unknown schema ${JSON.stringify(c.schema)}`;
+  if (!whole(c.epochUs) || c.epochUs < 1) return 'epochUs must be a whole number of at least 1';
+  if (!whole(c.sampleUs)) return 'sampleUs must be a whole number';
+  if (c.currencies.length === 0) return 'no currency';
+  if (c.classes.length === 0) return 'no GPU class';
+  if (c.pools.length === 0) return 'no pool';
+  const s = c.shares;
+  const shares = [s.providerBps, s.stakerBps, s.aggregatorBps, s.verifierBps, s.treasuryBps];
+  if (shares.some((v) => !whole(v)) || shares.reduce((a, b) => a + b, 0) !== 10_000)
+    return 'revenue shares must sum to 10,000 basis points';
+  const g = c.graces;
+  for (const [name, v] of Object.entries(g)) if (!whole(v) || v < 1) return `grace ${name} must be at least 1 us`;
+  const twice = (names: string[]) =>
+    names.find((n, i) => names.indexOf(n) !== i && new Set(names).size !== names.length);
+  const ids = (what: string, names: string[]) =>
+    new Set(names).size === names.length ? null : `duplicate ${what} ${twice(names)}`;
+  const dup =
+    ids(
+      'pool',
+      c.pools.map((p) => p.id),
+    ) ??
+    ids(
+      'node',
+      c.nodes.map((n) => n.id),
+    ) ??
+    ids(
+      'GPU class',
+      c.classes.map((k) => k.name),
+    ) ??
+    ids(
+      'user',
+      c.users.map((u) => `${u.id}/${u.currency}`),
+    );
+  if (dup !== null) return dup;
+  for (const n of c.nodes) {
+    if (c.pools[n.pool] === undefined) return `node ${n.id}: unknown pool ${n.pool}`;
+    if (c.classes[n.gpuClass] === undefined) return `node ${n.id}: unknown GPU class ${n.gpuClass}`;
+    if (!whole(n.gpus) || n.gpus > 1024 || !whole(n.cpuMilli) || !whole(n.ramMiB))
+      return `node ${n.id}: capacity out of range`;
+  }
+  for (const u of c.users) {
+    if (c.currencies[u.currency] === undefined) return `user ${u.id}: unknown currency`;
+    if (!/^\d+$/.test(u.deposit)) return `user ${u.id}: deposit must be a whole number of micro-units`;
+  }
+  const staked = new Map<string, bigint>();
+  for (const k of c.stakes) {
+    if (!/^\d+$/.test(k.amount)) return `stake of ${k.staker}: amount must be a whole number of micro-units`;
+    staked.set(k.provider, (staked.get(k.provider) ?? 0n) + BigInt(k.amount));
+  }
+  for (const [provider, total] of staked) if (total === 0n) return `stake on ${provider} is zero`;
+  return null;
+}

@@ -1,0 +1,210 @@
+/**
+ * Laws that must hold between any two steps, each with a name and a scope (contract, rule 16): `local` = of one machine,
+ * always; `safety` = judged from node and ledger state, never from a pool's view, always; `agreement` = between machines,
+ * only while no message is on its way. A checker returns what is wrong, in words, or null.
+ */
+
+import { mayRun } from '../node/node-agent.ts';
+import { JobState } from '../pool/job.ts';
+import { ContractState } from '../settlement/settlement.ts';
+import { jobOfHold, NEVER, WHOLE_GPU } from '../types.ts';
+import type { Market } from './market.ts';
+
+export interface Invariant {
+  name: string;
+  scope: 'local' | 'safety' | 'agreement';
+  about: string;
+  check(market: Market): string | null;
+}
+
+export class InvariantViolation extends Error {
+  readonly invariant: string;
+  constructor(invariant: string, detail: string, now: number) {
+    super(`invariant ${invariant} is broken at ${now} us: ${detail}`);
+    this.name = 'InvariantViolation';
+    this.invariant = invariant;
+  }
+}
+
+export const invariants: readonly Invariant[] = [
+  {
+    name: 'money-conserved',
+    scope: 'safety',
+    about:
+      'Debits equal credits in every currency, reserved sums match the open holds, no limited account is overdrawn.',
+    check: (m) => m.settlement?.ledger.fault() ?? null,
+  },
+  {
+    name: 'holds-resolve-once',
+    scope: 'safety',
+    about: 'Every open hold is one pending transfer of the quoted sum; nothing else is pending.',
+    check: (m) => {
+      if (m.settlement === null) return null;
+      let open = 0;
+      for (const c of m.settlement.contracts()) {
+        if (c.state === ContractState.dormant) {
+          if (c.pending !== 0) return `contract of job ${c.job} is dormant but holds transfer ${c.pending}`;
+          continue;
+        }
+        open++;
+        const amount = m.settlement.ledger.pendingAmount(c.pending);
+        if (amount === undefined) return `hold ${c.hold} of job ${c.job} has no pending transfer`;
+        if (amount !== c.quote.maxCharge)
+          return `hold ${c.hold} reserves ${amount}, the quote says ${c.quote.maxCharge}`;
+      }
+      return open === m.settlement.ledger.pendingCount
+        ? null
+        : `${open} open holds but ${m.settlement.ledger.pendingCount} pending transfers`;
+    },
+  },
+  {
+    name: 'gpu-capacity',
+    scope: 'safety',
+    about: 'On every GPU the leases that occupy it and what is free add up to 1,000 milli-GPU.',
+    check: (m) => {
+      for (const n of m.nodes) {
+        if (n === null) continue;
+        const used = new Array<number>(n.spec.gpus).fill(0);
+        for (const l of n.occupants()) for (const g of l.gpus) used[g]! += l.gpuMilli;
+        for (let g = 0; g < used.length; g++) {
+          if (used[g]! > WHOLE_GPU) return `GPU ${g} of node ${n.spec.id} is leased ${used[g]} milli`;
+          if (used[g]! + n.freeMilliOf(g) !== WHOLE_GPU)
+            return `GPU ${g} of node ${n.spec.id}: ${used[g]} used + ${n.freeMilliOf(g)} free`;
+        }
+      }
+      return null;
+    },
+  },
+  {
+    name: 'one-attempt-at-a-time',
+    scope: 'safety',
+    about: 'The nodes never run two attempts of one job, nor one part of a lease twice.',
+    check: (m) => {
+      const hold = new Map<number, number>();
+      const leases = new Set<number>();
+      for (const n of m.nodes) {
+        if (n === null) continue;
+        for (const l of n.occupants()) {
+          if (!mayRun(l)) continue;
+          const job = jobOfHold(l.hold);
+          const other = hold.get(job);
+          if (other !== undefined && other !== l.hold)
+            return `job ${job} runs as attempts ${other % 256} and ${l.hold % 256}`;
+          hold.set(job, l.hold);
+          if (leases.has(l.lease)) return `lease ${l.lease} runs twice`;
+          leases.add(l.lease);
+        }
+      }
+      return null;
+    },
+  },
+  {
+    name: 'paid-before-started',
+    scope: 'safety',
+    about: 'Whatever a node starts or runs has a claimed hold at Settlement that outlasts the node’s own deadline.',
+    check: (m) => {
+      if (m.settlement === null) return null;
+      const contracts = new Map([...m.settlement.contracts()].map((c) => [c.job, c]));
+      for (const n of m.nodes) {
+        if (n === null) continue;
+        for (const l of n.occupants()) {
+          if (!mayRun(l) || l.deadlineUs >= NEVER) continue;
+          const c = contracts.get(jobOfHold(l.hold));
+          if (c === undefined || c.hold !== l.hold || c.state !== ContractState.claimed) {
+            return `node ${n.spec.id} runs lease ${l.lease} without a claimed hold`;
+          }
+          if (c.expiresUs <= l.deadlineUs)
+            return `hold ${c.hold} ends at ${c.expiresUs}, its node only at ${l.deadlineUs}`;
+        }
+      }
+      return null;
+    },
+  },
+  {
+    name: 'jobs-conserved',
+    scope: 'local',
+    about: 'Every submitted or inherited job is live, finished or handed over.',
+    check: (m) => {
+      for (const p of m.pools) {
+        if (p === null) continue;
+        let live = 0;
+        for (const _ of p.jobs()) live++;
+        const c = p.counts;
+        const into = c.submitted + c.inherited;
+        const out = c.completed + c.failed + c.rejected + c.cancelled + c.handedOver + live;
+        if (into !== out) return `pool ${p.id}: ${into} in, ${out} accounted for`;
+      }
+      return null;
+    },
+  },
+  {
+    name: 'queue-counts',
+    scope: 'local',
+    about:
+      'The pool’s count of waiting jobs is the number of jobs in state waiting, and each of them has terms and no lease.',
+    check: (m) => {
+      for (const p of m.pools) {
+        if (p === null) continue;
+        let waiting = 0;
+        for (const j of p.jobs()) {
+          if (j.state !== JobState.waiting) continue;
+          waiting++;
+          if (j.quote === null || j.hold === 0) return `job ${j.spec.job} waits without a held quote`;
+        }
+        if (waiting !== p.waitingCount) return `pool ${p.id} counts ${p.waitingCount} waiting jobs, has ${waiting}`;
+      }
+      return null;
+    },
+  },
+  {
+    name: 'no-idle-hold',
+    scope: 'agreement',
+    about: 'Every open hold belongs to a live job of its pool in its present attempt.',
+    check: (m) => {
+      if (m.settlement === null) return null;
+      const live = m.pools.map((p) => (p === null ? null : new Map([...p.jobs()].map((j) => [j.spec.job, j]))));
+      for (const c of m.settlement.contracts()) {
+        if (c.state === ContractState.dormant || live[c.pool] === null) continue;
+        const job = live[c.pool]!.get(c.job);
+        if (job === undefined)
+          return `hold ${c.hold} is open but pool ${m.config.pools[c.pool]!.id} has no job ${c.job}`;
+        if (job.hold !== c.hold) return `job ${c.job} is at hold ${job.hold}, Settlement at ${c.hold}`;
+      }
+      return null;
+    },
+  },
+  {
+    name: 'pool-sees-its-nodes',
+    scope: 'agreement',
+    about: 'What a pool believes free on its nodes is what the nodes have free.',
+    check: (m) => {
+      for (const p of m.pools) {
+        if (p === null) continue;
+        const nodes = p.nodes();
+        for (let i = 0; i < nodes.length; i++) {
+          const n = m.nodes[nodes[i]!];
+          if (n === null || n === undefined || n.poolOf !== p.address) continue;
+          if (p.cluster.isUp(i) !== n.isUp) return `pool ${p.id} believes node ${n.spec.id} ${n.isUp ? 'down' : 'up'}`;
+          for (let g = 0; g < n.spec.gpus; g++) {
+            if (p.cluster.freeMilliOf(i, g) !== n.freeMilliOf(g)) {
+              return `GPU ${g} of node ${n.spec.id}: pool ${p.id} believes ${p.cluster.freeMilliOf(i, g)} milli free, the node has ${n.freeMilliOf(g)}`;
+            }
+          }
+        }
+      }
+      return null;
+    },
+  },
+];
+
+/** Checks every law that applies; `wiresEmpty` = no message is on its way between hosts. Returns the number checked. */
+export function checkInvariants(market: Market, wiresEmpty: boolean): number {
+  let checked = 0;
+  for (const law of invariants) {
+    if (law.scope === 'agreement' && !wiresEmpty) continue;
+    checked++;
+    const detail = law.check(market);
+    if (detail !== null) throw new InvariantViolation(law.name, detail, market.now);
+  }
+  return checked;
+}

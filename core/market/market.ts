@@ -1,0 +1,382 @@
+/**
+ * One host of the market: the machines that share it, wired with zero delay, and the links to other hosts. With a single
+ * host this is the whole market. A driver calls `step` with the facts of a stamp; the effects that come back are all that
+ * leaves (contract, rules 1-5).
+ */
+import { type Action, type Fact, FactKind, phaseOfKind } from '../facts.ts';
+import type { MechanismRegistry } from '../interfaces.ts';
+import { type Letter, Link, type LinkOptions, type LinkState, type Packet } from '../link/link.ts';
+import { type Machine, nodeAddress, type Port, poolAddress, SETTLEMENT } from '../machine.ts';
+import type { Message } from '../messages.ts';
+import { NodeAgent, type NodeState } from '../node/node-agent.ts';
+import { Digest, type DigestState } from '../num/index.ts';
+import { Pool, type PoolState } from '../pool/pool.ts';
+import type { Row, TableName } from '../record/schema.ts';
+import { Settlement, type SettlementState } from '../settlement/settlement.ts';
+import { type MarketConfig, NEVER, type TimeUs } from '../types.ts';
+import { configFault } from './config.ts';
+import { sortAscending, Timers } from './timers.ts';
+
+/** Sees every row as it is made; synchronous, no I/O. */
+export interface RowSink {
+  row<T extends TableName>(table: T, row: Row<T>): void;
+}
+
+/** Sees every step before it is taken: whoever must be able to repeat the run. */
+export interface StepSink {
+  step(now: TimeUs, facts: readonly Fact[]): void;
+}
+
+/** What a step asks of the world. Reused by the next step. */
+export interface Effects {
+  actions: Action[];
+  packets: Packet[];
+}
+
+/** Which machine lives on which host; absent = all on this one. */
+export interface Topology {
+  /** This host. */
+  host: number;
+  /** Host of each machine, by address. */
+  hostOf: readonly number[];
+  links: LinkOptions;
+}
+
+export interface MarketState {
+  now: TimeUs;
+  digest: DigestState;
+  steps: number;
+  settlement: SettlementState | null;
+  pools: [number, PoolState][];
+  nodes: [number, NodeState][];
+  links: [number, LinkState][];
+}
+
+const MAX_ROUNDS = 64;
+
+const noRows: RowSink = { row() {} };
+
+export class Market {
+  readonly config: MarketConfig;
+  readonly settlement: Settlement | null = null;
+  /** Machines of this host; null where another host has it. */
+  readonly pools: (Pool | null)[] = [];
+  readonly nodes: (NodeAgent | null)[] = [];
+  readonly #machines: (Machine | null)[];
+  readonly #timers: Timers;
+  readonly #topology: Topology | null;
+  readonly #links = new Map<number, Link>();
+  readonly #digest = new Digest();
+  readonly #effects: Effects = { actions: [], packets: [] };
+  readonly #rows: RowSink;
+  #steps: StepSink | null;
+  #now: TimeUs = -1;
+  #stepCount = 0;
+  #stepping = false;
+  /** Machines to pulse in this round, and the letters of the next. */
+  #marked: Int32Array;
+  #markedNow: Int32Array;
+  #markedCount = 0;
+  readonly #isMarked: Uint8Array;
+  #from = 0;
+  readonly #letterTo: number[] = [];
+  readonly #letterFrom: number[] = [];
+  readonly #letters: (Message | null)[] = [];
+  #letterCount = 0;
+  #linkList: Link[] = [];
+
+  constructor(
+    config: MarketConfig,
+    registry: MechanismRegistry,
+    rows: RowSink = noRows,
+    steps: StepSink | null = null,
+    topology: Topology | null = null,
+  ) {
+    const fault = configFault(config);
+    if (fault !== null) throw new Error(`market configuration: ${fault}`);
+    this.config = config;
+    this.#rows = rows;
+    this.#steps = steps;
+    this.#topology = topology;
+    const count = 1 + config.pools.length + config.nodes.length;
+    this.#machines = new Array<Machine | null>(count).fill(null);
+    this.#timers = new Timers(count);
+    this.#isMarked = new Uint8Array(count);
+    this.#marked = new Int32Array(count);
+    this.#markedNow = new Int32Array(count);
+    const here = (address: number) => topology === null || topology.hostOf[address] === topology.host;
+    const port: Port = {
+      send: (to, message) => this.#send(to, message),
+      act: (action) => {
+        this.#effects.actions.push(action);
+      },
+      row: (table, row) => this.#rows.row(table, row),
+      decide: (a, b, c = 0, d = 0) => {
+        this.#digest.mixInt(a);
+        this.#digest.mixInt(b);
+        this.#digest.mixInt(c);
+        this.#digest.mixInt(d);
+      },
+    };
+    if (here(SETTLEMENT)) this.settlement = new Settlement(config, port);
+    this.#machines[SETTLEMENT] = this.settlement;
+    config.pools.forEach((_, i) => {
+      this.pools.push(here(poolAddress(i)) ? new Pool(i, config, registry, port) : null);
+      this.#machines[poolAddress(i)] = this.pools[i]!;
+    });
+    config.nodes.forEach((spec, i) => {
+      const address = nodeAddress(config.pools.length, i);
+      this.nodes.push(
+        here(address) ? new NodeAgent(address, i, spec, config.classes[spec.gpuClass]!, config.graces, port) : null,
+      );
+      this.#machines[address] = this.nodes[i]!;
+    });
+    for (const m of this.#machines) if (m !== null) this.#timers.set(m.address, m.nextWakeup());
+  }
+
+  /** Stamp of the last step; -1 before the first. */
+  get now(): TimeUs {
+    return this.#now;
+  }
+  /** 16 hex digits over every decision so far: replay must reach the same. */
+  get digest(): string {
+    return this.#digest.hex();
+  }
+  get stepCount(): number {
+    return this.#stepCount;
+  }
+
+  /** First stamp at which the driver must call `pulse`, whatever the world does. */
+  nextWakeup(): TimeUs {
+    let next = this.#timers.next();
+    for (let i = 0; i < this.#linkList.length; i++) next = Math.min(next, this.#linkList[i]!.nextWakeup());
+    return next;
+  }
+
+  pulse(now: TimeUs): Effects {
+    return this.step(now, []);
+  }
+
+  /** Takes the facts of stamp `now` and runs the rounds they cause. The effects are valid until the next call. */
+  step(now: TimeUs, facts: readonly Fact[]): Effects {
+    if (this.#stepping) throw new Error('market: step called from within a step');
+    if (!Number.isSafeInteger(now) || now < 0 || now < this.#now) {
+      throw new Error(`market: stamp ${now} is not an integer at or after ${this.#now}`);
+    }
+    const due = this.nextWakeup();
+    if (now > due) throw new Error(`market: stamp ${now} skips the deadline ${due}; pulse it first`);
+    this.#steps?.step(now, facts);
+    this.#stepping = true;
+    this.#now = now;
+    this.#stepCount++;
+    if (this.#effects.actions.length > 0) this.#effects.actions.length = 0;
+    if (this.#effects.packets.length > 0) this.#effects.packets.length = 0;
+    this.#deliverFacts(facts.length > 1 ? [...facts].sort(compareFacts) : facts);
+    this.#digest.mixInt(now);
+    while (this.#timers.next() <= now) {
+      const m = this.#timers.first();
+      this.#timers.set(m, NEVER);
+      this.#mark(m);
+    }
+    let rounds = 0;
+    while (this.#markedCount > 0) {
+      if (++rounds > MAX_ROUNDS)
+        throw new Error(`market: more than ${MAX_ROUNDS} rounds at stamp ${now}: machines do not settle`);
+      this.#round(now);
+    }
+    for (let i = 0; i < this.#linkList.length; i++) {
+      const link = this.#linkList[i]!;
+      for (let p = link.flush(now); p !== null; p = link.flush(now)) this.#effects.packets.push(p);
+    }
+    this.#stepping = false;
+    if (this.nextWakeup() <= now)
+      throw new Error(`market: a machine asks to be woken at ${this.nextWakeup()}, not after ${now}`);
+    return this.#effects;
+  }
+
+  #round(now: TimeUs): void {
+    const marked = this.#marked;
+    const count = this.#markedCount;
+    this.#marked = this.#markedNow;
+    this.#markedNow = marked;
+    this.#markedCount = 0;
+    sortAscending(marked, count);
+    for (let i = 0; i < count; i++) {
+      const address = marked[i]!;
+      this.#isMarked[address] = 0;
+      const machine = this.#machines[address]!;
+      this.#from = address;
+      machine.pulse(now);
+      this.#timers.set(address, machine.nextWakeup());
+    }
+    const letters = this.#letterCount;
+    this.#letterCount = 0;
+    for (let i = 0; i < letters; i++) {
+      const to = this.#letterTo[i]!;
+      this.#machines[to]!.receive(this.#letters[i]!, this.#letterFrom[i]!);
+      this.#letters[i] = null;
+      this.#mark(to);
+    }
+  }
+
+  #mark(address: number): void {
+    if (this.#isMarked[address] === 1) return;
+    this.#isMarked[address] = 1;
+    this.#marked[this.#markedCount++] = address;
+  }
+
+  #send(to: number, message: Message): void {
+    if (this.#machines[to] === null) {
+      this.#linkTo(this.#topology!.hostOf[to]!).post({ from: this.#from, to, message });
+      return;
+    }
+    const n = this.#letterCount++;
+    this.#letters[n] = message;
+    this.#letterTo[n] = to;
+    this.#letterFrom[n] = this.#from;
+  }
+
+  #deliver(letter: Letter): void {
+    this.#machines[letter.to]!.receive(letter.message, letter.from);
+    this.#mark(letter.to);
+  }
+
+  #linkTo(host: number): Link {
+    let link = this.#links.get(host);
+    if (link === undefined) {
+      link = new Link(this.#topology!.host, host, this.#topology!.links);
+      this.#links.set(host, link);
+      this.#linkList = [...this.#links.values()];
+    }
+    return link;
+  }
+
+  #deliverFacts(facts: readonly Fact[]): void {
+    for (let i = 0; i < facts.length; i++) {
+      const fact = facts[i]!;
+      if (fact.kind === FactKind.packet) {
+        for (const letter of this.#linkTo(fact.packet.fromHost).receive(this.#now, fact.packet)) this.#deliver(letter);
+        continue;
+      }
+      const to = this.#addressee(fact);
+      const machine = this.#machines[to];
+      if (machine === null || machine === undefined)
+        throw new Error(`market: fact of kind ${fact.kind} is for machine ${to}, which is not here`);
+      machine.receive(fact, to);
+      this.#mark(to);
+    }
+  }
+
+  #addressee(fact: Fact): number {
+    switch (fact.kind) {
+      case FactKind.submit:
+      case FactKind.cancel:
+      case FactKind.contact:
+        return poolAddress(fact.pool);
+      case FactKind.deposit:
+      case FactKind.takeover:
+      case FactKind.settle:
+        return SETTLEMENT;
+      default:
+        return nodeAddress(this.config.pools.length, (fact as { node: number }).node);
+    }
+  }
+
+  /** Jobs that are not over, wherever they are; 0 = nothing left to wait for. */
+  liveJobs(): number {
+    let live = 0;
+    for (const p of this.pools) if (p !== null) for (const _ of p.jobs()) live++;
+    return live;
+  }
+
+  /** Final rows: devices and accounts as they stand now. */
+  report(): void {
+    for (const n of this.nodes) n?.report(this.#now, n.poolOf === 0 ? 'none' : this.config.pools[n.poolOf - 1]!.id);
+    this.settlement?.report();
+  }
+
+  /** Drops every cache of every policy: must not change a decision. */
+  dropCaches(): void {
+    for (const p of this.pools) p?.dropCaches();
+  }
+
+  /** Plain data; between stamps only. */
+  snapshot(): MarketState {
+    if (this.#stepping) throw new Error('market: snapshot inside a step');
+    return {
+      now: this.#now,
+      digest: this.#digest.state(),
+      steps: this.#stepCount,
+      settlement: this.settlement?.snapshot() ?? null,
+      pools: this.pools.flatMap((p): [number, PoolState][] => (p === null ? [] : [[p.index, p.snapshot()]])),
+      nodes: this.nodes.flatMap((n): [number, NodeState][] => (n === null ? [] : [[n.index, n.snapshot()]])),
+      links: [...this.#links].map(([host, l]) => [host, l.snapshot()]),
+    };
+  }
+
+  /** Only into a fresh market of the same configuration and topology. */
+  restore(state: MarketState): void {
+    if (this.#stepCount > 0) throw new Error('market: restore needs a fresh instance');
+    this.#now = state.now;
+    this.#digest.restore(state.digest);
+    this.#stepCount = state.steps;
+    if (state.settlement !== null) this.settlement!.restore(state.settlement);
+    for (const [i, s] of state.pools) this.pools[i]!.restore(s);
+    for (const [i, s] of state.nodes) this.nodes[i]!.restore(s);
+    for (const [host, s] of state.links) this.#linkTo(host).restore(s);
+    for (const m of this.#machines) if (m !== null) this.#timers.set(m.address, m.nextWakeup());
+  }
+}
+
+/** Facts of one round: by phase, then source, then sequence within the source. */
+export function compareFacts(a: Fact, b: Fact): number {
+  const phase = phaseOfKind[a.kind]! - phaseOfKind[b.kind]!;
+  if (phase !== 0) return phase;
+  const sa = sourceOf(a);
+  const sb = sourceOf(b);
+  if (sa !== sb) return sa < sb ? -1 : 1;
+  const qa = seqOf(a);
+  const qb = seqOf(b);
+  return qa !== qb ? qa - qb : a.kind - b.kind;
+}
+
+/** Stable identity of who reports the fact. */
+function sourceOf(f: Fact): string {
+  switch (f.kind) {
+    case FactKind.packet:
+      return `host:${String(f.packet.fromHost).padStart(8, '0')}`;
+    case FactKind.submit:
+      return `user:${f.spec.user}`;
+    case FactKind.deposit:
+      return `user:${f.user}`;
+    case FactKind.cancel:
+      return `job:${String(f.job).padStart(16, '0')}`;
+    case FactKind.takeover:
+    case FactKind.settle:
+      return 'operator';
+    default:
+      return `node:${String(f.node).padStart(8, '0')}`;
+  }
+}
+
+function seqOf(f: Fact): number {
+  switch (f.kind) {
+    case FactKind.packet:
+      return f.packet.first;
+    case FactKind.submit:
+      return f.spec.job;
+    case FactKind.cancel:
+      return f.job;
+    case FactKind.deposit:
+    case FactKind.takeover:
+    case FactKind.settle:
+      return f.seq;
+    case FactKind.contact:
+      return f.until;
+    case FactKind.nodeDown:
+    case FactKind.nodeUp:
+      return 0;
+    default:
+      return f.lease;
+  }
+}

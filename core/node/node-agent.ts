@@ -1,0 +1,491 @@
+/**
+ * The machine that stands on a provider's node and decides whether a GPU is free. It refuses what its fence has passed,
+ * claims a hold before it spawns, kills at the limit, meters use and tells Settlement and its Pool. Cut off from both, it
+ * finishes what it has claimed and starts nothing new.
+ */
+import { ActionKind, DownCause, downCauseNames, type Fact, FactKind } from '../facts.ts';
+import { Inbox } from '../inbox.ts';
+import { type Input, type Machine, type Port, SETTLEMENT } from '../machine.ts';
+import { type InventoryLease, type LeaseMsg, type Message, MessageKind } from '../messages.ts';
+import {
+  attemptOfHold,
+  Code,
+  type GpuClass,
+  type Graces,
+  jobOfHold,
+  NEVER,
+  type NodeSpec,
+  Outcome,
+  type TimeUs,
+  WHOLE_GPU,
+} from '../types.ts';
+
+export const LeaseState = { claiming: 0, starting: 1, running: 2, stopping: 3, releasing: 4, lapsed: 5 } as const;
+export type LeaseState = (typeof LeaseState)[keyof typeof LeaseState];
+
+export interface NodeLease {
+  lease: number;
+  hold: number;
+  part: number;
+  parts: number;
+  award: number;
+  gpus: number[];
+  gpuMilli: number;
+  gpuMemoryMiB: number;
+  cpuMilli: number;
+  ramMiB: number;
+  state: LeaseState;
+  startByUs: TimeUs;
+  limitUs: TimeUs;
+  /** -1 until the process reported up. */
+  startedUs: TimeUs;
+  /** Next deadline of this lease at the node; NEVER when it waits for the world. */
+  deadlineUs: TimeUs;
+  /** Fence under which it was granted: term and sequence in one number. */
+  fence: number;
+  /** Why an unstarted lease was let go; Settlement hears it if its claim went through. */
+  verdict: Outcome;
+}
+
+/** A process of it may exist. */
+export function mayRun(l: NodeLease): boolean {
+  return l.state === LeaseState.starting || l.state === LeaseState.running || l.state === LeaseState.stopping;
+}
+
+export interface NodeState {
+  up: boolean;
+  term: number;
+  seq: number;
+  pool: number;
+  leases: NodeLease[];
+  upSinceUs: TimeUs;
+  upUs: TimeUs;
+  busyMilliUs: bigint;
+  started: number;
+  failures: number;
+}
+
+export class NodeAgent implements Machine {
+  readonly address: number;
+  readonly index: number;
+  readonly spec: NodeSpec;
+  readonly #port: Port;
+  readonly #graces: Graces;
+  readonly #className: string;
+  readonly #milli: number[];
+  readonly #memory: number[];
+  #cpu: number;
+  #ram: number;
+  readonly #inbox = new Inbox();
+  #up = true;
+  #term = 0;
+  #seq = 0;
+  /** Address of the pool whose term the node obeys; 0 = none yet. */
+  #pool = 0;
+  readonly #leases = new Map<number, NodeLease>();
+  #wakeup: TimeUs = NEVER;
+  #upSinceUs: TimeUs = 0;
+  #upUs: TimeUs = 0;
+  #busyMilliUs = 0n;
+  #started = 0;
+  #failures = 0;
+
+  constructor(address: number, index: number, spec: NodeSpec, gpuClass: GpuClass, graces: Graces, port: Port) {
+    this.address = address;
+    this.index = index;
+    this.spec = spec;
+    this.#port = port;
+    this.#graces = graces;
+    this.#className = gpuClass.name;
+    this.#milli = new Array<number>(spec.gpus).fill(WHOLE_GPU);
+    this.#memory = new Array<number>(spec.gpus).fill(gpuClass.memoryMiB);
+    this.#cpu = spec.cpuMilli;
+    this.#ram = spec.ramMiB;
+  }
+
+  receive(input: Input, from: number): void {
+    this.#inbox.put(input, from);
+  }
+
+  nextWakeup(): TimeUs {
+    return this.#wakeup;
+  }
+
+  pulse(now: TimeUs): void {
+    const inbox = this.#inbox;
+    for (let i = 0; i < inbox.count; i++) this.#handle(now, inbox.input(i), inbox.sender(i));
+    inbox.clear();
+    if (this.#wakeup <= now) {
+      for (const l of [...this.#leases.values()]) if (l.deadlineUs <= now) this.#expire(now, l);
+    }
+    let next: TimeUs = NEVER;
+    for (const l of this.#leases.values()) if (l.deadlineUs < next) next = l.deadlineUs;
+    this.#wakeup = next;
+  }
+
+  #handle(now: TimeUs, input: Fact | Message, from: number): void {
+    switch (input.kind) {
+      case MessageKind.lease:
+        return this.#offered(now, input, from);
+      case MessageKind.claimed:
+        return this.#claimed(now, input.lease, input.hold);
+      case MessageKind.denied:
+        return this.#denied(input.lease, input.code);
+      case MessageKind.stop:
+        return this.#stop(now, input.lease, input.reason);
+      case MessageKind.adopt:
+        return this.#adopt(input.term, from);
+      case FactKind.started:
+        return this.#startedFact(now, input.lease, input.fence);
+      case FactKind.exited:
+        return this.#exited(now, input.lease, input.fence, input.outcome, input.clean);
+      case FactKind.released: {
+        const l = this.#leases.get(input.lease);
+        if (l !== undefined && l.state === LeaseState.releasing) this.#free(l);
+        return;
+      }
+      case FactKind.nodeDown:
+        return this.#down(now, input.cause);
+      case FactKind.nodeUp:
+        return this.#upAgain(now);
+      default:
+        throw new Error(`node ${this.spec.id}: cannot take input of kind ${input.kind}`);
+    }
+  }
+
+  #offered(now: TimeUs, m: LeaseMsg, from: number): void {
+    // The fence: only the pool whose term we obey, and never backwards.
+    if (from !== this.#pool || m.term !== this.#term || m.seq <= this.#seq)
+      return this.#decline(m.lease, m.part, Code.staleFence, from);
+    this.#seq = m.seq;
+    if (now > m.startByUs) return this.#decline(m.lease, m.part, Code.late, from);
+    if (!this.#up) return this.#decline(m.lease, m.part, Code.nodeDown, from);
+    if (!this.#hasRoom(m)) return this.#decline(m.lease, m.part, Code.noCapacity, from);
+    const l: NodeLease = {
+      lease: m.lease,
+      hold: m.hold,
+      part: m.part,
+      parts: m.parts,
+      award: m.award,
+      gpus: m.gpus,
+      gpuMilli: m.gpuMilli,
+      gpuMemoryMiB: m.gpuMemoryMiB,
+      cpuMilli: m.cpuMilli,
+      ramMiB: m.ramMiB,
+      state: LeaseState.claiming,
+      startByUs: m.startByUs,
+      limitUs: m.limitUs,
+      startedUs: -1,
+      deadlineUs: m.startByUs,
+      fence: m.term * 0x100000000 + m.seq,
+      verdict: Outcome.notStarted,
+    };
+    this.#leases.set(l.lease, l);
+    this.#occupy(l, -1);
+    this.#port.send(SETTLEMENT, {
+      kind: MessageKind.claim,
+      hold: l.hold,
+      lease: l.lease,
+      node: this.index,
+      part: l.part,
+      parts: l.parts,
+      award: l.award,
+      gpus: l.gpus,
+      gpuMilli: l.gpuMilli,
+      untilUs: this.#latestEnd(l) + this.#graces.poolUs,
+    });
+  }
+
+  /** The node itself ends the lease by then, whatever it hears. */
+  #latestEnd(l: NodeLease): TimeUs {
+    return l.startedUs >= 0 ? l.startedUs + l.limitUs : l.startByUs + this.#graces.startAllowanceUs + l.limitUs;
+  }
+
+  #hasRoom(m: LeaseMsg): boolean {
+    if (this.#cpu < m.cpuMilli || this.#ram < m.ramMiB) return false;
+    for (const g of m.gpus) {
+      if (g >= this.#milli.length || this.#milli[g]! < m.gpuMilli || this.#memory[g]! < m.gpuMemoryMiB) return false;
+    }
+    return true;
+  }
+
+  #occupy(l: NodeLease, sign: 1 | -1): void {
+    for (const g of l.gpus) {
+      this.#milli[g]! += sign * l.gpuMilli;
+      this.#memory[g]! += sign * l.gpuMemoryMiB;
+    }
+    this.#cpu += sign * l.cpuMilli;
+    this.#ram += sign * l.ramMiB;
+  }
+
+  #decline(lease: number, part: number, code: Code, to: number): void {
+    this.#port.send(to, { kind: MessageKind.declined, lease, node: this.index, part, code });
+  }
+
+  #claimed(now: TimeUs, lease: number, hold: number): void {
+    const l = this.#leases.get(lease);
+    if (l === undefined) return;
+    if (l.state === LeaseState.claiming && now <= l.startByUs) {
+      l.state = LeaseState.starting;
+      l.deadlineUs = l.startByUs + this.#graces.startAllowanceUs;
+      this.#port.decide(lease, this.index, now);
+      this.#port.act({
+        kind: ActionKind.start,
+        node: this.index,
+        lease,
+        fence: l.fence,
+        job: jobOfHold(hold),
+        attempt: attemptOfHold(hold),
+        part: l.part,
+        parts: l.parts,
+        gpus: l.gpus,
+        gpuMilli: l.gpuMilli,
+        limitUs: l.limitUs,
+      });
+      return;
+    }
+    if (l.state === LeaseState.claiming) this.#giveUp(l, Code.late);
+    // The claim went through but we had let go: say so, or the money stays locked until the hold expires.
+    this.#leases.delete(lease);
+    this.#sendReading(l, -1, -1, l.verdict);
+  }
+
+  #denied(lease: number, code: Code): void {
+    const l = this.#leases.get(lease);
+    if (l === undefined) return;
+    if (l.state === LeaseState.claiming) this.#giveUp(l, code);
+    this.#leases.delete(lease);
+  }
+
+  /** Lets go of an unstarted lease but remembers it until Settlement has answered the claim. */
+  #giveUp(l: NodeLease, code: Code): void {
+    l.state = LeaseState.lapsed;
+    l.deadlineUs = NEVER;
+    this.#occupy(l, 1);
+    this.#decline(l.lease, l.part, code, this.#pool);
+  }
+
+  #stop(now: TimeUs, lease: number, reason: Outcome): void {
+    const l = this.#leases.get(lease);
+    if (l === undefined) return;
+    if (l.state === LeaseState.claiming) {
+      l.verdict = reason;
+      this.#giveUp(l, Code.gangLost);
+    } else if (l.state === LeaseState.starting || l.state === LeaseState.running) this.#kill(now, l, reason);
+  }
+
+  /** The bill ends with the order to stop, however long the process takes to die; its GPUs stay taken until it has. */
+  #kill(now: TimeUs, l: NodeLease, verdict: Outcome): void {
+    this.#over(l, l.startedUs < 0 ? -1 : now, verdict);
+    l.state = LeaseState.stopping;
+    l.deadlineUs = NEVER;
+    this.#port.act({ kind: ActionKind.kill, node: this.index, lease: l.lease, fence: l.fence });
+  }
+
+  #startedFact(now: TimeUs, lease: number, fence: number): void {
+    const l = this.#leases.get(lease);
+    if (l === undefined || fence !== l.fence || l.state !== LeaseState.starting) return;
+    l.state = LeaseState.running;
+    l.startedUs = now;
+    l.deadlineUs = now + l.limitUs;
+    this.#started++;
+    this.#port.send(this.#pool, { kind: MessageKind.running, lease, node: this.index, part: l.part, startedUs: now });
+  }
+
+  #exited(now: TimeUs, lease: number, fence: number, outcome: Outcome, clean: boolean): void {
+    const l = this.#leases.get(lease);
+    if (l === undefined || fence !== l.fence) return;
+    if (l.state === LeaseState.running) this.#over(l, now, outcome);
+    else if (l.state === LeaseState.starting)
+      this.#over(l, -1, outcome === Outcome.completed ? Outcome.notStarted : outcome);
+    else if (l.state !== LeaseState.stopping) return;
+    if (clean) this.#free(l);
+    else {
+      l.state = LeaseState.releasing;
+      l.deadlineUs = NEVER;
+      this.#port.act({ kind: ActionKind.release, node: this.index, lease, fence });
+    }
+  }
+
+  /** Metered use is final: tell the chain and the pool. */
+  #over(l: NodeLease, endUs: TimeUs, outcome: Outcome): void {
+    this.#busyMilliUs += BigInt(endUs - l.startedUs) * BigInt(l.gpuMilli * l.gpus.length);
+    this.#port.decide(l.lease, this.index, endUs, outcome);
+    this.#sendReading(l, l.startedUs, endUs, outcome);
+    this.#port.send(this.#pool, {
+      kind: MessageKind.ended,
+      lease: l.lease,
+      node: this.index,
+      part: l.part,
+      startUs: l.startedUs,
+      endUs,
+      outcome,
+    });
+  }
+
+  #sendReading(l: NodeLease, startUs: TimeUs, endUs: TimeUs, outcome: Outcome): void {
+    this.#port.send(SETTLEMENT, {
+      kind: MessageKind.reading,
+      hold: l.hold,
+      lease: l.lease,
+      node: this.index,
+      part: l.part,
+      startUs,
+      endUs,
+      outcome,
+    });
+  }
+
+  #free(l: NodeLease): void {
+    this.#occupy(l, 1);
+    this.#leases.delete(l.lease);
+    this.#port.send(this.#pool, { kind: MessageKind.freed, lease: l.lease, node: this.index, part: l.part });
+  }
+
+  #expire(now: TimeUs, l: NodeLease): void {
+    if (l.state === LeaseState.claiming) this.#giveUp(l, Code.late);
+    else if (l.state === LeaseState.starting) this.#kill(now, l, Outcome.notStarted);
+    else if (l.state === LeaseState.running) this.#kill(now, l, Outcome.limit);
+  }
+
+  #down(now: TimeUs, cause: DownCause): void {
+    if (!this.#up) return;
+    this.#up = false;
+    if (cause === DownCause.failure) this.#failures++;
+    this.#upUs += now - this.#upSinceUs;
+    let lost = 0;
+    let lostMilliUs = 0n;
+    for (const l of [...this.#leases.values()]) {
+      if (l.state === LeaseState.claiming) {
+        this.#giveUp(l, Code.nodeDown);
+      } else if (l.state !== LeaseState.lapsed) {
+        if (l.state === LeaseState.starting || l.state === LeaseState.running) {
+          lost++;
+          if (l.state === LeaseState.running)
+            lostMilliUs += BigInt(now - l.startedUs) * BigInt(l.gpuMilli * l.gpus.length);
+          this.#over(l, l.startedUs < 0 ? -1 : now, Outcome.nodeFailure);
+        }
+        this.#free(l);
+      }
+    }
+    this.#failureRow(now, 'node-down', downCauseNames[cause], lost, lostMilliUs);
+    if (this.#pool !== 0) this.#port.send(this.#pool, { kind: MessageKind.health, node: this.index, up: false });
+  }
+
+  #upAgain(now: TimeUs): void {
+    if (this.#up) return;
+    this.#up = true;
+    this.#upSinceUs = now;
+    this.#failureRow(now, 'node-up', 'ok', 0, 0n);
+    if (this.#pool !== 0) this.#port.send(this.#pool, { kind: MessageKind.health, node: this.index, up: true });
+  }
+
+  #failureRow(now: TimeUs, kind: string, cause: string, lost: number, lostMilliUs: bigint): void {
+    this.#port.row('failures', {
+      time_us: now,
+      kind,
+      cause,
+      node: this.spec.id,
+      provider: this.spec.provider,
+      leases_lost: lost,
+      lost_milli_us: lostMilliUs,
+    });
+  }
+
+  #adopt(term: number, from: number): void {
+    if (term <= this.#term) return;
+    this.#term = term;
+    this.#seq = 0;
+    this.#pool = from;
+    const leases: InventoryLease[] = [];
+    for (const l of this.#leases.values()) {
+      if (l.state === LeaseState.lapsed) continue;
+      leases.push({
+        lease: l.lease,
+        hold: l.hold,
+        part: l.part,
+        parts: l.parts,
+        gpus: l.gpus,
+        gpuMilli: l.gpuMilli,
+        gpuMemoryMiB: l.gpuMemoryMiB,
+        cpuMilli: l.cpuMilli,
+        ramMiB: l.ramMiB,
+        limitUs: l.limitUs,
+        startedUs: l.startedUs,
+        untilUs: this.#latestEnd(l),
+      });
+    }
+    this.#port.send(from, { kind: MessageKind.inventory, node: this.index, term, up: this.#up, leases });
+  }
+
+  /** Row of the devices table; `poolId` is who holds the node. */
+  report(now: TimeUs, poolId: string): void {
+    let busy = this.#busyMilliUs;
+    for (const l of this.#leases.values()) {
+      if (l.state === LeaseState.running) busy += BigInt(now - l.startedUs) * BigInt(l.gpuMilli * l.gpus.length);
+    }
+    this.#port.row('devices', {
+      node: this.spec.id,
+      provider: this.spec.provider,
+      pool: poolId,
+      gpu_class: this.#className,
+      gpus: this.spec.gpus,
+      up_us: this.#upUs + (this.#up ? now - this.#upSinceUs : 0),
+      busy_milli_us: busy,
+      leases: this.#started,
+      failures: this.#failures,
+    });
+  }
+
+  get poolOf(): number {
+    return this.#pool;
+  }
+  get isUp(): boolean {
+    return this.#up;
+  }
+  get term(): number {
+    return this.#term;
+  }
+  /** Leases that occupy GPUs. */
+  *occupants(): Generator<NodeLease> {
+    for (const l of this.#leases.values()) if (l.state !== LeaseState.lapsed) yield l;
+  }
+  freeMilliOf(gpu: number): number {
+    return this.#milli[gpu]!;
+  }
+
+  snapshot(): NodeState {
+    return {
+      up: this.#up,
+      term: this.#term,
+      seq: this.#seq,
+      pool: this.#pool,
+      leases: [...this.#leases.values()].map((l) => ({ ...l, gpus: [...l.gpus] })),
+      upSinceUs: this.#upSinceUs,
+      upUs: this.#upUs,
+      busyMilliUs: this.#busyMilliUs,
+      started: this.#started,
+      failures: this.#failures,
+    };
+  }
+
+  restore(state: NodeState): void {
+    this.#up = state.up;
+    this.#term = state.term;
+    this.#seq = state.seq;
+    this.#pool = state.pool;
+    this.#upSinceUs = state.upSinceUs;
+    this.#upUs = state.upUs;
+    this.#busyMilliUs = state.busyMilliUs;
+    this.#started = state.started;
+    this.#failures = state.failures;
+    let next: TimeUs = NEVER;
+    for (const s of state.leases) {
+      const l = { ...s, gpus: [...s.gpus] };
+      this.#leases.set(l.lease, l);
+      if (l.state !== LeaseState.lapsed) this.#occupy(l, -1);
+      if (l.deadlineUs < next) next = l.deadlineUs;
+    }
+    this.#wakeup = next;
+  }
+}

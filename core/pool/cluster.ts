@@ -1,0 +1,283 @@
+/**
+ * One pool's picture of its machines: what is free where, kept in flat arrays so that a placement policy can scan it.
+ * The picture follows the nodes' own messages; the nodes decide whether a GPU is really free (contract, rule 2).
+ */
+import type { ClusterView, TaskShape } from '../interfaces.ts';
+import { type NodeSpec, type TimeUs, WHOLE_GPU } from '../types.ts';
+
+/** What one part of a lease takes from a node. */
+export interface Allocation {
+  lease: number;
+  gpus: number[];
+  gpuMilli: number;
+  gpuMemoryMiB: number;
+  cpuMilli: number;
+  ramMiB: number;
+  /** When it ends at the latest, as far as the pool knows. */
+  endUs: TimeUs;
+}
+
+export class Cluster implements ClusterView {
+  readonly nodeCount: number;
+  readonly classCount: number;
+  freedVersion = 0;
+  /** Bumped by every change of a node: caches per node compare it. */
+  readonly version: Int32Array;
+  /** Allocations of each node in order of grant. */
+  readonly allocations: Allocation[][];
+  readonly #class: Int32Array;
+  readonly #gpuOffset: Int32Array;
+  readonly #gpuCount: Int32Array;
+  readonly #classMemory: number[];
+  readonly #milli: Int32Array;
+  readonly #memory: Float64Array;
+  readonly #whole: Int32Array;
+  readonly #nodeMilli: Int32Array;
+  readonly #cpu: Float64Array;
+  readonly #ram: Float64Array;
+  readonly #cpuCap: Float64Array;
+  readonly #ramCap: Float64Array;
+  readonly #up: Uint8Array;
+  /** histogram[class * width + k] = up nodes with exactly k whole GPUs free. */
+  readonly #histogram: Int32Array;
+  readonly #width: number;
+  /** Milli-GPU of up nodes and milli-GPU in use on them, by class. */
+  readonly capacityMilli: Float64Array;
+  readonly usedMilli: Float64Array;
+
+  constructor(nodes: readonly NodeSpec[], classMemory: readonly number[]) {
+    const n = nodes.length;
+    this.nodeCount = n;
+    this.classCount = classMemory.length;
+    this.#classMemory = [...classMemory];
+    this.version = new Int32Array(n);
+    this.allocations = nodes.map(() => []);
+    this.#class = new Int32Array(n);
+    this.#gpuOffset = new Int32Array(n + 1);
+    this.#gpuCount = new Int32Array(n);
+    this.#whole = new Int32Array(n);
+    this.#nodeMilli = new Int32Array(n);
+    this.#cpu = new Float64Array(n);
+    this.#ram = new Float64Array(n);
+    this.#cpuCap = new Float64Array(n);
+    this.#ramCap = new Float64Array(n);
+    this.#up = new Uint8Array(n);
+    let gpus = 0;
+    let widest = 0;
+    nodes.forEach((node, i) => {
+      this.#class[i] = node.gpuClass;
+      this.#gpuOffset[i] = gpus;
+      this.#gpuCount[i] = node.gpus;
+      gpus += node.gpus;
+      widest = Math.max(widest, node.gpus);
+      this.#cpuCap[i] = this.#cpu[i] = node.cpuMilli;
+      this.#ramCap[i] = this.#ram[i] = node.ramMiB;
+      this.#whole[i] = node.gpus;
+      this.#nodeMilli[i] = node.gpus * WHOLE_GPU;
+    });
+    this.#gpuOffset[n] = gpus;
+    this.#milli = new Int32Array(gpus).fill(WHOLE_GPU);
+    this.#memory = new Float64Array(gpus);
+    nodes.forEach((node, i) => {
+      this.#memory.fill(classMemory[node.gpuClass]!, this.#gpuOffset[i], this.#gpuOffset[i + 1]);
+    });
+    this.#width = widest + 1;
+    this.#histogram = new Int32Array(this.classCount * this.#width);
+    this.capacityMilli = new Float64Array(this.classCount);
+    this.usedMilli = new Float64Array(this.classCount);
+  }
+
+  classOf(node: number): number {
+    return this.#class[node]!;
+  }
+  gpusOf(node: number): number {
+    return this.#gpuCount[node]!;
+  }
+  freeWholeGpus(node: number): number {
+    return this.#whole[node]!;
+  }
+  freeMilli(node: number): number {
+    return this.#nodeMilli[node]!;
+  }
+  freeMilliOf(node: number, gpu: number): number {
+    return this.#milli[this.#gpuOffset[node]! + gpu]!;
+  }
+  freeMemoryOf(node: number, gpu: number): number {
+    return this.#memory[this.#gpuOffset[node]! + gpu]!;
+  }
+  freeCpuMilli(node: number): number {
+    return this.#cpu[node]!;
+  }
+  freeRamMiB(node: number): number {
+    return this.#ram[node]!;
+  }
+  isUp(node: number): boolean {
+    return this.#up[node] === 1;
+  }
+
+  fits(node: number, shape: TaskShape): boolean {
+    if (
+      this.#up[node] === 0 ||
+      shape.allowed[this.#class[node]!] === 0 ||
+      this.#cpu[node]! < shape.cpuMilli ||
+      this.#ram[node]! < shape.ramMiB
+    ) {
+      return false;
+    }
+    const need = shape.gpus;
+    if (need === 0) return true;
+    if (shape.gpuMilli === WHOLE_GPU) {
+      return this.#whole[node]! >= need && this.#classMemory[this.#class[node]!]! >= shape.gpuMemoryMiB;
+    }
+    return this.#countFitting(node, shape.gpuMilli, shape.gpuMemoryMiB) >= need;
+  }
+
+  #countFitting(node: number, milli: number, memory: number): number {
+    let found = 0;
+    for (let g = this.#gpuOffset[node]!; g < this.#gpuOffset[node + 1]!; g++) {
+      if (this.#milli[g]! >= milli && this.#memory[g]! >= memory) found++;
+    }
+    return found;
+  }
+
+  mayFit(shape: TaskShape): boolean {
+    if (shape.gpuMilli !== WHOLE_GPU || shape.gpus === 0) return true;
+    for (let c = 0; c < this.classCount; c++) {
+      if (shape.allowed[c] === 0) continue;
+      for (let k = this.#width - 1; k >= shape.gpus; k--) {
+        if (this.#histogram[c * this.#width + k]! > 0) return true;
+      }
+    }
+    return false;
+  }
+
+  /** Could one task of the shape run on the empty node, up or not? */
+  fitsEmpty(node: number, shape: TaskShape): boolean {
+    const c = this.#class[node]!;
+    return (
+      shape.allowed[c] === 1 &&
+      this.#cpuCap[node]! >= shape.cpuMilli &&
+      this.#ramCap[node]! >= shape.ramMiB &&
+      this.#gpuCount[node]! >= shape.gpus &&
+      (shape.gpus === 0 || this.#classMemory[c]! >= shape.gpuMemoryMiB)
+    );
+  }
+
+  /** How many tasks of the shape the empty node could hold. */
+  emptySlots(node: number, shape: TaskShape): number {
+    if (!this.fitsEmpty(node, shape)) return 0;
+    const slots: number[] = [];
+    if (shape.gpus > 0) {
+      const perGpu = Math.min(
+        Math.floor(WHOLE_GPU / shape.gpuMilli),
+        shape.gpuMemoryMiB > 0 ? Math.floor(this.#classMemory[this.#class[node]!]! / shape.gpuMemoryMiB) : WHOLE_GPU,
+      );
+      slots.push(Math.floor((this.#gpuCount[node]! * perGpu) / shape.gpus));
+    }
+    if (shape.cpuMilli > 0) slots.push(Math.floor(this.#cpuCap[node]! / shape.cpuMilli));
+    if (shape.ramMiB > 0) slots.push(Math.floor(this.#ramCap[node]! / shape.ramMiB));
+    return slots.length === 0 ? Number.MAX_SAFE_INTEGER : Math.min(...slots);
+  }
+
+  /** Core's own choice of GPUs: whole ones first idle by index; a fraction on the fullest GPU that still fits. */
+  defaultGpus(node: number, shape: TaskShape, out: number[]): void {
+    out.length = 0;
+    const base = this.#gpuOffset[node]!;
+    const count = this.#gpuCount[node]!;
+    if (shape.gpuMilli === WHOLE_GPU) {
+      for (let g = 0; g < count && out.length < shape.gpus; g++) {
+        if (this.#milli[base + g] === WHOLE_GPU) out.push(g);
+      }
+      return;
+    }
+    while (out.length < shape.gpus) {
+      let best = -1;
+      for (let g = 0; g < count; g++) {
+        const left = this.#milli[base + g]!;
+        if (left < shape.gpuMilli || this.#memory[base + g]! < shape.gpuMemoryMiB || out.includes(g)) continue;
+        if (best < 0 || left < this.#milli[base + best]!) best = g;
+      }
+      if (best < 0) return;
+      out.push(best);
+    }
+    out.sort((a, b) => a - b);
+  }
+
+  /** The GPUs named are distinct, exist and have room for one task of the shape. */
+  gpusFit(node: number, shape: TaskShape, gpus: readonly number[]): boolean {
+    if (gpus.length !== shape.gpus) return false;
+    const base = this.#gpuOffset[node]!;
+    let last = -1;
+    for (const g of gpus) {
+      if (!Number.isInteger(g) || g <= last || g >= this.#gpuCount[node]!) return false;
+      if (this.#milli[base + g]! < shape.gpuMilli || this.#memory[base + g]! < shape.gpuMemoryMiB) return false;
+      last = g;
+    }
+    return true;
+  }
+
+  take(node: number, a: Allocation): void {
+    this.#apply(node, a, -1);
+    this.allocations[node]!.push(a);
+  }
+
+  /** Gives back an allocation; `freed` = capacity came back, as opposed to a placement undone within one decision. */
+  give(node: number, a: Allocation, freed: boolean): void {
+    const list = this.allocations[node]!;
+    const at = list.indexOf(a);
+    if (at < 0) throw new Error('cluster: allocation is not on this node');
+    list.splice(at, 1);
+    this.#apply(node, a, 1);
+    if (freed) this.freedVersion++;
+  }
+
+  /** A lease's expected end became known. */
+  touch(node: number): void {
+    this.version[node]!++;
+  }
+
+  setUp(node: number, up: boolean): void {
+    if (this.isUp(node) === up) return;
+    const c = this.#class[node]!;
+    const whole = this.#gpuCount[node]! * WHOLE_GPU;
+    const sign = up ? 1 : -1;
+    this.#up[node] = up ? 1 : 0;
+    this.#histogram[c * this.#width + this.#whole[node]!]! += sign;
+    this.capacityMilli[c]! += sign * whole;
+    this.usedMilli[c]! += sign * (whole - this.#nodeMilli[node]!);
+    this.version[node]!++;
+    if (up) this.freedVersion++;
+  }
+
+  #apply(node: number, a: Allocation, sign: 1 | -1): void {
+    const base = this.#gpuOffset[node]!;
+    const c = this.#class[node]!;
+    const full = this.#classMemory[c]!;
+    const before = this.#whole[node]!;
+    let whole = before;
+    // A whole GPU takes the memory with it; a fraction takes what it declared.
+    const memory = a.gpuMilli === WHOLE_GPU ? full : a.gpuMemoryMiB;
+    for (const g of a.gpus) {
+      const at = base + g;
+      const wasWhole = this.#milli[at] === WHOLE_GPU;
+      this.#milli[at]! += sign * a.gpuMilli;
+      this.#memory[at]! += sign * memory;
+      const isWhole = this.#milli[at] === WHOLE_GPU;
+      if (wasWhole && !isWhole) whole--;
+      else if (!wasWhole && isWhole) whole++;
+    }
+    const milli = sign * a.gpuMilli * a.gpus.length;
+    this.#nodeMilli[node]! += milli;
+    this.#cpu[node]! += sign * a.cpuMilli;
+    this.#ram[node]! += sign * a.ramMiB;
+    this.#whole[node] = whole;
+    if (this.#up[node] === 1) {
+      this.usedMilli[c]! -= milli;
+      if (whole !== before) {
+        this.#histogram[c * this.#width + before]!--;
+        this.#histogram[c * this.#width + whole]!++;
+      }
+    }
+    this.version[node]!++;
+  }
+}

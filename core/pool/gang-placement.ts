@@ -1,0 +1,47 @@
+import type { GangShape, NodeSet, PlacementPolicy } from '../interfaces.ts';
+import { NEVER } from '../types.ts';
+import type { Allocation, Cluster } from './cluster.ts';
+import { type Part, PartState } from './leases.ts';
+
+/** Places every task of the gang, or none (null). A proposal that does not fit is the policy's fault and named. */
+export function placeGang(
+  cluster: Cluster,
+  policy: PlacementPolicy,
+  shape: GangShape,
+  avoid: NodeSet | null,
+): Part[] | null {
+  const parts: Part[] = [];
+  for (const { tasks, shape: task } of shape.groups) {
+    for (let t = 0; t < tasks; t++) {
+      const node = cluster.mayFit(task) ? policy.choose(cluster, task, avoid) : -1;
+      if (node < 0) {
+        for (let i = parts.length - 1; i >= 0; i--) cluster.give(parts[i]!.node, parts[i]!.allocation!, false);
+        return null;
+      }
+      if (!(node < cluster.nodeCount) || !cluster.fits(node, task) || avoid?.has(node)) {
+        throw new Error(`placement policy ${policy.name} proposed node ${node}, where the task does not fit`);
+      }
+      const gpus: number[] = [];
+      if (policy.pickGpus === undefined) cluster.defaultGpus(node, task, gpus);
+      else {
+        policy.pickGpus(cluster, node, task, gpus);
+        gpus.sort((a, b) => a - b);
+      }
+      if (!cluster.gpusFit(node, task, gpus)) {
+        throw new Error(`placement policy ${policy.name} proposed GPUs ${gpus.join(',')}, which do not fit the task`);
+      }
+      const allocation: Allocation = {
+        lease: 0,
+        gpus,
+        gpuMilli: task.gpuMilli,
+        gpuMemoryMiB: task.gpuMemoryMiB,
+        cpuMilli: task.cpuMilli,
+        ramMiB: task.ramMiB,
+        endUs: NEVER,
+      };
+      cluster.take(node, allocation);
+      parts.push({ node, state: PartState.sent, allocation });
+    }
+  }
+  return parts;
+}

@@ -1,0 +1,120 @@
+import type { GangShape, WaitingJob } from '../interfaces.ts';
+import type { Quote } from '../messages.ts';
+import type { Row } from '../record/schema.ts';
+import { demandOf } from '../settlement/demand.ts';
+import { attemptOfHold, type Code, codeNames, JobStatus, statusNames, type TimeUs } from '../types.ts';
+import type { Cluster } from './cluster.ts';
+
+export const JobState = { quoting: 0, reserving: 1, waiting: 2, leased: 3, resolving: 4 } as const;
+export type JobState = (typeof JobState)[keyof typeof JobState];
+
+/** A job the pool has not finished with. */
+export interface PoolJob extends WaitingJob {
+  shape: GangShape;
+  sinceUs: TimeUs;
+  submittedUs: TimeUs;
+  state: JobState;
+  attempt: number;
+  hold: number;
+  quote: Quote | null;
+  lease: number;
+  /** When its user loses patience; NEVER once it has run. */
+  givesUpUs: TimeUs;
+  /** Why the job is being given up (ok = it is not): its end does not depend on the attempt any more. */
+  closing: Code;
+  /** The attempt is resolved and another will follow once no part of it can still be running. */
+  retry: boolean;
+  runs: number;
+  firstStartUs: TimeUs;
+  lastStartUs: TimeUs;
+  lastEndUs: TimeUs;
+  charged: bigint;
+}
+
+/** Jobs through a pool since it opened. */
+export interface PoolCounts {
+  submitted: number;
+  completed: number;
+  failed: number;
+  rejected: number;
+  cancelled: number;
+  inherited: number;
+  handedOver: number;
+  restarts: number;
+}
+
+export const noCounts = (): PoolCounts => ({
+  submitted: 0,
+  completed: 0,
+  failed: 0,
+  rejected: 0,
+  cancelled: 0,
+  inherited: 0,
+  handedOver: 0,
+  restarts: 0,
+});
+
+/** The job's row once it is over; `now` is when the pool learnt it. */
+export function jobRow(
+  now: TimeUs,
+  job: PoolJob,
+  pool: string,
+  currency: string,
+  status: JobStatus,
+  code: Code,
+): Row<'jobs'> {
+  const { gpus, totalMilli } = demandOf(job.spec);
+  const ran = job.firstStartUs >= 0;
+  const finish = ran && status !== JobStatus.cancelled ? job.lastEndUs : now;
+  return {
+    job_id: job.spec.job,
+    workload_name: job.spec.label,
+    user: job.spec.user,
+    pool,
+    submission_time_us: job.submittedUs,
+    requested_number_of_resources: gpus,
+    requested_milli_gpu: totalMilli,
+    requested_time_us: job.spec.limitUs,
+    final_state: statusNames[status],
+    reason: codeNames[code],
+    starting_time_us: job.firstStartUs,
+    finish_time_us: finish,
+    waiting_time_us: ran ? job.firstStartUs - job.submittedUs : -1,
+    execution_time_us: ran ? job.lastEndUs - job.lastStartUs : 0,
+    turnaround_time_us: finish - job.submittedUs,
+    attempts: job.runs,
+    holds: job.hold === 0 ? 0 : attemptOfHold(job.hold),
+    quote_id: job.quote?.id ?? 0,
+    currency,
+    quoted_max_micro: job.quote?.maxCharge ?? 0n,
+    charged_micro: job.charged,
+  };
+}
+
+/** The pool at a glance. */
+export function sampleRow(
+  now: TimeUs,
+  pool: string,
+  cluster: Cluster,
+  waiting: number,
+  running: number,
+  jobs: Iterable<PoolJob>,
+): Row<'samples'> {
+  let used = 0;
+  let capacity = 0;
+  for (let c = 0; c < cluster.classCount; c++) {
+    used += cluster.usedMilli[c]!;
+    capacity += cluster.capacityMilli[c]!;
+  }
+  let waitingMilli = 0;
+  for (const j of jobs) if (j.state === JobState.waiting) waitingMilli += j.shape.totalMilli;
+  return {
+    time_us: now,
+    pool,
+    waiting_jobs: waiting,
+    running_jobs: running,
+    used_milli: used,
+    capacity_milli: capacity,
+    waiting_milli: waitingMilli,
+  };
+}

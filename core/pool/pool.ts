@@ -1,0 +1,680 @@
+/**
+ * One aggregator's pool: decides where a job runs. Quotes, takes the hold through Settlement, queues, places, leases, and
+ * follows each attempt until Settlement says how it ended. It never starts anything without held money and never retries
+ * before Settlement has resolved the former attempt.
+ */
+import { Deadlines } from '../deadlines.ts';
+import { type Fact, FactKind } from '../facts.ts';
+import { Inbox } from '../inbox.ts';
+import type {
+  GangShape,
+  MechanismRegistry,
+  NodeSet,
+  PlacementPolicy,
+  QueueingPolicy,
+  Reservation,
+  SchedulerView,
+  WaitingJob,
+} from '../interfaces.ts';
+import { type Machine, nodeAddress, type Port, poolAddress, SETTLEMENT } from '../machine.ts';
+import {
+  type Declined,
+  type Ended,
+  type Inherit,
+  type Inventory,
+  type Message,
+  MessageKind,
+  type Resolved,
+  type Running,
+} from '../messages.ts';
+import { clonePlain } from '../plain.ts';
+import { MAX_AMOUNT } from '../settlement/ledger.ts';
+import {
+  attemptOfHold,
+  Code,
+  holdOf,
+  type JobSpec,
+  JobStatus,
+  jobOfHold,
+  type MarketConfig,
+  NEVER,
+  Outcome,
+  statusNames,
+  type TimeUs,
+} from '../types.ts';
+import type { Cluster } from './cluster.ts';
+import { placeGang } from './gang-placement.ts';
+import { JobState, jobRow, noCounts, type PoolCounts, type PoolJob, sampleRow } from './job.ts';
+import { type Lease, LeaseBook, type Part, PartState } from './leases.ts';
+import { PriceDesk, type PriceDeskState } from './price-desk.ts';
+import { Roster, type RosterState } from './roster.ts';
+import { Shapes } from './shapes.ts';
+import { specFault } from './spec.ts';
+
+export interface PoolState {
+  roster: RosterState;
+  desk: PriceDeskState;
+  jobs: (Omit<PoolJob, 'shape'> & { classes: number[] })[];
+  leases: Lease[];
+  counts: PoolCounts;
+  nextOrder: number;
+  nextLease: number;
+  nextSampleUs: TimeUs;
+  now: TimeUs;
+  superseded: boolean;
+}
+
+/** Leases and awards of pool p count from p * 2^40. */
+const PER_POOL = 0x10000000000;
+const LAST_ATTEMPT = 255;
+
+export class Pool implements Machine, SchedulerView {
+  readonly address: number;
+  readonly index: number;
+  readonly config: MarketConfig;
+  readonly id: string;
+  readonly #port: Port;
+  readonly #queueing: QueueingPolicy;
+  readonly #placement: PlacementPolicy;
+  readonly #shapes: Shapes;
+  readonly #allClasses: readonly number[];
+  readonly #roster: Roster;
+  readonly #desk: PriceDesk;
+  readonly #leases = new LeaseBook();
+  readonly #jobs = new Map<number, PoolJob>();
+  readonly #patience: Deadlines;
+  readonly #inbox = new Inbox();
+  #quoting: PoolJob[] = [];
+  #waiting = 0;
+  #waitingMilli: Float64Array;
+  readonly #counts = noCounts();
+  #nextOrder = 1;
+  #nextLease = 1;
+  #nextSampleUs: TimeUs;
+  #superseded = false;
+  /** Something changed that could let a job start. */
+  #dirty = false;
+  now: TimeUs = 0;
+
+  constructor(index: number, config: MarketConfig, registry: MechanismRegistry, port: Port) {
+    const spec = config.pools[index]!;
+    this.index = index;
+    this.address = poolAddress(index);
+    this.config = config;
+    this.id = spec.id;
+    this.#port = port;
+    this.#queueing = registry.queueing(spec.queueing.name, spec.queueing.params);
+    this.#placement = registry.placement(spec.placement.name, spec.placement.params);
+    this.#allClasses = config.classes.map((_, c) => c);
+    const classNames = config.classes.map((c) => c.name);
+    const pricing = registry.pricing(spec.pricing.name, spec.pricing.params, classNames);
+    this.#desk = new PriceDesk(config, spec.id, pricing, index * PER_POOL, port);
+    this.#roster = new Roster(config);
+    this.#shapes = new Shapes(config.classes.length);
+    this.#waitingMilli = new Float64Array(config.classes.length);
+    this.#nextSampleUs = config.sampleUs > 0 ? 0 : NEVER;
+    this.#patience = new Deadlines((job, at) => this.#jobs.get(job)?.givesUpUs === at);
+  }
+
+  receive(input: Fact | Message, from: number): void {
+    this.#inbox.put(input, from);
+  }
+
+  nextWakeup(): TimeUs {
+    return Math.min(
+      this.#desk.nextWakeup(),
+      this.#nextSampleUs,
+      this.#leases.nextWakeup(),
+      this.#patience.next(),
+      this.#roster.nextWakeup(),
+    );
+  }
+
+  pulse(now: TimeUs): void {
+    this.now = now;
+    this.#desk.integrate(now, this.cluster);
+    const inbox = this.#inbox;
+    for (let i = 0; i < inbox.count; i++) this.#handle(now, inbox.input(i), inbox.sender(i));
+    inbox.clear();
+    this.#expire(now);
+    if (this.#desk.nextWakeup() <= now) this.#desk.clear(now, this.cluster, this.#waitingMilli);
+    if (this.#quoting.length > 0 && this.#desk.open) this.#quoteAll(now);
+    if (this.#dirty) {
+      if (this.#waiting > 0) this.#queueing.schedule(this);
+      this.#dirty = false;
+    }
+    if (this.#nextSampleUs <= now) this.#sample(now);
+  }
+
+  #handle(now: TimeUs, input: Fact | Message, from: number): void {
+    switch (input.kind) {
+      case FactKind.submit:
+        return this.#submit(now, input.spec);
+      case FactKind.cancel: {
+        const job = this.#jobs.get(input.job);
+        if (job !== undefined && job.closing === Code.ok) this.#close(now, job, Code.byUser);
+        return;
+      }
+      case FactKind.contact:
+        if (this.#roster.contact(now, input.node, input.until)) this.#dirty = true;
+        return;
+      case MessageKind.held:
+        return this.#held(now, input.hold);
+      case MessageKind.refused:
+        return this.#refused(now, input.hold, input.code);
+      case MessageKind.resolved:
+        return this.#resolved(now, input);
+      case MessageKind.running:
+        return this.#running(input);
+      case MessageKind.ended:
+        return this.#ended(input);
+      case MessageKind.freed:
+        return this.#freed(input.lease, input.part);
+      case MessageKind.declined:
+        return this.#declined(input);
+      case MessageKind.awarded:
+        return this.#desk.awarded(input.epoch, input.code);
+      case MessageKind.assign:
+        return this.#assign(input.term, input.nodes);
+      case MessageKind.inventory:
+        return this.#inventory(now, input);
+      case MessageKind.health:
+        if (this.#roster.health(now, input.node, input.up)) this.#dirty = true;
+        return;
+      case MessageKind.inherit:
+        return this.#inherit(input);
+      case MessageKind.supersede:
+        return this.#supersede(now);
+      default:
+        throw new Error(`pool ${this.id}: cannot take input of kind ${input.kind} from ${from}`);
+    }
+  }
+
+  #expire(now: TimeUs): void {
+    this.#roster.expire(now);
+    for (let lease = this.#leases.takeDue(now); lease !== undefined; lease = this.#leases.takeDue(now)) {
+      // Overdue: whatever became of it, Settlement must resolve the hold before anything else happens.
+      lease.deadlineUs = NEVER;
+      this.#stopAll(lease, Outcome.aborted);
+      const job = this.#byHold(lease.hold);
+      if (job?.retry) this.#again(job);
+      else if (job?.state === JobState.leased) this.#release(job);
+    }
+    for (let id = this.#patience.take(now); id >= 0; id = this.#patience.take(now)) {
+      const job = this.#jobs.get(id)!;
+      job.givesUpUs = NEVER;
+      if (job.closing === Code.ok) this.#close(now, job, Code.patience);
+    }
+  }
+
+  // ---- submission, quote, hold ----
+
+  #submit(now: TimeUs, spec: JobSpec): void {
+    this.#counts.submitted++;
+    const job = this.#newJob(spec, now, this.#shapes.gang(spec, this.#wanted(spec)));
+    if (this.#superseded) return this.#row(now, job, JobStatus.rejected, Code.superseded);
+    if (specFault(spec, this.config) !== null) return this.#row(now, job, JobStatus.rejected, Code.invalidSpec);
+    if (this.#jobs.has(spec.job)) return this.#row(now, job, JobStatus.rejected, Code.duplicateJob);
+    this.#jobs.set(spec.job, job);
+    this.#setPatience(job);
+    this.#quoting.push(job);
+  }
+
+  #newJob(spec: JobSpec, submittedUs: TimeUs, shape: GangShape): PoolJob {
+    return {
+      spec,
+      shape,
+      order: this.#nextOrder++,
+      sinceUs: submittedUs,
+      submittedUs,
+      state: JobState.quoting,
+      attempt: 1,
+      hold: 0,
+      quote: null,
+      lease: 0,
+      givesUpUs: NEVER,
+      closing: Code.ok,
+      retry: false,
+      runs: 0,
+      firstStartUs: -1,
+      lastStartUs: -1,
+      lastEndUs: -1,
+      charged: 0n,
+    };
+  }
+
+  /** Patience counts from submission until the job first runs. */
+  #setPatience(job: PoolJob): void {
+    job.givesUpUs =
+      job.runs > 0 || job.spec.patienceUs >= NEVER ? NEVER : Math.min(NEVER, job.submittedUs + job.spec.patienceUs);
+    this.#patience.add(job.spec.job, job.givesUpUs);
+  }
+
+  #wanted(spec: JobSpec): readonly number[] {
+    return spec.classes.length > 0 ? spec.classes : this.#allClasses;
+  }
+
+  #quoteAll(now: TimeUs): void {
+    const jobs = this.#quoting;
+    this.#quoting = [];
+    if (jobs.length > 1) jobs.sort((a, b) => a.order - b.order);
+    for (const job of jobs)
+      if (this.#jobs.get(job.spec.job) === job && job.state === JobState.quoting) this.#quote(now, job);
+  }
+
+  /** Terms for the job: those of a former attempt while they bind, else today's prices in the classes the user can pay. */
+  #quote(now: TimeUs, job: PoolJob): void {
+    const spec = job.spec;
+    if (job.quote === null) {
+      const wanted = this.#wanted(spec);
+      if (!this.#roster.everFits(job.shape)) return this.#finish(now, job, JobStatus.rejected, Code.neverFits);
+      const quote = this.#desk.quote(spec, wanted);
+      if (quote === null) return this.#finish(now, job, JobStatus.rejected, Code.priceAboveBid);
+      if (quote.maxCharge > MAX_AMOUNT) return this.#finish(now, job, JobStatus.rejected, Code.amountOverflow);
+      if (quote.classes.length < wanted.length) {
+        job.shape = this.#shapes.gang(spec, quote.classes);
+        // The classes the user can pay may be too few machines.
+        if (!this.#roster.everFits(job.shape)) return this.#finish(now, job, JobStatus.rejected, Code.priceAboveBid);
+      }
+      job.quote = quote;
+    }
+    job.state = JobState.reserving;
+    job.hold = holdOf(spec.job, job.attempt);
+    this.#port.send(SETTLEMENT, {
+      kind: MessageKind.reserve,
+      hold: job.hold,
+      spec,
+      quote: job.quote,
+      submittedUs: job.submittedUs,
+    });
+  }
+
+  #byHold(hold: number): PoolJob | undefined {
+    const job = this.#jobs.get(jobOfHold(hold));
+    return job !== undefined && job.hold === hold ? job : undefined;
+  }
+
+  #held(now: TimeUs, hold: number): void {
+    const job = this.#byHold(hold);
+    if (job === undefined || job.state !== JobState.reserving) return;
+    if (job.closing !== Code.ok) {
+      job.state = JobState.resolving;
+      return this.#release(job);
+    }
+    job.state = JobState.waiting;
+    if (job.attempt === 1) job.sinceUs = now;
+    this.#waiting++;
+    this.#countWaiting(job, 1);
+    this.#queueing.add(job);
+    this.#dirty = true;
+  }
+
+  #leaveQueue(job: PoolJob): void {
+    this.#waiting--;
+    this.#countWaiting(job, -1);
+    this.#queueing.remove(job);
+  }
+
+  #countWaiting(job: PoolJob, sign: 1 | -1): void {
+    for (const c of job.quote!.classes) this.#waitingMilli[c]! += sign * job.shape.totalMilli;
+  }
+
+  #refused(now: TimeUs, hold: number, code: Code): void {
+    const job = this.#byHold(hold);
+    if (job === undefined || job.state !== JobState.reserving) return;
+    if (job.closing !== Code.ok) return this.#finish(now, job, JobStatus.cancelled, job.closing);
+    if ((code === Code.awardUnknown || code === Code.quoteMismatch) && job.attempt < LAST_ATTEMPT) {
+      // The terms are no longer the chain's: quote again under the present ones.
+      job.quote = null;
+      job.shape = this.#shapes.gang(job.spec, this.#wanted(job.spec));
+      return this.#again(job);
+    }
+    this.#finish(now, job, JobStatus.rejected, code);
+  }
+
+  #again(job: PoolJob): void {
+    job.attempt++;
+    job.state = JobState.quoting;
+    job.retry = false;
+    job.lease = 0;
+    this.#setPatience(job);
+    this.#quoting.push(job);
+  }
+
+  #release(job: PoolJob): void {
+    this.#port.send(SETTLEMENT, { kind: MessageKind.release, hold: job.hold, final: job.closing !== Code.ok });
+  }
+
+  /** Gives the job up: at once when no money is held, else when Settlement has resolved the hold. */
+  #close(now: TimeUs, job: PoolJob, code: Code): void {
+    job.closing = code;
+    switch (job.state) {
+      case JobState.quoting:
+        return this.#finish(now, job, JobStatus.cancelled, code);
+      case JobState.waiting:
+        this.#leaveQueue(job);
+        this.#dirty = true;
+        job.state = JobState.resolving;
+        return this.#release(job);
+      case JobState.leased: {
+        const lease = this.#leases.get(job.lease);
+        if (lease !== undefined) this.#stopAll(lease, Outcome.cancelled);
+        return this.#release(job);
+      }
+      default:
+        // Reserving: the answer is on its way. Resolving: give up now if only a retry was pending.
+        if (job.retry) {
+          this.#release(job);
+          this.#finish(now, job, JobStatus.cancelled, code);
+        }
+    }
+  }
+
+  // ---- SchedulerView: what a queueing policy may do ----
+
+  get cluster(): Cluster {
+    return this.#roster.cluster;
+  }
+
+  start(waiting: WaitingJob, avoid: NodeSet | null): boolean {
+    const job = this.#jobs.get(waiting.spec.job);
+    if (job === undefined || job !== waiting || job.state !== JobState.waiting) {
+      throw new Error(`queueing policy ${this.#queueing.name} proposed job ${waiting.spec.job}, which is not waiting`);
+    }
+    const parts = placeGang(this.cluster, this.#placement, job.shape, avoid);
+    if (parts === null) return false;
+    this.#leaveQueue(job);
+    this.#grant(job, parts);
+    return true;
+  }
+
+  reserve(waiting: WaitingJob): Reservation | null {
+    return this.#roster.forecast.reserve(this.now, waiting.shape);
+  }
+
+  #grant(job: PoolJob, parts: Part[]): void {
+    const g = this.config.graces;
+    const lease: Lease = {
+      lease: this.index * PER_POOL + this.#nextLease,
+      hold: job.hold,
+      parts,
+      limitUs: job.spec.limitUs,
+      deadlineUs: this.now + g.startWindowUs + g.startAllowanceUs + g.poolUs,
+      stopped: false,
+    };
+    this.#nextLease += parts.length;
+    this.#leases.add(lease);
+    job.state = JobState.leased;
+    job.lease = lease.lease;
+    job.givesUpUs = NEVER;
+    const quote = job.quote!;
+    for (let i = 0; i < parts.length; i++) {
+      const { node, allocation } = parts[i]!;
+      const a = allocation!;
+      a.lease = lease.lease + i;
+      a.endUs = this.now + job.spec.limitUs;
+      this.#port.decide(job.hold, this.#roster.nodeOf(node), a.gpus[0] ?? -1, a.lease);
+      this.#port.send(this.#nodeAddress(node), {
+        kind: MessageKind.lease,
+        lease: a.lease,
+        hold: job.hold,
+        award: quote.awards[quote.classes.indexOf(this.cluster.classOf(node))]!,
+        term: this.#roster.term,
+        seq: this.#roster.nextSeq(node),
+        startByUs: this.now + g.startWindowUs,
+        limitUs: job.spec.limitUs,
+        part: i,
+        parts: parts.length,
+        gpus: a.gpus,
+        gpuMilli: a.gpuMilli,
+        gpuMemoryMiB: a.gpuMemoryMiB,
+        cpuMilli: a.cpuMilli,
+        ramMiB: a.ramMiB,
+      });
+    }
+  }
+
+  #nodeAddress(local: number): number {
+    return nodeAddress(this.config.pools.length, this.#roster.nodeOf(local));
+  }
+
+  // ---- leases: what the nodes say ----
+
+  #running(m: Running): void {
+    const found = this.#leases.part(m.lease, m.part);
+    if (found === null) return;
+    const { lease, part } = found;
+    part.state = PartState.running;
+    if (part.allocation !== null) {
+      part.allocation.endUs = m.startedUs + lease.limitUs;
+      this.cluster.touch(part.node);
+    }
+    if (lease.stopped || lease.parts.some((p) => p.state === PartState.sent)) return;
+    // All up: from here on the lease ends when its last node limit has passed.
+    this.#leases.setDeadline(lease, m.startedUs + lease.limitUs + this.config.graces.poolUs);
+  }
+
+  #ended(m: Ended): void {
+    const found = this.#leases.part(m.lease, m.part);
+    if (found === null) return;
+    found.part.state = PartState.ended;
+    // A gang lives or dies together.
+    if (m.outcome !== Outcome.completed && found.lease.parts.length > 1) this.#stopAll(found.lease, Outcome.aborted);
+  }
+
+  #declined(m: Declined): void {
+    const found = this.#leases.part(m.lease, m.part);
+    if (found === null) return;
+    this.#stopAll(found.lease, Outcome.aborted);
+    const job = this.#byHold(found.lease.hold);
+    if (job !== undefined && job.state === JobState.leased) this.#release(job);
+    this.#freed(m.lease, m.part);
+  }
+
+  #freed(lease: number, index: number): void {
+    const found = this.#leases.part(lease, index);
+    if (found === null) return;
+    this.#leases.finish(found.lease, found.part, this.cluster);
+    this.#dirty = true;
+    if (this.#leases.get(found.lease.lease) !== undefined) return;
+    const job = this.#byHold(found.lease.hold);
+    if (job?.retry) this.#again(job);
+  }
+
+  #stopAll(lease: Lease, reason: Outcome): void {
+    if (lease.stopped) return;
+    lease.stopped = true;
+    lease.parts.forEach((p, i) => {
+      if (p.state === PartState.sent || p.state === PartState.running) {
+        this.#port.send(this.#nodeAddress(p.node), { kind: MessageKind.stop, lease: lease.lease + i, reason });
+      }
+    });
+  }
+
+  // ---- the end of an attempt and of a job ----
+
+  #resolved(now: TimeUs, m: Resolved): void {
+    const job = this.#byHold(m.hold);
+    if (job === undefined) return;
+    if (job.state === JobState.waiting) this.#leaveQueue(job);
+    job.state = JobState.resolving;
+    job.charged += m.charge;
+    if (m.startUs >= 0) {
+      job.runs++;
+      if (job.firstStartUs < 0) job.firstStartUs = m.startUs;
+      job.lastStartUs = m.startUs;
+      job.lastEndUs = m.endUs;
+    }
+    const lease = this.#leases.get(job.lease);
+    if (lease !== undefined) this.#stopAll(lease, Outcome.aborted);
+    switch (m.outcome) {
+      case Outcome.completed:
+        return this.#finish(now, job, JobStatus.completed, Code.ok);
+      case Outcome.failed:
+        return this.#finish(now, job, JobStatus.failed, Code.jobFailed);
+      case Outcome.limit:
+        return this.#finish(now, job, JobStatus.failed, Code.limit);
+      case Outcome.cancelled:
+        return this.#finish(now, job, JobStatus.cancelled, job.closing === Code.ok ? Code.byUser : job.closing);
+      default:
+        if (job.closing !== Code.ok) return this.#finish(now, job, JobStatus.cancelled, job.closing);
+        if (job.runs >= job.spec.maxAttempts || job.attempt >= LAST_ATTEMPT) {
+          job.closing = Code.attemptsSpent;
+          this.#release(job);
+          return this.#finish(now, job, JobStatus.failed, Code.attemptsSpent);
+        }
+        if (m.startUs >= 0) this.#counts.restarts++;
+        // The old attempt's processes must be gone, or past their last deadline, before a new one may start.
+        if (lease === undefined || lease.deadlineUs >= NEVER) this.#again(job);
+        else job.retry = true;
+    }
+  }
+
+  #finish(now: TimeUs, job: PoolJob, status: JobStatus, code: Code): void {
+    this.#jobs.delete(job.spec.job);
+    this.#row(now, job, status, code);
+  }
+
+  #row(now: TimeUs, job: PoolJob, status: JobStatus, code: Code): void {
+    this.#counts[statusNames[status]]++;
+    this.#port.decide(job.spec.job, status, code);
+    this.#port.row(
+      'jobs',
+      jobRow(now, job, this.id, this.config.currencies[job.spec.currency]?.code ?? 'unknown', status, code),
+    );
+  }
+
+  #sample(now: TimeUs): void {
+    this.#nextSampleUs = (Math.floor(now / this.config.sampleUs) + 1) * this.config.sampleUs;
+    this.#port.row(
+      'samples',
+      sampleRow(now, this.id, this.cluster, this.#waiting, this.#leases.size, this.#jobs.values()),
+    );
+  }
+
+  // ---- nodes and terms ----
+
+  #assign(term: number, nodes: number[]): void {
+    if (term < this.#roster.term) return;
+    this.#superseded = false;
+    this.#roster.assign(term, nodes, (cluster) => this.#leases.retake(cluster));
+    for (const n of this.#roster.nodes) {
+      this.#port.send(nodeAddress(this.config.pools.length, n), { kind: MessageKind.adopt, term });
+    }
+    this.dropCaches();
+  }
+
+  #inventory(now: TimeUs, m: Inventory): void {
+    const local = this.#roster.localOf(m.node);
+    if (local === undefined || m.term !== this.#roster.term) return;
+    for (const l of m.leases) {
+      this.#leases.adopt(l, local, this.cluster);
+      const job = this.#byHold(l.hold);
+      if (job !== undefined) job.lease = l.lease - l.part;
+    }
+    if (this.#roster.health(now, m.node, m.up)) this.#dirty = true;
+    this.#desk.wake(now);
+  }
+
+  #inherit(m: Inherit): void {
+    this.#counts.inherited++;
+    const job = this.#newJob(m.spec, m.submittedUs, this.#shapes.gang(m.spec, m.quote.classes));
+    job.quote = m.quote;
+    job.attempt = attemptOfHold(m.hold);
+    job.hold = m.hold;
+    this.#jobs.set(m.spec.job, job);
+    if (m.claimed) job.state = JobState.leased;
+    else this.#again(job);
+  }
+
+  #supersede(now: TimeUs): void {
+    this.#superseded = true;
+    for (const job of [...this.#jobs.values()]) {
+      if (job.state === JobState.waiting) this.#leaveQueue(job);
+      if (job.state === JobState.quoting) this.#finish(now, job, JobStatus.rejected, Code.superseded);
+      else if (job.state !== JobState.reserving) {
+        this.#jobs.delete(job.spec.job);
+        this.#counts.handedOver++;
+      }
+    }
+    this.#leases.clear();
+    this.#desk.close();
+    this.#roster.clear();
+    this.dropCaches();
+  }
+
+  // ---- state ----
+
+  /** Forget what policies and forecasts remember; decisions must not change (tested by doing it at random moments). */
+  dropCaches(): void {
+    this.#roster.forecast.reset();
+    this.#placement.reset();
+    this.#queueing.reset();
+    const waiting = [...this.#jobs.values()]
+      .filter((j) => j.state === JobState.waiting)
+      .sort((a, b) => a.order - b.order);
+    for (const j of waiting) this.#queueing.add(j);
+  }
+
+  get counts(): Readonly<PoolCounts> {
+    return this.#counts;
+  }
+  get waitingCount(): number {
+    return this.#waiting;
+  }
+  jobs(): IterableIterator<PoolJob> {
+    return this.#jobs.values();
+  }
+  leases(): IterableIterator<Lease> {
+    return this.#leases.all();
+  }
+  /** Node indices in local order. */
+  nodes(): readonly number[] {
+    return this.#roster.nodes;
+  }
+  get term(): number {
+    return this.#roster.term;
+  }
+
+  snapshot(): PoolState {
+    return clonePlain<PoolState>({
+      roster: this.#roster.snapshot(),
+      desk: this.#desk.snapshot(),
+      jobs: [...this.#jobs.values()].map(({ shape: _, ...j }) => ({
+        ...j,
+        classes: [...(j.quote?.classes ?? this.#wanted(j.spec))],
+      })),
+      leases: [...this.#leases.all()],
+      counts: this.#counts,
+      nextOrder: this.#nextOrder,
+      nextLease: this.#nextLease,
+      nextSampleUs: this.#nextSampleUs,
+      now: this.now,
+      superseded: this.#superseded,
+    });
+  }
+
+  restore(state: PoolState): void {
+    const s = clonePlain(state);
+    this.now = s.now;
+    this.#superseded = s.superseded;
+    Object.assign(this.#counts, s.counts);
+    this.#nextOrder = s.nextOrder;
+    this.#nextLease = s.nextLease;
+    this.#nextSampleUs = s.nextSampleUs;
+    this.#desk.restore(s.desk);
+    for (const { classes, ...j } of s.jobs) {
+      const job: PoolJob = { ...j, shape: this.#shapes.gang(j.spec, classes) };
+      this.#jobs.set(j.spec.job, job);
+      this.#patience.add(j.spec.job, job.givesUpUs);
+      if (job.state === JobState.quoting) this.#quoting.push(job);
+      if (job.state === JobState.waiting) {
+        this.#waiting++;
+        this.#countWaiting(job, 1);
+      }
+    }
+    for (const l of s.leases) this.#leases.add(l);
+    this.#roster.restore(s.now, s.roster, (cluster) => this.#leases.retake(cluster));
+    this.dropCaches();
+  }
+}

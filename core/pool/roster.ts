@@ -1,0 +1,167 @@
+/**
+ * The nodes a pool holds: terms, fence sequences, health and contact, and the cluster they add up to. Local node numbers
+ * (0 .. n-1, order of assignment) are what mechanisms see.
+ */
+import { Deadlines } from '../deadlines.ts';
+import type { GangShape } from '../interfaces.ts';
+import { type MarketConfig, NEVER, type TimeUs } from '../types.ts';
+import { Cluster } from './cluster.ts';
+import { Forecast } from './forecast.ts';
+
+export interface RosterState {
+  term: number;
+  nodes: number[];
+  seqs: number[];
+  healthy: boolean[];
+  contactUntilUs: TimeUs[];
+}
+
+export class Roster {
+  readonly #config: MarketConfig;
+  cluster: Cluster;
+  forecast: Forecast;
+  term = 0;
+  /** Local number -> node index, and back. */
+  #nodes: number[] = [];
+  readonly #local = new Map<number, number>();
+  #seqs: number[] = [];
+  #healthy: boolean[] = [];
+  #contactUntilUs: TimeUs[] = [];
+  readonly #fitting = new Map<number, boolean>();
+  readonly #lapses: Deadlines;
+
+  constructor(config: MarketConfig) {
+    this.#config = config;
+    this.cluster = this.#build([]);
+    this.forecast = new Forecast(this.cluster);
+    this.#lapses = new Deadlines((local, at) => this.#contactUntilUs[local] === at && this.cluster.isUp(local));
+  }
+
+  #build(nodes: readonly number[]): Cluster {
+    return new Cluster(
+      nodes.map((n) => this.#config.nodes[n]!),
+      this.#config.classes.map((c) => c.memoryMiB),
+    );
+  }
+
+  get nodes(): readonly number[] {
+    return this.#nodes;
+  }
+  localOf(node: number): number | undefined {
+    return this.#local.get(node);
+  }
+  nodeOf(local: number): number {
+    return this.#nodes[local]!;
+  }
+  /** Next number of the node's fence under the present term. */
+  nextSeq(local: number): number {
+    return ++this.#seqs[local]!;
+  }
+  /** First stamp after which a contact has lapsed. */
+  nextWakeup(): TimeUs {
+    const next = this.#lapses.next();
+    return next >= NEVER ? NEVER : next + 1;
+  }
+
+  /** A new term over the nodes held and those given; capacity in use is taken again from `retake`. */
+  assign(term: number, nodes: readonly number[], retake: (cluster: Cluster) => void): void {
+    this.term = term;
+    const up = this.#nodes.map((_, i) => this.cluster.isUp(i));
+    for (const n of nodes) {
+      if (this.#local.has(n)) continue;
+      this.#local.set(n, this.#nodes.length);
+      this.#nodes.push(n);
+      this.#healthy.push(false);
+      this.#contactUntilUs.push(NEVER);
+    }
+    this.#seqs = this.#nodes.map(() => 0);
+    const freed = this.cluster.freedVersion + 1;
+    this.#fitting.clear();
+    this.cluster = this.#build(this.#nodes);
+    this.cluster.freedVersion = freed;
+    this.forecast = new Forecast(this.cluster);
+    retake(this.cluster);
+    up.forEach((u, i) => {
+      this.cluster.setUp(i, u);
+    });
+  }
+
+  /** Could the gang run on these machines if all were empty and up? Remembered per shape until the machines change. */
+  everFits(gang: GangShape): boolean {
+    let fits = this.#fitting.get(gang.id);
+    if (fits === undefined) {
+      fits = gang.groups.every(({ tasks, shape }) => {
+        let slots = 0;
+        for (let n = 0; n < this.cluster.nodeCount && slots < tasks; n++) slots += this.cluster.emptySlots(n, shape);
+        return slots >= tasks;
+      });
+      this.#fitting.set(gang.id, fits);
+    }
+    return fits;
+  }
+
+  /** The pool lost its nodes to a successor. */
+  clear(): void {
+    this.#nodes = [];
+    this.#local.clear();
+    this.#seqs = [];
+    this.#healthy = [];
+    this.#contactUntilUs = [];
+    this.#fitting.clear();
+    this.cluster = this.#build([]);
+    this.forecast = new Forecast(this.cluster);
+  }
+
+  /** True when capacity came up by it. */
+  health(now: TimeUs, node: number, up: boolean): boolean {
+    const local = this.#local.get(node);
+    if (local === undefined) return false;
+    this.#healthy[local] = up;
+    return this.#refresh(now, local);
+  }
+
+  contact(now: TimeUs, node: number, until: TimeUs): boolean {
+    const local = this.#local.get(node);
+    if (local === undefined) return false;
+    this.#contactUntilUs[local] = until;
+    const came = this.#refresh(now, local);
+    this.#lapses.add(local, until);
+    return came;
+  }
+
+  /** Nodes not heard of in time take no new leases. */
+  expire(now: TimeUs): void {
+    for (let local = this.#lapses.take(now - 1); local >= 0; local = this.#lapses.take(now - 1))
+      this.#refresh(now, local);
+  }
+
+  #refresh(now: TimeUs, local: number): boolean {
+    const up = this.#healthy[local]! && this.#contactUntilUs[local]! >= now;
+    const came = up && !this.cluster.isUp(local);
+    this.cluster.setUp(local, up);
+    return came;
+  }
+
+  snapshot(): RosterState {
+    return {
+      term: this.term,
+      nodes: this.#nodes,
+      seqs: this.#seqs,
+      healthy: this.#healthy,
+      contactUntilUs: this.#contactUntilUs,
+    };
+  }
+
+  /** Takes ownership of the state. */
+  restore(now: TimeUs, s: RosterState, retake: (cluster: Cluster) => void): void {
+    this.assign(s.term, s.nodes, () => {});
+    this.#seqs = s.seqs;
+    this.#healthy = s.healthy;
+    this.#contactUntilUs = s.contactUntilUs;
+    retake(this.cluster);
+    for (let local = 0; local < this.#nodes.length; local++) {
+      this.#refresh(now, local);
+      this.#lapses.add(local, this.#contactUntilUs[local]!);
+    }
+  }
+}

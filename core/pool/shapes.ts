@@ -1,0 +1,51 @@
+import type { GangShape, TaskShape } from '../interfaces.ts';
+import type { JobSpec, TaskGroup } from '../types.ts';
+
+/** Interns demands, so that equal ones share one object and a policy can reason per shape. */
+export class Shapes {
+  readonly #classCount: number;
+  readonly #tasks = new Map<string, TaskShape>();
+  readonly #gangs = new Map<string, GangShape>();
+
+  constructor(classCount: number) {
+    this.#classCount = classCount;
+  }
+
+  /** `classes`: allowed GPU classes, ascending. */
+  gang(spec: JobSpec, classes: readonly number[]): GangShape {
+    const allowed = classes.join('.');
+    let key = allowed;
+    for (const g of spec.groups)
+      key += `|${g.tasks},${g.gpus},${g.gpuMilli},${g.gpuMemoryMiB},${g.cpuMilli},${g.ramMiB}`;
+    let gang = this.#gangs.get(key);
+    if (gang === undefined) {
+      gang = {
+        id: this.#gangs.size,
+        groups: spec.groups.map((g) => ({ tasks: g.tasks, shape: this.#task(g, classes, allowed) })),
+        totalMilli: spec.groups.reduce((sum, g) => sum + g.tasks * g.gpus * g.gpuMilli, 0),
+      };
+      this.#gangs.set(key, gang);
+    }
+    return gang;
+  }
+
+  #task(g: TaskGroup, classes: readonly number[], allowedKey: string): TaskShape {
+    const key = `${g.gpus},${g.gpuMilli},${g.gpuMemoryMiB},${g.cpuMilli},${g.ramMiB}|${allowedKey}`;
+    let shape = this.#tasks.get(key);
+    if (shape === undefined) {
+      const allowed = new Uint8Array(this.#classCount);
+      for (const c of classes) allowed[c] = 1;
+      shape = {
+        id: this.#tasks.size,
+        gpus: g.gpus,
+        gpuMilli: g.gpuMilli,
+        gpuMemoryMiB: g.gpuMemoryMiB,
+        cpuMilli: g.cpuMilli,
+        ramMiB: g.ramMiB,
+        allowed,
+      };
+      this.#tasks.set(key, shape);
+    }
+    return shape;
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * Every table that a run writes: one row per noun, one meaning per column, units last. The data dictionary is generated from
+ * here. Names follow Batsim's jobs.csv where the meaning is the same; times are integer microseconds, money is integer
+ * micro-units of the row's currency.
+ */
+
+/** `int` = safe integer; `big` = exact integer of up to 63 bits (money, or milli-GPU x us); `text` = a name drawn from few. */
+export type ColumnType = 'int' | 'big' | 'text';
+
+export interface Column {
+  type: ColumnType;
+  unit: string;
+  about: string;
+}
+
+const int = (unit: string, about: string) => ({ type: 'int', unit, about }) as const;
+const big = (unit: string, about: string) => ({ type: 'big', unit, about }) as const;
+const money = (about: string) => big('micro-units of `currency`', about);
+const text = (about: string) => ({ type: 'text', unit: 'name', about }) as const;
+
+export const tables = {
+  jobs: {
+    job_id: int('number', 'unique in the run, in order of submission'),
+    workload_name: text('persona or trace label'),
+    user: text('who submitted and pays'),
+    pool: text('pool that ended the job'),
+    submission_time_us: int('us', 'when the job reached the pool'),
+    requested_number_of_resources: int('GPUs', 'GPUs of the whole gang, fractions counted as one'),
+    requested_milli_gpu: int('milli-GPU', 'milli-GPU of the whole gang'),
+    requested_time_us: int('us', 'wall limit of one attempt'),
+    final_state: text('completed, failed, rejected or cancelled'),
+    reason: text('code that explains the final state; ok when completed'),
+    starting_time_us: int('us', 'first start of any attempt; -1 when it never ran'),
+    finish_time_us: int('us', 'end of the last attempt, or when the job was given up'),
+    waiting_time_us: int('us', 'starting - submission; -1 when it never ran'),
+    execution_time_us: int('us', 'length of the last attempt; 0 when it never ran'),
+    turnaround_time_us: int('us', 'finish - submission'),
+    attempts: int('count', 'attempts that started'),
+    holds: int('count', 'holds taken for the job (attempts that started or were tried)'),
+    quote_id: int('hash', 'hash of the terms the last attempt was sold under; 0 = none'),
+    currency: text('currency of the amounts'),
+    quoted_max_micro: money('amount reserved by the last quote: dearest class over the whole limit'),
+    charged_micro: money('charged over all attempts'),
+  },
+  placements: {
+    lease_id: int('number', 'lease of this part; the parts of an attempt have consecutive numbers'),
+    job_id: int('number', 'see jobs'),
+    attempt: int('count', 'hold attempt, from 1'),
+    part: int('index', 'part of the gang, from 0'),
+    parts: int('count', 'parts of the gang'),
+    pool: text('pool that placed it'),
+    node: text('machine'),
+    provider: text('who owns the machine'),
+    gpu_class: text('GPU class'),
+    gpus: text('GPU indices on the node, joined by +'),
+    gpu_milli: int('milli-GPU', 'taken on each of those GPUs'),
+    award_id: int('number', 'award the lease was sold under'),
+    rate_micro_per_gpu_hour: int('micro-units/GPU-hour', 'contract rate of the class'),
+    start_us: int('us', 'process reported up; -1 when it never ran'),
+    end_us: int('us', 'end of metered use; -1 when it never ran'),
+    outcome: text('completed, failed, limit, cancelled, aborted, node-failure or not-started'),
+    currency: text('currency of the amount'),
+    charge_micro: money('share of the charge earned by this part before the split among parties'),
+  },
+  transfers: {
+    transfer_id: int('number', 'in order of booking'),
+    time_us: int('us', 'stamp of booking'),
+    kind: text('single, pending, post or void'),
+    debit: text('account the money leaves'),
+    credit: text('account the money reaches'),
+    currency: text('currency of the amount'),
+    amount_micro: money('amount moved (single, post), reserved (pending) or let go (void)'),
+    pending_id: int('number', 'the pending transfer that a post or void resolves; 0 otherwise'),
+    job_id: int('number', 'job it belongs to; 0 when none'),
+    attempt: int('count', 'hold attempt; 0 when none'),
+    reason: text('why the money moved'),
+  },
+  prices: {
+    epoch: int('number', 'pricing epoch'),
+    time_us: int('us', 'stamp from which the price holds'),
+    pool: text('pool'),
+    gpu_class: text('GPU class'),
+    award_id: int('number', 'award that quotes refer to'),
+    rate_micro_per_gpu_hour: int('micro-units/GPU-hour', 'posted price; -1 = not sold'),
+    capacity_milli: int('milli-GPU', 'capacity that is up'),
+    waiting_milli: int('milli-GPU', 'asked for by jobs that wait and may use the class'),
+    utilisation_bps: int('basis points', 'leased share of the capacity over the last epoch'),
+  },
+  samples: {
+    time_us: int('us', 'stamp'),
+    pool: text('pool'),
+    waiting_jobs: int('count', 'jobs in the queue'),
+    running_jobs: int('count', 'jobs with a live lease'),
+    used_milli: int('milli-GPU', 'leased'),
+    capacity_milli: int('milli-GPU', 'up'),
+    waiting_milli: int('milli-GPU', 'asked for by waiting jobs'),
+  },
+  failures: {
+    time_us: int('us', 'stamp'),
+    kind: text('node-down or node-up'),
+    cause: text('failure, owner (took the machine back) or ok (came up)'),
+    node: text('machine'),
+    provider: text('owner'),
+    leases_lost: int('count', 'leases that ended by it'),
+    lost_milli_us: big('milli-GPU x us', 'work thrown away'),
+  },
+  devices: {
+    node: text('machine'),
+    provider: text('owner'),
+    pool: text('pool that holds it at the end'),
+    gpu_class: text('GPU class'),
+    gpus: int('GPUs', 'GPUs of the machine'),
+    up_us: int('us', 'time up until the horizon'),
+    busy_milli_us: big('milli-GPU x us', 'metered use, running leases included'),
+    leases: int('count', 'leases that started'),
+    failures: int('count', 'times it broke (an owner taking it back is no failure)'),
+  },
+  accounts: {
+    account: text('party, as in transfers'),
+    currency: text('currency'),
+    debits_pending_micro: money('reserved out of the account'),
+    debits_posted_micro: money('paid out in all'),
+    credits_pending_micro: money('reserved into the account'),
+    credits_posted_micro: money('received in all'),
+  },
+} as const satisfies Record<string, Record<string, Column>>;
+
+export type TableName = keyof typeof tables;
+export const tableNames = Object.keys(tables) as TableName[];
+
+type ValueOf<T extends ColumnType> = T extends 'big' ? bigint : T extends 'text' ? string : number;
+export type Row<T extends TableName> = {
+  [K in keyof (typeof tables)[T]]: ValueOf<((typeof tables)[T][K] & Column)['type']>;
+};

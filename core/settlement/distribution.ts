@@ -1,0 +1,114 @@
+/**
+ * Revenue to parties, once per epoch: what each provider's GPUs earned is split by the named shares with largest remainder,
+ * so nothing is lost and nothing is left. The stakers' part of a provider goes to those who staked on its GPUs, in
+ * proportion to stake; where nobody did, it goes to the treasury.
+ */
+import { largestRemainder } from '../num/index.ts';
+import type { MarketConfig, TimeUs } from '../types.ts';
+import { type Account, type Ledger, LedgerCode } from './ledger.ts';
+
+export interface DistributionState {
+  /** pool, currency, provider, micro-units earned since the last distribution */
+  earned: [number, number, string, bigint][];
+}
+
+export class Distribution {
+  readonly #config: MarketConfig;
+  readonly #ledger: Ledger;
+  readonly #weights: number[];
+  readonly #stakes = new Map<string, { staker: string; amount: bigint }[]>();
+  /** earned[pool][currency]: provider -> amount, in order of first earning. */
+  readonly #earned: Map<string, bigint>[][];
+
+  constructor(config: MarketConfig, ledger: Ledger) {
+    this.#config = config;
+    this.#ledger = ledger;
+    const s = config.shares;
+    this.#weights = [s.providerBps, s.stakerBps, s.aggregatorBps, s.verifierBps, s.treasuryBps];
+    for (const stake of config.stakes) {
+      const list = this.#stakes.get(stake.provider) ?? [];
+      list.push({ staker: stake.staker, amount: BigInt(stake.amount) });
+      this.#stakes.set(stake.provider, list);
+    }
+    this.#earned = config.pools.map(() => config.currencies.map(() => new Map()));
+  }
+
+  /** The account that takes a pool's charges until they are divided. */
+  revenue(pool: number, currency: number): Account {
+    return this.#ledger.open(`revenue:${this.#config.pools[pool]!.id}`, currency, true);
+  }
+
+  accrue(pool: number, currency: number, provider: string, amount: bigint): void {
+    const earned = this.#earned[pool]![currency]!;
+    earned.set(provider, (earned.get(provider) ?? 0n) + amount);
+  }
+
+  run(now: TimeUs): void {
+    this.#earned.forEach((byCurrency, pool) => {
+      byCurrency.forEach((earned, currency) => {
+        if (earned.size > 0) this.#divide(now, pool, currency, earned);
+        earned.clear();
+      });
+    });
+  }
+
+  #divide(now: TimeUs, pool: number, currency: number, earned: Map<string, bigint>): void {
+    const from = this.revenue(pool, currency);
+    let aggregator = 0n;
+    let verifiers = 0n;
+    let treasury = 0n;
+    for (const [provider, gross] of earned) {
+      const [own, stakers, agg, ver, tre] = largestRemainder(gross, this.#weights) as [
+        bigint,
+        bigint,
+        bigint,
+        bigint,
+        bigint,
+      ];
+      this.#pay(now, from, `provider:${provider}`, currency, own, 'provider-share');
+      aggregator += agg;
+      verifiers += ver;
+      treasury += tre;
+      const stakes = this.#stakes.get(provider);
+      if (stakes === undefined) treasury += stakers;
+      else {
+        const parts = largestRemainder(
+          stakers,
+          stakes.map((s) => s.amount),
+        );
+        for (const [i, s] of stakes.entries())
+          this.#pay(now, from, `staker:${s.staker}`, currency, parts[i]!, 'staker-share');
+      }
+    }
+    this.#pay(
+      now,
+      from,
+      `aggregator:${this.#config.pools[pool]!.aggregator}`,
+      currency,
+      aggregator,
+      'aggregator-share',
+    );
+    this.#pay(now, from, 'verifiers', currency, verifiers, 'verifier-share');
+    this.#pay(now, from, 'treasury', currency, treasury, 'treasury-share');
+  }
+
+  #pay(now: TimeUs, from: Account, party: string, currency: number, amount: bigint, reason: string): void {
+    if (amount === 0n) return;
+    const code = this.#ledger.transfer(now, from, this.#ledger.open(party, currency, true), amount, 0, reason);
+    if (code !== LedgerCode.ok) throw new Error(`distribution: paying ${party} failed with code ${code}`);
+  }
+
+  snapshot(): DistributionState {
+    const state: DistributionState = { earned: [] };
+    this.#earned.forEach((byCurrency, pool) => {
+      byCurrency.forEach((earned, currency) => {
+        for (const [provider, amount] of earned) state.earned.push([pool, currency, provider, amount]);
+      });
+    });
+    return state;
+  }
+
+  restore(state: DistributionState): void {
+    for (const [pool, currency, provider, amount] of state.earned) this.accrue(pool, currency, provider, amount);
+  }
+}

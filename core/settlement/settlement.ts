@@ -1,0 +1,556 @@
+/**
+ * The chain: decides which attempt is the paid one. Holds money before a job waits, accepts the claims of one attempt,
+ * turns readings into a charge, divides revenue once per epoch, and issues the terms under which pools hold nodes.
+ */
+import { Deadlines } from '../deadlines.ts';
+import { type Fact, FactKind } from '../facts.ts';
+import { Inbox } from '../inbox.ts';
+import { type Machine, nodeAddress, type Port, poolAddress } from '../machine.ts';
+import {
+  type Awards,
+  type Claim,
+  type Message,
+  MessageKind,
+  type Quote,
+  type Reading,
+  type Release,
+  type Reserve,
+} from '../messages.ts';
+import { clonePlain } from '../plain.ts';
+import {
+  attemptOfHold,
+  Code,
+  type JobSpec,
+  jobOfHold,
+  type MarketConfig,
+  NEVER,
+  Outcome,
+  outcomeNames,
+  type TimeUs,
+} from '../types.ts';
+import { contractRate, demandOf, quoteId } from './demand.ts';
+import { Distribution, type DistributionState } from './distribution.ts';
+import { Ledger, LedgerCode, type LedgerState, MAX_AMOUNT } from './ledger.ts';
+import { chargeOf, gangOutcome, isCharged, maxCharge } from './metering.ts';
+
+export const ContractState = { held: 0, claimed: 1, dormant: 2 } as const;
+export type ContractState = (typeof ContractState)[keyof typeof ContractState];
+
+interface ClaimedPart {
+  node: number;
+  part: number;
+  gpus: number[];
+  gpuMilli: number;
+  award: number;
+  rateMicro: number;
+  read: boolean;
+  startUs: TimeUs;
+  endUs: TimeUs;
+  outcome: Outcome;
+}
+
+/** One job's terms, from its first hold until its end or the end of its quote. */
+export interface Contract {
+  job: number;
+  hold: number;
+  pool: number;
+  spec: JobSpec;
+  quote: Quote;
+  submittedUs: TimeUs;
+  state: ContractState;
+  pending: number;
+  /** End of the quote while unclaimed; end of the hold once claimed. */
+  expiresUs: TimeUs;
+  quoteEndUs: TimeUs;
+  /** Number of the attempt's first part; 0 until a node has claimed. */
+  lease: number;
+  parts: number;
+  claimUntilUs: TimeUs;
+  claims: ClaimedPart[];
+  /** The pool has given the job up: forget the terms with the hold. */
+  final: boolean;
+}
+
+interface AwardBook {
+  epoch: number;
+  /** award number -> [class, rate] */
+  awards: Map<number, readonly [number, number]>;
+}
+
+export interface SettlementState {
+  ledger: LedgerState;
+  contracts: Contract[];
+  distribution: DistributionState;
+  books: [number, [number, number, number][]][][];
+  term: number;
+  nodePool: number[];
+  nextEpochUs: TimeUs;
+  opened: boolean;
+  lateReadings: number;
+}
+
+export class Settlement implements Machine {
+  readonly address = 0;
+  readonly config: MarketConfig;
+  readonly ledger: Ledger;
+  readonly #port: Port;
+  readonly #distribution: Distribution;
+  readonly #contracts = new Map<number, Contract>();
+  readonly #deadlines: Deadlines;
+  /** Award books of each pool: the last two epochs. */
+  #books: AwardBook[][];
+  readonly #inbox = new Inbox();
+  #term = 0;
+  #nodePool: number[];
+  #nextEpochUs: TimeUs = 0;
+  #opened = false;
+  #lateReadings = 0;
+
+  constructor(config: MarketConfig, port: Port) {
+    this.config = config;
+    this.#port = port;
+    this.ledger = new Ledger(config.currencies, (t) =>
+      port.row('transfers', {
+        transfer_id: t.id,
+        time_us: t.time,
+        kind: t.kind,
+        debit: t.debit.party,
+        credit: t.credit.party,
+        currency: config.currencies[t.debit.currency]!.code,
+        amount_micro: t.amount,
+        pending_id: t.pending,
+        job_id: t.hold === 0 ? 0 : jobOfHold(t.hold),
+        attempt: t.hold === 0 ? 0 : attemptOfHold(t.hold),
+        reason: t.reason,
+      }),
+    );
+    this.#distribution = new Distribution(config, this.ledger);
+    this.#deadlines = new Deadlines((job, at) => this.#contracts.get(job)?.expiresUs === at);
+    this.#books = config.pools.map(() => []);
+    this.#nodePool = config.nodes.map((n) => n.pool);
+  }
+
+  receive(input: Fact | Message, from: number): void {
+    this.#inbox.put(input, from);
+  }
+
+  nextWakeup(): TimeUs {
+    return Math.min(this.#deadlines.next(), this.#nextEpochUs);
+  }
+
+  pulse(now: TimeUs): void {
+    if (!this.#opened) this.#open(now);
+    const inbox = this.#inbox;
+    for (let i = 0; i < inbox.count; i++) this.#handle(now, inbox.input(i), inbox.sender(i));
+    inbox.clear();
+    for (let job = this.#deadlines.take(now); job >= 0; job = this.#deadlines.take(now))
+      this.#expire(now, this.#contracts.get(job)!);
+    if (this.#nextEpochUs <= now) {
+      this.#distribution.run(now);
+      this.#nextEpochUs = (Math.floor(now / this.config.epochUs) + 1) * this.config.epochUs;
+    }
+  }
+
+  #handle(now: TimeUs, input: Fact | Message, from: number): void {
+    switch (input.kind) {
+      case MessageKind.reserve:
+        return this.#reserve(now, input, from - 1);
+      case MessageKind.release:
+        return this.#release(now, input, from - 1);
+      case MessageKind.claim:
+        return this.#claim(now, input);
+      case MessageKind.reading:
+        return this.#reading(now, input);
+      case MessageKind.awards:
+        return this.#awards(input, from - 1);
+      case FactKind.deposit:
+        return this.#deposit(now, input.user, input.currency, BigInt(input.amount));
+      case FactKind.takeover:
+        return this.#takeover(now, input.from, input.to);
+      case FactKind.settle:
+        return this.#distribution.run(now);
+      default:
+        throw new Error(`settlement: cannot take input of kind ${input.kind}`);
+    }
+  }
+
+  /** First pulse: accounts, opening deposits, the first assignment of nodes to pools. */
+  #open(now: TimeUs): void {
+    this.#opened = true;
+    this.#nextEpochUs = (Math.floor(now / this.config.epochUs) + 1) * this.config.epochUs;
+    for (const u of this.config.users) {
+      this.ledger.open(`user:${u.id}`, u.currency, !u.postpaid);
+      const amount = BigInt(u.deposit);
+      if (amount > 0n) this.#deposit(now, u.id, u.currency, amount);
+    }
+    this.#term = 1;
+    this.config.pools.forEach((_, pool) => {
+      const nodes: number[] = [];
+      this.#nodePool.forEach((p, n) => {
+        if (p === pool) nodes.push(n);
+      });
+      this.#port.send(poolAddress(pool), { kind: MessageKind.assign, term: this.#term, nodes });
+    });
+  }
+
+  #deposit(now: TimeUs, user: string, currency: number, amount: bigint): void {
+    const world = this.ledger.open('world', currency, false);
+    const account = this.ledger.open(`user:${user}`, currency, true);
+    this.ledger.transfer(now, world, account, amount, 0, 'deposit');
+  }
+
+  #reserve(now: TimeUs, m: Reserve, pool: number): void {
+    const refuse = (code: Code) =>
+      this.#port.send(poolAddress(pool), { kind: MessageKind.refused, hold: m.hold, code });
+    const job = jobOfHold(m.hold);
+    const known = this.#contracts.get(job);
+    const inherited = known !== undefined && known.state === ContractState.dormant && known.quote.id === m.quote.id;
+    if (known !== undefined && known.state !== ContractState.dormant) return refuse(Code.holdOpen);
+    if (known !== undefined && known.pool !== pool) return refuse(Code.superseded);
+    const check = inherited ? Code.ok : this.#checkQuote(m, pool);
+    if (check !== Code.ok) return refuse(check);
+    const account = this.ledger.find(`user:${m.spec.user}`, m.quote.currency);
+    if (account === undefined) return refuse(Code.unknownUser);
+    const revenue = this.#distribution.revenue(pool, m.quote.currency);
+    const booked = this.ledger.reserve(now, account, revenue, m.quote.maxCharge, m.hold, 'hold');
+    if (booked !== LedgerCode.ok)
+      return refuse(booked === LedgerCode.exceedsCredits ? Code.insufficientFunds : Code.amountOverflow);
+    const quoteEndUs = inherited ? known.quoteEndUs : Math.min(NEVER, now + this.config.graces.quoteUs);
+    const contract: Contract = {
+      job,
+      hold: m.hold,
+      pool,
+      spec: m.spec,
+      quote: m.quote,
+      submittedUs: m.submittedUs,
+      state: ContractState.held,
+      pending: this.ledger.lastId,
+      expiresUs: quoteEndUs,
+      quoteEndUs,
+      lease: 0,
+      parts: 0,
+      claimUntilUs: 0,
+      claims: [],
+      final: false,
+    };
+    this.#contracts.set(job, contract);
+    this.#deadlines.add(job, quoteEndUs);
+    this.#port.decide(m.hold, m.quote.id);
+    this.#port.send(poolAddress(pool), { kind: MessageKind.held, hold: m.hold, expiresUs: quoteEndUs });
+  }
+
+  /** The quote must restate awards this chain has booked, and its sum must follow from them. */
+  #checkQuote(m: Reserve, pool: number): Code {
+    const q = m.quote;
+    const book = this.#books[pool]!.find((b) => b.epoch === q.epoch);
+    if (book === undefined || q.classes.length === 0) return Code.awardUnknown;
+    for (let i = 0; i < q.classes.length; i++) {
+      const award = book.awards.get(q.awards[i]!);
+      if (award === undefined || award[0] !== q.classes[i]) return Code.awardUnknown;
+      if (contractRate(award[1], q.currency, this.config.tokenPriceMicro) !== q.rates[i]) return Code.quoteMismatch;
+    }
+    const sum = maxCharge(demandOf(m.spec), q, m.spec.limitUs);
+    if (sum > MAX_AMOUNT) return Code.amountOverflow;
+    return sum === q.maxCharge && quoteId(m.spec, q) === q.id ? Code.ok : Code.quoteMismatch;
+  }
+
+  #release(now: TimeUs, m: Release, pool: number): void {
+    const c = this.#contracts.get(jobOfHold(m.hold));
+    if (c === undefined || c.hold !== m.hold || c.pool !== pool) return;
+    c.final ||= m.final;
+    if (c.state === ContractState.held) this.#void(now, c, 'released', Outcome.notStarted);
+    else if (c.state === ContractState.dormant && c.final) this.#contracts.delete(c.job);
+  }
+
+  #void(now: TimeUs, c: Contract, reason: string, outcome: Outcome): void {
+    this.ledger.void(now, c.pending, reason);
+    for (const p of c.claims) {
+      if (c.state === ContractState.held) {
+        this.#port.send(nodeAddress(this.config.pools.length, p.node), {
+          kind: MessageKind.denied,
+          hold: c.hold,
+          lease: c.lease + p.part,
+          code: Code.denied,
+        });
+      }
+    }
+    this.#sleep(c);
+    this.#port.decide(c.hold, 0);
+    this.#port.send(poolAddress(c.pool), {
+      kind: MessageKind.resolved,
+      hold: c.hold,
+      posted: false,
+      charge: 0n,
+      outcome,
+      startUs: -1,
+      endUs: -1,
+    });
+  }
+
+  /** The hold is over; the terms stay binding for a new attempt until the quote ends. */
+  #sleep(c: Contract): void {
+    if (c.final) {
+      this.#contracts.delete(c.job);
+      return;
+    }
+    c.state = ContractState.dormant;
+    c.pending = 0;
+    c.lease = 0;
+    c.claims = [];
+    c.expiresUs = c.quoteEndUs;
+    this.#deadlines.add(c.job, c.expiresUs);
+  }
+
+  #claim(now: TimeUs, m: Claim): void {
+    const to = nodeAddress(this.config.pools.length, m.node);
+    const deny = (code: Code) => this.#port.send(to, { kind: MessageKind.denied, hold: m.hold, lease: m.lease, code });
+    const c = this.#contracts.get(jobOfHold(m.hold));
+    if (c === undefined || c.hold !== m.hold || c.state !== ContractState.held) return deny(Code.holdUnknown);
+    if (
+      this.#nodePool[m.node] !== c.pool ||
+      (c.claims.length > 0 && (c.lease !== m.lease - m.part || c.parts !== m.parts))
+    )
+      return deny(Code.denied);
+    if (c.claims.some((p) => p.part === m.part)) return deny(Code.denied);
+    const at = c.quote.classes.indexOf(this.config.nodes[m.node]!.gpuClass);
+    if (at < 0 || c.quote.awards[at] !== m.award) return deny(Code.quoteMismatch);
+    c.lease = m.lease - m.part;
+    c.parts = m.parts;
+    c.claimUntilUs = Math.max(c.claimUntilUs, m.untilUs);
+    c.claims.push({
+      node: m.node,
+      part: m.part,
+      gpus: m.gpus,
+      gpuMilli: m.gpuMilli,
+      award: m.award,
+      rateMicro: c.quote.rates[at]!,
+      read: false,
+      startUs: -1,
+      endUs: -1,
+      outcome: Outcome.notStarted,
+    });
+    if (c.claims.length < m.parts) return;
+    c.state = ContractState.claimed;
+    c.expiresUs = c.claimUntilUs + this.config.graces.holdUs;
+    this.#deadlines.add(c.job, c.expiresUs);
+    this.#port.decide(c.hold, c.lease, now);
+    for (const p of c.claims) {
+      this.#port.send(nodeAddress(this.config.pools.length, p.node), {
+        kind: MessageKind.claimed,
+        hold: c.hold,
+        lease: c.lease + p.part,
+      });
+    }
+  }
+
+  #reading(now: TimeUs, m: Reading): void {
+    const c = this.#contracts.get(jobOfHold(m.hold));
+    const p =
+      c?.hold === m.hold && c.state === ContractState.claimed
+        ? c.claims.find((x) => x.part === m.part && x.node === m.node)
+        : undefined;
+    if (c === undefined || p === undefined || p.read) {
+      this.#lateReadings++;
+      return;
+    }
+    p.read = true;
+    p.startUs = m.startUs;
+    p.endUs = m.endUs;
+    p.outcome = m.outcome;
+    if (c.claims.every((x) => x.read)) this.#post(now, c);
+  }
+
+  #post(now: TimeUs, c: Contract): void {
+    const outcome = gangOutcome(c.claims);
+    const { charge, shares } = isCharged(outcome)
+      ? chargeOf(
+          c.claims.map((p) => ({ rateMicro: p.rateMicro, milli: p.gpuMilli * p.gpus.length, us: p.endUs - p.startUs })),
+        )
+      : { charge: 0n, shares: c.claims.map(() => 0n) };
+    if (charge > 0n) {
+      const code = this.ledger.post(now, c.pending, charge, outcomeNames[outcome]);
+      if (code !== LedgerCode.ok)
+        throw new Error(`settlement: charge ${charge} of hold ${c.hold} is not covered (code ${code})`);
+    } else this.ledger.void(now, c.pending, outcomeNames[outcome]);
+    const currency = this.config.currencies[c.quote.currency]!.code;
+    let startUs = -1;
+    let endUs = -1;
+    c.claims.forEach((p, i) => {
+      const node = this.config.nodes[p.node]!;
+      if (shares[i]! > 0n) this.#distribution.accrue(c.pool, c.quote.currency, node.provider, shares[i]!);
+      if (p.startUs >= 0 && (startUs < 0 || p.startUs < startUs)) startUs = p.startUs;
+      if (p.endUs > endUs) endUs = p.endUs;
+      this.#port.row('placements', {
+        lease_id: c.lease + p.part,
+        job_id: c.job,
+        attempt: attemptOfHold(c.hold),
+        part: p.part,
+        parts: c.parts,
+        pool: this.config.pools[c.pool]!.id,
+        node: node.id,
+        provider: node.provider,
+        gpu_class: this.config.classes[node.gpuClass]!.name,
+        gpus: p.gpus.join('+'),
+        gpu_milli: p.gpuMilli,
+        award_id: p.award,
+        rate_micro_per_gpu_hour: p.rateMicro,
+        start_us: p.startUs,
+        end_us: p.endUs,
+        outcome: outcomeNames[p.outcome],
+        currency,
+        charge_micro: shares[i]!,
+      });
+    });
+    this.#port.decide(c.hold, Number(charge & 0xfffffffffffffn), outcome);
+    this.#port.send(poolAddress(c.pool), {
+      kind: MessageKind.resolved,
+      hold: c.hold,
+      posted: charge > 0n,
+      charge,
+      outcome,
+      startUs,
+      endUs,
+    });
+    // What may be tried again keeps its terms; what is over is forgotten.
+    if (isCharged(outcome)) this.#contracts.delete(c.job);
+    else this.#sleep(c);
+  }
+
+  #expire(now: TimeUs, c: Contract): void {
+    if (c.state === ContractState.dormant) {
+      this.#contracts.delete(c.job);
+      return;
+    }
+    this.#void(now, c, c.state === ContractState.claimed ? 'hold-expired' : 'quote-expired', Outcome.notStarted);
+    if (c.quoteEndUs <= now) this.#contracts.delete(c.job);
+  }
+
+  #awards(m: Awards, pool: number): void {
+    const books = this.#books[pool]!;
+    const last = books[books.length - 1];
+    const ok =
+      (last === undefined || m.epoch > last.epoch) &&
+      m.awards.every(
+        (a) =>
+          Number.isSafeInteger(a.rateMicro) &&
+          a.rateMicro >= 0 &&
+          Number.isInteger(a.gpuClass) &&
+          this.config.classes[a.gpuClass] !== undefined,
+      );
+    if (ok) {
+      books.push({ epoch: m.epoch, awards: new Map(m.awards.map((a) => [a.award, [a.gpuClass, a.rateMicro]])) });
+      if (books.length > 2) books.shift();
+      for (const a of m.awards) this.#port.decide(a.award, a.gpuClass, a.rateMicro);
+    }
+    this.#port.send(poolAddress(pool), {
+      kind: MessageKind.awarded,
+      epoch: m.epoch,
+      code: ok ? Code.ok : Code.awardUnknown,
+    });
+  }
+
+  /** Rule 8 of the contract: new term, unclaimed holds void, contracts handed on, the old pool told. */
+  #takeover(now: TimeUs, from: number, to: number): void {
+    if (from === to) return;
+    this.#term++;
+    const nodes: number[] = [];
+    this.#nodePool.forEach((p, n) => {
+      if (p === from) {
+        this.#nodePool[n] = to;
+        nodes.push(n);
+      }
+    });
+    this.#port.decide(this.#term, from, to);
+    this.#port.send(poolAddress(from), { kind: MessageKind.supersede, by: to });
+    this.#port.send(poolAddress(to), { kind: MessageKind.assign, term: this.#term, nodes });
+    for (const c of [...this.#contracts.values()]) {
+      if (c.pool !== from) continue;
+      c.pool = to;
+      if (c.state === ContractState.held) {
+        this.ledger.void(now, c.pending, 'superseded');
+        for (const p of c.claims) {
+          this.#port.send(nodeAddress(this.config.pools.length, p.node), {
+            kind: MessageKind.denied,
+            hold: c.hold,
+            lease: c.lease + p.part,
+            code: Code.superseded,
+          });
+        }
+        this.#sleep(c);
+      }
+      this.#port.send(poolAddress(to), {
+        kind: MessageKind.inherit,
+        hold: c.hold,
+        spec: c.spec,
+        quote: c.quote,
+        submittedUs: c.submittedUs,
+        claimed: c.state === ContractState.claimed,
+      });
+    }
+  }
+
+  /** Rows of the accounts table. */
+  report(): void {
+    for (const a of this.ledger.accounts) {
+      this.#port.row('accounts', {
+        account: a.party,
+        currency: this.config.currencies[a.currency]!.code,
+        debits_pending_micro: a.debitsPending,
+        debits_posted_micro: a.debitsPosted,
+        credits_pending_micro: a.creditsPending,
+        credits_posted_micro: a.creditsPosted,
+      });
+    }
+  }
+
+  contracts(): IterableIterator<Contract> {
+    return this.#contracts.values();
+  }
+  poolOfNode(node: number): number {
+    return this.#nodePool[node]!;
+  }
+  /** Readings that came after their hold had ended: unpaid work, reported. */
+  get lateReadings(): number {
+    return this.#lateReadings;
+  }
+
+  snapshot(): SettlementState {
+    return clonePlain({
+      ledger: this.ledger.snapshot(),
+      contracts: [...this.#contracts.values()],
+      distribution: this.#distribution.snapshot(),
+      books: this.#books.map((books) =>
+        books.map((b): [number, [number, number, number][]] => [
+          b.epoch,
+          [...b.awards].map(([award, [c, r]]) => [award, c, r]),
+        ]),
+      ),
+      term: this.#term,
+      nodePool: this.#nodePool,
+      nextEpochUs: this.#nextEpochUs,
+      opened: this.#opened,
+      lateReadings: this.#lateReadings,
+    });
+  }
+
+  restore(state: SettlementState): void {
+    const s = clonePlain(state);
+    this.ledger.restore(s.ledger);
+    this.#distribution.restore(s.distribution);
+    for (const c of s.contracts) {
+      this.#contracts.set(c.job, c);
+      this.#deadlines.add(c.job, c.expiresUs);
+    }
+    this.#books = s.books.map((books) =>
+      books.map(([epoch, awards]) => ({
+        epoch,
+        awards: new Map(awards.map(([award, c, r]) => [award, [c, r] as const])),
+      })),
+    );
+    this.#term = s.term;
+    this.#nodePool = s.nodePool;
+    this.#nextEpochUs = s.nextEpochUs;
+    this.#opened = s.opened;
+    this.#lateReadings = s.lateReadings;
+  }
+}

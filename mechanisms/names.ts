@@ -1,0 +1,4 @@
+/** Names of the shipped mechanisms, for schemas and messages; the code is in the families' folders. */
+export const queueingNames = ['fifo', 'sjf', 'easy'] as const;
+export const placementNames = ['first-fit', 'best-fit'] as const;
+export const pricingNames = ['posted'] as const;

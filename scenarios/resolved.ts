@@ -1,0 +1,113 @@
+/**
+ * A scenario after loading: unit-free plain data, everything expanded, nothing optional. What a worker or a browser tab gets,
+ * what is hashed as the canonical scenario, and all that the simulator reads.
+ */
+import type { MarketConfig, TaskGroup, TimeUs } from '../core/types.ts';
+
+export const SCENARIO_SCHEMA = 'janction.scenario/1';
+
+export interface ResolvedScenario {
+  schema: typeof SCENARIO_SCHEMA;
+  name: string;
+  question: string;
+  seed: number;
+  /** End of the run; NEVER (2^53 - 1) = until the demand is used up and every job is over. */
+  horizonUs: TimeUs;
+  /** Jobs submitted before this count in the books but not in waits and completion times. */
+  warmupUs: TimeUs;
+  /** Core's configuration without the chance key, which follows from the seed. */
+  market: Omit<MarketConfig, 'key'>;
+  /** One entry per node of `market.nodes`. */
+  nodes: ResolvedNode[];
+  demand: PersonaDemandSpec | TraceDemandSpec;
+  /** Times a simulated process takes to come up and to die. */
+  processes: { startUs: TimeUs; killUs: TimeUs };
+}
+
+export interface ResolvedNode {
+  /** Fleet group it came from: a name for reports. */
+  group: string;
+  /** Thousandths of the reference speed. */
+  speedMilli: number;
+  /** The provider's own cost of one GPU leased for an hour, micro-USD. */
+  costMicroPerGpuHour: number;
+  /** `daily`: present from `fromUs` to `toUs` after midnight (wrapping), each end moved by up to `jitterUs`. */
+  availability: { kind: 'always' } | { kind: 'daily'; fromUs: TimeUs; toUs: TimeUs; jitterUs: TimeUs };
+  /** Mean time between failures while up and mean repair, exponential; 0 = never fails. */
+  mtbfUs: TimeUs;
+  repairUs: TimeUs;
+}
+
+export interface PersonaDemandSpec {
+  kind: 'personas';
+  personas: Persona[];
+}
+
+/** A kind of user: arrivals are a Poisson process whose rate follows the hour of the day. */
+export interface Persona {
+  name: string;
+  /** Users named NAME-1 .. NAME-n; each job draws one. */
+  users: number;
+  currency: number;
+  /** Opening deposit of each user, micro-units, decimal integer; postpaid users may owe. */
+  deposit: string;
+  postpaid: boolean;
+  /** Mean jobs per hour over a day, all users together. */
+  jobsPerHour: number;
+  /** Rate = mean x (1 + swing cos(2 pi (t - peak) / day)), swing in 0..1. */
+  swing: number;
+  peakUs: TimeUs;
+  /** Demands with their weights. */
+  shapes: { weight: number; groups: TaskGroup[] }[];
+  /** Work at speed 1: lognormal with this median and log-sd, cut to min..max. */
+  workMedianUs: TimeUs;
+  workSigma: number;
+  workMinUs: TimeUs;
+  workMaxUs: TimeUs;
+  /** Wall limit = work / slowest allowed speed x this; at least 1. */
+  limitFactor: number;
+  /** Worth of one GPU-hour at speed 1, micro-USD: lognormal. */
+  valueMedianMicro: number;
+  valueSigma: number;
+  patienceUs: TimeUs;
+  /** Allowed GPU classes, ascending; empty = any. */
+  classes: number[];
+  /** Pools its users may enter; each user keeps to one. */
+  pools: number[];
+  /** Chance that a job's own command fails. */
+  failChance: number;
+  maxAttempts: number;
+  priority: number;
+}
+
+export interface TraceDemandSpec {
+  kind: 'trace';
+  format: TraceFormat;
+  /** As given by the user; opened by the lab, never by this room. */
+  path: string;
+  /** GPUs of one node: a larger job becomes a gang of full nodes and a rest. */
+  gpusPerNode: number;
+  user: string;
+  currency: number;
+  pools: number[];
+  classes: number[];
+  limitFactor: number;
+  maxAttempts: number;
+  /** Take only the first n rows; 0 = all. */
+  firstRows: number;
+}
+
+export const traceFormats = ['philly'] as const;
+export type TraceFormat = (typeof traceFormats)[number];
+
+/** One row of any job trace, before it becomes a job. */
+export interface TraceJob {
+  /** The trace's own name for it. */
+  id: string;
+  submitUs: TimeUs;
+  gpus: number;
+  durationUs: TimeUs;
+  /** Empty when the trace does not say. */
+  user: string;
+  fails: boolean;
+}

@@ -1,0 +1,333 @@
+/**
+ * Virtual time: pops the world's events, hands core their facts, carries out core's actions. The only place where simulated
+ * time moves. Works for one host (the whole market, zero delay) and for several with a network between them.
+ */
+import { type Fact, FactKind } from '../core/facts.ts';
+import type { MechanismRegistry } from '../core/interfaces.ts';
+import type { JournalWriter } from '../core/journal/journal.ts';
+import type { Packet } from '../core/link/link.ts';
+import { nodeAddress, poolAddress, SETTLEMENT } from '../core/machine.ts';
+import { checkInvariants } from '../core/market/invariants.ts';
+import { Market, type MarketState, type RowSink, type Topology } from '../core/market/market.ts';
+import type { Row, TableName } from '../core/record/schema.ts';
+import { type MarketConfig, NEVER, type TimeUs } from '../core/types.ts';
+import { HeapQueue } from './kernel/heap-queue.ts';
+import { type EventQueue, emptyEvent, type QueueState } from './kernel/queue.ts';
+import type { StreamState, Streams } from './kernel/streams.ts';
+import type { Arrival, DemandSource } from './world/demand.ts';
+import { Phase, WorldEvent } from './world/events.ts';
+import { Fleet, type FleetState, type NodeLife } from './world/fleet.ts';
+import type { Network } from './world/network.ts';
+import { Processes, type ProcessesState, type ProcessTimes } from './world/processes.ts';
+
+export interface SimulationOptions {
+  config: MarketConfig;
+  registry: MechanismRegistry;
+  demand: DemandSource;
+  streams: Streams;
+  /** One per node of the configuration. */
+  lives: readonly NodeLife[];
+  /** Thousandths of the reference speed, one per node. */
+  speedMilli: readonly number[];
+  processes: ProcessTimes;
+  /** End of the run; NEVER = until the demand is used up and every job is over. */
+  horizonUs: TimeUs;
+  rows?: RowSink;
+  /** One per host; absent = no journal. */
+  journals?: readonly JournalWriter[];
+  /** Hosts and the wires between them; absent = one host. */
+  network?: Network;
+  /** Check every law after every step instead of only at the end. */
+  checkEveryEvent?: boolean;
+  queue?: EventQueue;
+}
+
+interface JobWork {
+  workUs: TimeUs;
+  fails: boolean;
+  valueMicro: number;
+}
+
+/** What a finished job was worth and did: for the economics of a run. */
+export interface JobValue {
+  job: number;
+  valueMicro: number;
+}
+
+export interface SimulationState {
+  queue: QueueState;
+  markets: MarketState[];
+  streams: [string, StreamState][];
+  demand: unknown;
+  fleet: FleetState;
+  processes: ProcessesState;
+  network: unknown;
+  work: [number, JobWork][];
+  pending: Arrival | null;
+  submitted: number;
+  steps: number;
+}
+
+export class Simulation {
+  readonly options: SimulationOptions;
+  readonly markets: Market[];
+  readonly #queue: EventQueue;
+  readonly #demand: DemandSource;
+  readonly #fleet: Fleet;
+  readonly #processes: Processes;
+  readonly #network: Network | null;
+  readonly #hostOf: readonly number[] | null;
+  readonly #work = new Map<number, JobWork>();
+  readonly #rows: RowSink | null;
+  #onValue: ((v: JobValue) => void) | null = null;
+  #pending: Arrival | null = null;
+  #submitted = 0;
+  #steps = 0;
+  #checks = 0;
+  #opened = false;
+  #finished = false;
+
+  constructor(options: SimulationOptions) {
+    this.options = options;
+    const { config, registry } = options;
+    this.#queue = options.queue ?? new HeapQueue();
+    this.#demand = options.demand;
+    this.#rows = options.rows ?? null;
+    this.#network = options.network ?? null;
+    this.#hostOf = this.#network?.hostOf ?? null;
+    const names = config.nodes.map((n) => n.id);
+    this.#fleet = new Fleet(this.#queue, options.streams, options.lives, names);
+    this.#processes = new Processes(this.#queue, options.processes, options.speedMilli, (job) => this.#work.get(job)!);
+    const rows: RowSink = { row: (table, row) => this.#row(table, row) };
+    const hosts = this.#network?.hosts ?? 1;
+    this.markets = Array.from({ length: hosts }, (_, host) => {
+      const topology: Topology | null =
+        this.#network === null ? null : { host, hostOf: this.#network.hostOf, links: this.#network.links };
+      const journal = options.journals?.[host];
+      const market: Market = new Market(
+        config,
+        registry,
+        rows,
+        journal === undefined ? null : { step: (now, facts) => journal.step(now, facts, () => market.digest) },
+        topology,
+      );
+      return market;
+    });
+  }
+
+  /** Called once per finished job, with what it was worth to its user (-1 = unknown). */
+  onValue(f: (v: JobValue) => void): void {
+    this.#onValue = f;
+  }
+
+  #row<T extends TableName>(table: T, row: Row<T>): void {
+    if (table === 'jobs') {
+      const job = (row as Row<'jobs'>).job_id;
+      const work = this.#work.get(job);
+      if (work !== undefined) {
+        this.#onValue?.({ job, valueMicro: work.valueMicro });
+        this.#work.delete(job);
+      }
+    }
+    this.#rows?.row(table, row);
+  }
+
+  get now(): TimeUs {
+    let now = 0;
+    for (const m of this.markets) now = Math.max(now, m.now);
+    return now;
+  }
+  get submitted(): number {
+    return this.#submitted;
+  }
+  get steps(): number {
+    return this.#steps;
+  }
+  /** Law checks made so far. */
+  get checks(): number {
+    return this.#checks;
+  }
+
+  #open(): void {
+    this.#opened = true;
+    this.#fleet.open();
+    this.#pull();
+  }
+
+  #pull(): void {
+    this.#pending = this.#demand.next();
+    if (this.#pending !== null) this.#queue.push(this.#pending.timeUs, Phase.arrival, WorldEvent.arrival, 0, 0);
+  }
+
+  /** First stamp at which something happens, or NEVER. */
+  #nextTime(): TimeUs {
+    let next = this.#queue.peekTime();
+    for (const m of this.markets) next = Math.min(next, m.nextWakeup());
+    return next;
+  }
+
+  /** Nothing left that could change a job. */
+  #idle(): boolean {
+    if (this.#pending !== null || this.#network?.busy === true) return false;
+    for (const m of this.markets) if (m.liveJobs() > 0) return false;
+    return true;
+  }
+
+  /** Runs every stamp up to and including `until` (at most the horizon). True when the run is over. */
+  runUntil(until: TimeUs): boolean {
+    if (!this.#opened) this.#open();
+    const horizon = this.options.horizonUs;
+    for (;;) {
+      const t = this.#nextTime();
+      if (t >= horizon) return until >= horizon;
+      if (horizon >= NEVER && this.#idle()) return true;
+      if (t > until) return false;
+      this.#stamp(t);
+    }
+  }
+
+  readonly #event = emptyEvent();
+  #facts: Fact[] = [];
+
+  /** One stamp: deadlines that fall on it, and the facts of every event at it. */
+  #stamp(t: TimeUs): void {
+    const queue = this.#queue;
+    if (queue.peekTime() > t) {
+      for (let h = 0; h < this.markets.length; h++) if (this.markets[h]!.nextWakeup() === t) this.#step(h, t, []);
+      return;
+    }
+    const facts = this.#facts;
+    facts.length = 0;
+    const event = this.#event;
+    while (queue.peekTime() === t) {
+      queue.pop(event);
+      const fact = this.#happen(t, event.type, event.a, event.b);
+      if (fact !== null) facts.push(fact);
+    }
+    if (this.#hostOf === null) {
+      if (facts.length > 0 || this.markets[0]!.nextWakeup() === t) this.#step(0, t, facts);
+      return;
+    }
+    for (let h = 0; h < this.markets.length; h++) {
+      const own = facts.filter((f) => this.#hostOfFact(f) === h);
+      if (own.length > 0 || this.markets[h]!.nextWakeup() === t) this.#step(h, t, own);
+    }
+  }
+
+  #happen(t: TimeUs, type: number, a: number, b: number): Fact | null {
+    switch (type) {
+      case WorldEvent.started:
+        return this.#processes.started(t, a);
+      case WorldEvent.exited:
+        return this.#processes.exited(a, b);
+      case WorldEvent.nodeDown:
+      case WorldEvent.nodeUp:
+        return this.#fleet.happen(t, type, a, b, (node) => this.#processes.lose(node));
+      case WorldEvent.arrival: {
+        const arrival = this.#pending!;
+        const { workUs, fails, valueMicro } = arrival;
+        this.#work.set(arrival.spec.job, { workUs, fails, valueMicro });
+        this.#submitted++;
+        this.#pull();
+        return { kind: FactKind.submit, pool: arrival.pool, spec: arrival.spec };
+      }
+      case WorldEvent.packet:
+        return { kind: FactKind.packet, packet: this.#network!.take(a) };
+      default:
+        throw new Error(`simulation: unknown event ${type}`);
+    }
+  }
+
+  #hostOfFact(f: Fact): number {
+    switch (f.kind) {
+      case FactKind.packet:
+        return f.packet.toHost;
+      case FactKind.submit:
+      case FactKind.cancel:
+      case FactKind.contact:
+        return this.#hostOf![poolAddress(f.pool)]!;
+      case FactKind.deposit:
+      case FactKind.takeover:
+      case FactKind.settle:
+        return this.#hostOf![SETTLEMENT]!;
+      default:
+        return this.#hostOf![nodeAddress(this.options.config.pools.length, f.node)]!;
+    }
+  }
+
+  #step(host: number, t: TimeUs, facts: readonly Fact[]): void {
+    const market = this.markets[host]!;
+    const effects = market.step(t, facts);
+    this.#steps++;
+    for (let i = 0; i < effects.actions.length; i++) this.#processes.act(t, effects.actions[i]!);
+    for (let i = 0; i < effects.packets.length; i++) this.#transmit(t, effects.packets[i]!);
+    if (this.options.checkEveryEvent === true) this.#checks += checkInvariants(market, this.#network === null);
+  }
+
+  #transmit(t: TimeUs, packet: Packet): void {
+    for (const [at, ticket] of this.#network!.transmit(t, packet))
+      this.#queue.push(at, Phase.message, WorldEvent.packet, ticket, 0);
+  }
+
+  /** Inject facts at a stamp from outside the world's own events (an operator's acts, tests). */
+  inject(t: TimeUs, facts: readonly Fact[]): void {
+    this.runUntil(t);
+    this.markets.forEach((_, h) => {
+      const own = this.#hostOf === null ? facts : facts.filter((f) => this.#hostOfFact(f) === h);
+      if (own.length > 0) this.#step(h, t, own);
+    });
+  }
+
+  /** Runs to the end, distributes what was charged, checks every law and writes the final rows. */
+  finish(): void {
+    if (this.#finished) return;
+    this.runUntil(NEVER);
+    const end = this.options.horizonUs >= NEVER ? this.now : this.options.horizonUs;
+    for (let h = 0; h < this.markets.length; h++) {
+      const market = this.markets[h]!;
+      for (let due = market.nextWakeup(); due < end; due = market.nextWakeup()) this.#step(h, due, []);
+      if (market.settlement !== null) this.#step(h, end, [{ kind: FactKind.settle, seq: 0 }]);
+    }
+    for (let h = 0; h < this.markets.length; h++) {
+      const market = this.markets[h]!;
+      this.#checks += checkInvariants(market, this.#network === null);
+      this.options.journals?.[h]?.end(market.now, market.digest);
+      market.report();
+    }
+    this.#finished = true;
+  }
+
+  /** Plain data; between stamps. Journals and recorders keep their own. */
+  snapshot(): SimulationState {
+    return {
+      queue: this.#queue.snapshot(),
+      markets: this.markets.map((m) => m.snapshot()),
+      streams: this.options.streams.snapshot(),
+      demand: this.#demand.snapshot(),
+      fleet: this.#fleet.snapshot(),
+      processes: this.#processes.snapshot(),
+      network: this.#network?.snapshot() ?? null,
+      work: [...this.#work].map(([job, w]) => [job, { ...w }]),
+      pending: this.#pending,
+      submitted: this.#submitted,
+      steps: this.#steps,
+    };
+  }
+
+  /** Into a fresh simulation of the same options; the streams must be restored before the demand source is built. */
+  restore(state: SimulationState): void {
+    this.#opened = true;
+    this.#queue.restore(state.queue);
+    state.markets.forEach((m, h) => {
+      this.markets[h]!.restore(m);
+    });
+    this.#demand.restore(state.demand as never);
+    this.#fleet.restore(state.fleet);
+    this.#processes.restore(state.processes);
+    this.#network?.restore(state.network as never);
+    for (const [job, w] of state.work) this.#work.set(job, { ...w });
+    this.#pending = state.pending;
+    this.#submitted = state.submitted;
+    this.#steps = state.steps;
+  }
+}

@@ -1,0 +1,76 @@
+import seedrandom from 'seedrandom';
+import { log, normalQuantile } from '../../core/num/index.ts';
+
+/** State of one stream: plain data. */
+export type StreamState = seedrandom.State.Alea;
+
+/**
+ * A named stream of random numbers: seedrandom's alea (32-bit uniforms, small state that saves and restores), seeded by
+ * name. Draws go through core/num, so every platform sees the same bits.
+ */
+export class Stream {
+  readonly name: string;
+  readonly #alea: seedrandom.StatefulPRNG<StreamState>;
+
+  constructor(name: string, state?: StreamState) {
+    this.name = name;
+    this.#alea = seedrandom.alea(name, { state: state ?? true });
+  }
+
+  /** Uniform in (0, 1): never 0, never 1. */
+  uniform(): number {
+    return (this.#alea() * 4294967296 + 0.5) / 4294967296;
+  }
+
+  /** Whole number in 0..n-1. */
+  below(n: number): number {
+    return Math.min(n - 1, Math.floor(this.uniform() * n));
+  }
+
+  exponential(mean: number): number {
+    return -mean * log(this.uniform());
+  }
+
+  /** Standard normal by inversion: always one draw. */
+  normal(): number {
+    return normalQuantile(this.uniform());
+  }
+
+  state(): StreamState {
+    return this.#alea.state();
+  }
+}
+
+/** Streams of one run, by (purpose, entity). Adding an entity never changes another's draws. */
+export class Streams {
+  readonly #root: string;
+  readonly #streams = new Map<string, Stream>();
+
+  /** `replication` selects a substream of every stream. */
+  constructor(seed: number, replication = 0) {
+    this.#root = `janction/${seed}/${replication}`;
+  }
+
+  get(purpose: string, entity: string | number): Stream {
+    const name = `${this.#root}/${purpose}/${entity}`;
+    let s = this.#streams.get(name);
+    if (s === undefined) {
+      s = new Stream(name);
+      this.#streams.set(name, s);
+    }
+    return s;
+  }
+
+  /** A stream that is drawn from once and then thrown away: not part of a snapshot. */
+  fresh(purpose: string, entity: string | number): Stream {
+    return new Stream(`${this.#root}/${purpose}/${entity}`);
+  }
+
+  snapshot(): [string, StreamState][] {
+    return [...this.#streams].map(([name, s]) => [name, s.state()]);
+  }
+
+  restore(states: readonly [string, StreamState][]): void {
+    for (const [name, state] of states) this.#streams.set(name, new Stream(name, state));
+  }
+}

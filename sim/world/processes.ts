@@ -1,0 +1,179 @@
+import { type Action, ActionKind, type Fact, FactKind, type StartAction } from '../../core/facts.ts';
+import { Outcome, type TimeUs } from '../../core/types.ts';
+import type { EventQueue } from '../kernel/queue.ts';
+import { Phase, WorldEvent } from './events.ts';
+
+export interface ProcessTimes {
+  /** From the order to start until the process is up. */
+  startUs: TimeUs;
+  /** From the order to kill until the process is gone. */
+  killUs: TimeUs;
+}
+
+export interface Work {
+  /** Run time on GPUs of speed 1. */
+  workUs: TimeUs;
+  fails: boolean;
+}
+
+interface Process {
+  lease: number;
+  part: number;
+  node: number;
+  fence: number;
+  /** The pending event of this process (its start, end or death); 0 = none. */
+  event: number;
+  state: 'starting' | 'up' | 'dying';
+  /** Counted among the parts that are up. */
+  counted: boolean;
+}
+
+/** The parts of one attempt: they work only while all are up, at the speed of the slowest. */
+interface Gang {
+  workUs: TimeUs;
+  fails: boolean;
+  speedMilli: number;
+  parts: number;
+  up: number;
+  members: Process[];
+}
+
+export interface ProcessesState {
+  gangs: [number, Gang][];
+}
+
+/** The processes of a simulated fleet: answers core's actions with facts, after the times a real machine takes. */
+export class Processes {
+  readonly #queue: EventQueue;
+  readonly #times: ProcessTimes;
+  readonly #speedMilli: readonly number[];
+  readonly #work: (job: number) => Work;
+  /** By lease. */
+  readonly #processes = new Map<number, Process>();
+  readonly #onNode = new Map<number, Process[]>();
+  /** By lease of the first part. */
+  readonly #gangs = new Map<number, Gang>();
+
+  /** `speedMilli[node]`: thousandths of the reference speed. */
+  constructor(queue: EventQueue, times: ProcessTimes, speedMilli: readonly number[], work: (job: number) => Work) {
+    this.#queue = queue;
+    this.#times = times;
+    this.#speedMilli = speedMilli;
+    this.#work = work;
+  }
+
+  act(now: TimeUs, action: Action): void {
+    switch (action.kind) {
+      case ActionKind.start:
+        return this.#start(now, action);
+      case ActionKind.kill:
+        return this.#kill(now, action.lease);
+      case ActionKind.release:
+        // Simulated GPUs are free as soon as their process is gone, so exits are clean and this is never asked.
+        throw new Error('processes: a simulated exit needs no release');
+    }
+  }
+
+  #start(now: TimeUs, a: StartAction): void {
+    if (this.#processes.has(a.lease)) return;
+    const base = a.lease - a.part;
+    let gang = this.#gangs.get(base);
+    if (gang === undefined) {
+      const work = this.#work(a.job);
+      gang = {
+        workUs: work.workUs,
+        fails: work.fails,
+        speedMilli: this.#speedMilli[a.node]!,
+        parts: a.parts,
+        up: 0,
+        members: [],
+      };
+      this.#gangs.set(base, gang);
+    }
+    if (this.#speedMilli[a.node]! < gang.speedMilli) gang.speedMilli = this.#speedMilli[a.node]!;
+    const event = this.#queue.push(now + this.#times.startUs, Phase.release, WorldEvent.started, a.lease, 0);
+    const p: Process = {
+      lease: a.lease,
+      part: a.part,
+      node: a.node,
+      fence: a.fence,
+      event,
+      state: 'starting',
+      counted: false,
+    };
+    gang.members.push(p);
+    this.#add(p);
+  }
+
+  #add(p: Process): void {
+    this.#processes.set(p.lease, p);
+    const here = this.#onNode.get(p.node);
+    if (here === undefined) this.#onNode.set(p.node, [p]);
+    else here.push(p);
+  }
+
+  #kill(now: TimeUs, lease: number): void {
+    const p = this.#processes.get(lease);
+    if (p === undefined || p.state === 'dying') return;
+    this.#queue.cancel(p.event);
+    p.state = 'dying';
+    p.event = this.#queue.push(now + this.#times.killUs, Phase.release, WorldEvent.exited, lease, Outcome.aborted);
+  }
+
+  started(now: TimeUs, lease: number): Fact {
+    const p = this.#processes.get(lease)!;
+    p.state = 'up';
+    p.counted = true;
+    p.event = 0;
+    const gang = this.#gangs.get(lease - p.part)!;
+    if (++gang.up === gang.parts) {
+      const end = now + Math.ceil((gang.workUs * 1000) / gang.speedMilli);
+      const outcome = gang.fails ? Outcome.failed : Outcome.completed;
+      for (const m of gang.members) {
+        if (m.state === 'up') m.event = this.#queue.push(end, Phase.release, WorldEvent.exited, m.lease, outcome);
+      }
+    }
+    return { kind: FactKind.started, node: p.node, lease, fence: p.fence };
+  }
+
+  exited(lease: number, outcome: number): Fact {
+    const p = this.#processes.get(lease)!;
+    this.#forget(p);
+    return { kind: FactKind.exited, node: p.node, lease, fence: p.fence, outcome: outcome as Outcome, clean: true };
+  }
+
+  /** The machine is gone and everything on it; its agent reports that, not the processes. */
+  lose(node: number): void {
+    for (const p of [...(this.#onNode.get(node) ?? [])]) {
+      if (p.event !== 0) this.#queue.cancel(p.event);
+      this.#forget(p);
+    }
+  }
+
+  #forget(p: Process): void {
+    this.#processes.delete(p.lease);
+    const here = this.#onNode.get(p.node)!;
+    here.splice(here.indexOf(p), 1);
+    const gang = this.#gangs.get(p.lease - p.part)!;
+    gang.members.splice(gang.members.indexOf(p), 1);
+    // A gang that has lost a part never gets all its parts up: only orders to kill can still end the others.
+    if (p.counted) gang.up--;
+    if (gang.members.length === 0) this.#gangs.delete(p.lease - p.part);
+  }
+
+  get size(): number {
+    return this.#processes.size;
+  }
+
+  snapshot(): ProcessesState {
+    return { gangs: [...this.#gangs].map(([base, g]) => [base, { ...g, members: g.members.map((m) => ({ ...m })) }]) };
+  }
+
+  restore(state: ProcessesState): void {
+    for (const [base, g] of state.gangs) {
+      const gang = { ...g, members: g.members.map((m) => ({ ...m })) };
+      this.#gangs.set(base, gang);
+      for (const m of gang.members) this.#add(m);
+    }
+  }
+}
