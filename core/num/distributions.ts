@@ -13,11 +13,16 @@ import { betaHead, betaSplit, gammaHead, gammaP, gammaQ } from './incomplete.ts'
 import { log } from './log.ts';
 import { normalQuantile } from './normal.ts';
 import { NumError } from './num-error.ts';
+import { pow } from './pow.ts';
+
+const FAR = 1e140;
 
 /** P(T > t) of Student's t with df degrees of freedom. */
 export function studentTail(t: number, df: number): number {
   checkDf(df, 'studentTail');
   if (Number.isNaN(t)) return NaN;
+  // Beyond FAR the density is a pure power, and t^2 would overflow.
+  if (t > FAR) return studentTail(FAR, df) * pow(FAR / t, df);
   const x = tailShare(t, df);
   const half = 0.5 * betaSplit(0.5 * df, 0.5, x, centreShare(t, df));
   return t >= 0 ? half : 0.5 + 0.5 * betaSplit(0.5, 0.5 * df, centreShare(t, df), x);
@@ -37,6 +42,11 @@ export function studentQuantile(p: number, df: number): number {
   const upper = p > 0.5;
   const tail = upper ? 1 - p : p;
   if (tail === 0) return upper ? Infinity : -Infinity;
+  const far = studentTail(FAR, df);
+  if (tail < far) {
+    const t = FAR * pow(far / tail, 1 / df);
+    return upper ? t : -t;
+  }
   const z = -normalQuantile(tail);
   const start = z * (1 + (z * z + 1) / (4 * df));
   const a = 0.5;

@@ -6,7 +6,7 @@
  * above it (DLMF 8.7.1, 8.9.2, 8.17.22; Lentz's evaluation as modified by Thompson and Barnett). The work grows like
  * the square root of the parameters: about 10 terms at 10, some 1,000 at 1e5.
  *
- * Relative error: measured below 1e-13 for parameters up to 1e4 and results above 1e-300; see the tests.
+ * Relative error: typically 1e-14, measured below 3e-13 for parameters from 0.1 to 1e4 and results above 1e-290.
  * Domain errors throw `range`; NaN gives NaN.
  */
 import { exp } from './exp.ts';
@@ -49,10 +49,9 @@ export function betaSplit(a: number, b: number, x: number, y: number): number {
     throw new NumError('range', `betaI(${a}, ${b}, ${x})`);
   if (x === 0) return 0;
   if (y === 0) return 1;
-  const head = betaHead(a, b, x, y);
+  const power = ((a * b) / (a + b)) * betaHead(a, b, x, y); // x^a y^b / B(a, b)
   // Below the mean the fraction for (a, b, x) converges fast, above it the mirrored one.
-  if (x < (a + 1) / (a + b + 2)) return (head * b * betaFraction(a, b, x)) / (a + b);
-  return 1 - (head * a * betaFraction(b, a, y)) / (a + b);
+  return x < (a + 1) / (a + b + 2) ? power / betaFraction(a, b, x, y) : 1 - power / betaFraction(b, a, y, x);
 }
 
 /** x^a e^-x / gamma(a + 1), the probability of a under Poisson(x) when a is an integer. a > 0, x >= 0. */
@@ -103,31 +102,28 @@ function gammaFraction(a: number, x: number): number {
   throw new NumError('overflow', `incomplete gamma(${a}, ${x}) did not converge`);
 }
 
-function betaFraction(a: number, b: number, x: number): number {
-  const ab = a + b;
-  let c = 1;
-  let d = 1 - (ab * x) / (a + 1);
-  if (d === 0) d = TINY;
-  d = 1 / d;
-  let h = d;
+/**
+ * x^a y^b / (B(a, b) I_x(a, b)): the even part of DLMF 8.17.22 (Didonato and Morris, ACM TOMS 708, 1992), in which x
+ * and y = 1 - x both appear, so that nothing cancels when x is close to 1.
+ */
+function betaFraction(a: number, b: number, x: number, y: number): number {
+  let f = (a * (a * y - b * x + 1)) / (a + 1);
+  if (f === 0) f = TINY;
+  let c = f;
+  let d = 0;
   for (let m = 1; m < MAX_TERMS; m++) {
     const a2m = a + 2 * m;
-    let t = ((m * x) / (a2m - 1)) * ((b - m) / a2m);
-    d = 1 + t * d;
+    const share = (m * (b - m) * x) / (a2m - 1);
+    const an = ((a + m - 1) / (a2m - 1)) * (a + b + m - 1) * share * x;
+    const bn = m + share + ((a + m) / (a2m + 1)) * (a * y - b * x + 1 + m * (1 + y));
+    d = bn + an * d;
     if (d === 0) d = TINY;
-    c = 1 + t / c;
-    if (c === 0) c = TINY;
-    d = 1 / d;
-    h *= d * c;
-    t = -((a + m) / a2m) * x * ((ab + m) / (a2m + 1));
-    d = 1 + t * d;
-    if (d === 0) d = TINY;
-    c = 1 + t / c;
+    c = bn + an / c;
     if (c === 0) c = TINY;
     d = 1 / d;
     const step = d * c;
-    h *= step;
-    if (Math.abs(step - 1) <= 2 * EPSILON) return h;
+    f *= step;
+    if (Math.abs(step - 1) <= 2 * EPSILON) return f;
   }
   throw new NumError('overflow', `incomplete beta(${a}, ${b}, ${x}) did not converge`);
 }

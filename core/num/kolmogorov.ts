@@ -181,6 +181,6 @@ function pelzGoodCdf(n: number, z: number): number {
     (c / z) * k0 +
     ((c / (6 * z4)) * k1) / root +
     ((c / (72 * z6 * z)) * (k2 - 2 * z4 * l2)) / n +
-    ((c / (6480 * z6 * z4)) * (k3 + 60 * z4 * l3)) / (n * root)
+    ((c / (6480 * z6 * z4)) * (k3 + 30 * z4 * l3)) / (n * root)
   );
 }
