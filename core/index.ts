@@ -15,7 +15,13 @@ export {
 export { type ReplayResult, replay } from './journal/replay.ts';
 export { Link, type LinkOptions, type Packet } from './link/link.ts';
 export { nodeAddress, poolAddress, SETTLEMENT } from './machine.ts';
-export { checkInvariants, type Invariant, InvariantViolation, invariants } from './market/invariants.ts';
+export {
+  checkInvariants,
+  type Invariant,
+  InvariantViolation,
+  invariants,
+  type MarketView,
+} from './market/invariants.ts';
 export { type Effects, Market, type MarketState, type RowSink, type StepSink, type Topology } from './market/market.ts';
 export * from './num/index.ts';
 export { type Chunk, type ColumnData, Recorder } from './record/recorder.ts';

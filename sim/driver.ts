@@ -2,12 +2,12 @@
  * Virtual time: pops the world's events, hands core their facts, carries out core's actions. The only place where simulated
  * time moves. Works for one host (the whole market, zero delay) and for several with a network between them.
  */
-import { type Fact, FactKind } from '../core/facts.ts';
+import { type Action, type Fact, FactKind } from '../core/facts.ts';
 import type { MechanismRegistry } from '../core/interfaces.ts';
 import type { JournalWriter } from '../core/journal/journal.ts';
 import type { Packet } from '../core/link/link.ts';
 import { nodeAddress, poolAddress, SETTLEMENT } from '../core/machine.ts';
-import { checkInvariants } from '../core/market/invariants.ts';
+import { checkInvariants, type MarketView } from '../core/market/invariants.ts';
 import { Market, type MarketState, type RowSink, type Topology } from '../core/market/market.ts';
 import type { Row, TableName } from '../core/record/schema.ts';
 import { type MarketConfig, NEVER, type TimeUs } from '../core/types.ts';
@@ -40,17 +40,18 @@ export interface SimulationOptions {
   /** Check every law after every step instead of only at the end. */
   checkEveryEvent?: boolean;
   queue?: EventQueue;
+  /** Sees what passes between core and the world. */
+  observer?: WorldObserver;
+}
+
+export interface WorldObserver {
+  action(now: TimeUs, action: Action): void;
+  fact(now: TimeUs, fact: Fact): void;
 }
 
 interface JobWork {
   workUs: TimeUs;
   fails: boolean;
-  valueMicro: number;
-}
-
-/** What a finished job was worth and did: for the economics of a run. */
-export interface JobValue {
-  job: number;
   valueMicro: number;
 }
 
@@ -79,7 +80,7 @@ export class Simulation {
   readonly #hostOf: readonly number[] | null;
   readonly #work = new Map<number, JobWork>();
   readonly #rows: RowSink | null;
-  #onValue: ((v: JobValue) => void) | null = null;
+  #onValue: ((valueMicro: number) => void) | null = null;
   #pending: Arrival | null = null;
   #submitted = 0;
   #steps = 0;
@@ -115,8 +116,8 @@ export class Simulation {
     });
   }
 
-  /** Called once per finished job, with what it was worth to its user (-1 = unknown). */
-  onValue(f: (v: JobValue) => void): void {
+  /** Called just before the row of a finished job, with what the job was worth to its user (-1 = unknown). */
+  onValue(f: (valueMicro: number) => void): void {
     this.#onValue = f;
   }
 
@@ -125,7 +126,7 @@ export class Simulation {
       const job = (row as Row<'jobs'>).job_id;
       const work = this.#work.get(job);
       if (work !== undefined) {
-        this.#onValue?.({ job, valueMicro: work.valueMicro });
+        this.#onValue?.(work.valueMicro);
         this.#work.delete(job);
       }
     }
@@ -259,9 +260,31 @@ export class Simulation {
     const market = this.markets[host]!;
     const effects = market.step(t, facts);
     this.#steps++;
+    const observer = this.options.observer;
+    if (observer !== undefined) {
+      for (const f of facts) observer.fact(t, f);
+      for (const a of effects.actions) observer.action(t, a);
+    }
     for (let i = 0; i < effects.actions.length; i++) this.#processes.act(t, effects.actions[i]!);
     for (let i = 0; i < effects.packets.length; i++) this.#transmit(t, effects.packets[i]!);
-    if (this.options.checkEveryEvent === true) this.#checks += checkInvariants(market, this.#network === null);
+    if (this.options.checkEveryEvent === true) this.#checks += checkInvariants(this.view(), this.#wiresEmpty());
+  }
+
+  #wiresEmpty(): boolean {
+    return this.#network === null || (!this.#network.busy && this.markets.every((m) => m.wiresEmpty));
+  }
+
+  /** All machines of all hosts, for judging the laws. */
+  view(): MarketView {
+    if (this.markets.length === 1) return this.markets[0]!;
+    const { config } = this.options;
+    return {
+      config,
+      now: this.now,
+      settlement: this.markets.find((m) => m.settlement !== null)?.settlement ?? null,
+      pools: config.pools.map((_, i) => this.markets.find((m) => m.pools[i] !== null)?.pools[i] ?? null),
+      nodes: config.nodes.map((_, i) => this.markets.find((m) => m.nodes[i] !== null)?.nodes[i] ?? null),
+    };
   }
 
   #transmit(t: TimeUs, packet: Packet): void {
@@ -288,9 +311,9 @@ export class Simulation {
       for (let due = market.nextWakeup(); due < end; due = market.nextWakeup()) this.#step(h, due, []);
       if (market.settlement !== null) this.#step(h, end, [{ kind: FactKind.settle, seq: 0 }]);
     }
+    this.#checks += checkInvariants(this.view(), this.#wiresEmpty());
     for (let h = 0; h < this.markets.length; h++) {
       const market = this.markets[h]!;
-      this.#checks += checkInvariants(market, this.#network === null);
       this.options.journals?.[h]?.end(market.now, market.digest);
       market.report();
     }

@@ -3,7 +3,8 @@
  *
  *   magic "JNCJ1\n", then frames: type u8, length LEB128, payload, CRC-32 (u32) of type + length + payload.
  *   header (1)  JSON of JournalHeader, first and once
- *   step (2)    stamp delta, number of facts, facts          pulses are not written: replay derives them
+ *   step (2)    stamp delta, number of facts, facts. Pulses are not written, replay derives them; only one that was followed
+ *               by facts of the same stamp is, as a step without facts, because it came first
  *   check (3)   steps so far, digest of every decision so far
  *   end (4)     last stamp, digest: a journal without it was cut off
  *
@@ -43,6 +44,8 @@ export class JournalWriter {
   readonly #flush: (bytes: Uint8Array) => void;
   readonly #flushAt: number;
   #last: TimeUs = 0;
+  /** Stamp of a pulse that no facts have followed yet. */
+  #pulsed: TimeUs = -1;
   #steps = 0;
 
   /** `flush` receives finished frames; the bytes are only valid during the call. */
@@ -61,19 +64,28 @@ export class JournalWriter {
 
   /** `digest` is asked for when a check frame is due: the state before this step. */
   step(now: TimeUs, facts: readonly Fact[], digest: () => string): void {
-    if (facts.length === 0) return;
+    if (facts.length === 0) {
+      this.#pulsed = now;
+      return;
+    }
+    if (this.#pulsed === now) this.#write(now, facts.slice(0, 0));
+    this.#pulsed = -1;
     if (this.#steps > 0 && this.#steps % CHECK_EVERY === 0) {
       this.#body.uint(this.#steps);
       this.#body.text(digest());
       this.#frame(FrameType.check);
     }
     this.#steps++;
+    this.#write(now, facts);
+    if (this.#out.length >= this.#flushAt) this.flush();
+  }
+
+  #write(now: TimeUs, facts: readonly Fact[]): void {
     this.#body.uint(now - this.#last);
     this.#body.uint(facts.length);
     for (let i = 0; i < facts.length; i++) writeFact(this.#body, facts[i]!);
     this.#frame(FrameType.step);
     this.#last = now;
-    if (this.#out.length >= this.#flushAt) this.flush();
   }
 
   end(now: TimeUs, digest: string): void {

@@ -4,17 +4,29 @@
  * only while no message is on its way. A checker returns what is wrong, in words, or null.
  */
 
+import type { NodeAgent } from '../node/node-agent.ts';
 import { mayRun } from '../node/node-agent.ts';
 import { JobState } from '../pool/job.ts';
+import type { Pool } from '../pool/pool.ts';
+import type { Settlement } from '../settlement/settlement.ts';
 import { ContractState } from '../settlement/settlement.ts';
+import type { MarketConfig, TimeUs } from '../types.ts';
 import { jobOfHold, NEVER, WHOLE_GPU } from '../types.ts';
-import type { Market } from './market.ts';
+
+/** What the laws are judged on: one host's market, or several hosts' machines put together. */
+export interface MarketView {
+  readonly config: MarketConfig;
+  readonly now: TimeUs;
+  readonly settlement: Settlement | null;
+  readonly pools: readonly (Pool | null)[];
+  readonly nodes: readonly (NodeAgent | null)[];
+}
 
 export interface Invariant {
   name: string;
   scope: 'local' | 'safety' | 'agreement';
   about: string;
-  check(market: Market): string | null;
+  check(market: MarketView): string | null;
 }
 
 export class InvariantViolation extends Error {
@@ -198,7 +210,7 @@ export const invariants: readonly Invariant[] = [
 ];
 
 /** Checks every law that applies; `wiresEmpty` = no message is on its way between hosts. Returns the number checked. */
-export function checkInvariants(market: Market, wiresEmpty: boolean): number {
+export function checkInvariants(market: MarketView, wiresEmpty: boolean): number {
   let checked = 0;
   for (const law of invariants) {
     if (law.scope === 'agreement' && !wiresEmpty) continue;

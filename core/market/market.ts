@@ -289,6 +289,11 @@ export class Market {
     return live;
   }
 
+  /** No letter of this host is unconfirmed: with every host so, views must agree. */
+  get wiresEmpty(): boolean {
+    return this.#linkList.every((l) => l.idle);
+  }
+
   /** Final rows: devices and accounts as they stand now. */
   report(): void {
     for (const n of this.nodes) n?.report(this.#now, n.poolOf === 0 ? 'none' : this.config.pools[n.poolOf - 1]!.id);

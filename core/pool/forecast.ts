@@ -6,6 +6,7 @@
 import type { GangShape, NodeSet, Reservation, TaskShape } from '../interfaces.ts';
 import { NEVER, type TimeUs, WHOLE_GPU } from '../types.ts';
 import type { Cluster } from './cluster.ts';
+import { MAX_TASKS } from './spec.ts';
 
 class Marks implements NodeSet {
   readonly #bits: Uint8Array;
@@ -105,7 +106,8 @@ export class Forecast {
     let ram = c.freeRamMiB(node);
     const times: TimeUs[] = [];
     const slots = (): number => {
-      let room = shape.gpus === 0 ? c.emptySlots(node, shape) : 0;
+      // A task that asks for nothing fits any number of times; no gang has more than MAX_TASKS.
+      let room = shape.gpus === 0 ? MAX_TASKS : 0;
       if (shape.gpus > 0) {
         let units = 0;
         for (let g = 0; g < gpus; g++) {

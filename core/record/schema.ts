@@ -48,7 +48,7 @@ export const tables = {
     attempt: int('count', 'hold attempt, from 1'),
     part: int('index', 'part of the gang, from 0'),
     parts: int('count', 'parts of the gang'),
-    pool: text('pool that placed it'),
+    pool: text('pool that placed it and whose aggregator is paid'),
     node: text('machine'),
     provider: text('who owns the machine'),
     gpu_class: text('GPU class'),

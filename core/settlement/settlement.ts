@@ -53,7 +53,10 @@ interface ClaimedPart {
 export interface Contract {
   job: number;
   hold: number;
+  /** Who runs it now; a takeover changes it. */
   pool: number;
+  /** Pool whose revenue account the hold pays into. */
+  pot: number;
   spec: JobSpec;
   quote: Quote;
   submittedUs: TimeUs;
@@ -220,6 +223,7 @@ export class Settlement implements Machine {
       job,
       hold: m.hold,
       pool,
+      pot: pool,
       spec: m.spec,
       quote: m.quote,
       submittedUs: m.submittedUs,
@@ -377,7 +381,7 @@ export class Settlement implements Machine {
     let endUs = -1;
     c.claims.forEach((p, i) => {
       const node = this.config.nodes[p.node]!;
-      if (shares[i]! > 0n) this.#distribution.accrue(c.pool, c.quote.currency, node.provider, shares[i]!);
+      if (shares[i]! > 0n) this.#distribution.accrue(c.pot, c.quote.currency, node.provider, shares[i]!);
       if (p.startUs >= 0 && (startUs < 0 || p.startUs < startUs)) startUs = p.startUs;
       if (p.endUs > endUs) endUs = p.endUs;
       this.#port.row('placements', {
@@ -386,7 +390,7 @@ export class Settlement implements Machine {
         attempt: attemptOfHold(c.hold),
         part: p.part,
         parts: c.parts,
-        pool: this.config.pools[c.pool]!.id,
+        pool: this.config.pools[c.pot]!.id,
         node: node.id,
         provider: node.provider,
         gpu_class: this.config.classes[node.gpuClass]!.name,

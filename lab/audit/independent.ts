@@ -1,0 +1,386 @@
+/**
+ * Second half of an audit: a separate bookkeeper. It imports the journal decoder and nothing else of the project: what ran
+ * when comes from the journal, what was sold and moved comes from the tables, and every charge, split and balance is worked
+ * out again with its own arithmetic. It answers with the first thing that does not add up.
+ */
+import { FrameType, type JournalHeader, readJournal } from '../../core/journal/journal.ts';
+
+type Cell = bigint | string;
+export interface AuditTable {
+  rows: number;
+  columns: Record<string, Cell[]>;
+}
+
+export interface AuditInput {
+  journal: Uint8Array;
+  jobs: AuditTable;
+  placements: AuditTable;
+  transfers: AuditTable;
+  prices: AuditTable;
+  accounts: AuditTable;
+}
+
+export interface AuditReport {
+  transfers: number;
+  accounts: number;
+  holds: number;
+  leases: number;
+  /** First difference in words, or null. */
+  difference: string | null;
+}
+
+/** Fact kinds as the journal writes them. */
+const SUBMIT = 8;
+const STARTED = 1;
+const EXITED = 2;
+const NODE_DOWN = 4;
+
+interface LeaseLife {
+  started: number;
+  exited: number;
+}
+
+interface Balance {
+  dp: bigint;
+  d: bigint;
+  cp: bigint;
+  c: bigint;
+}
+
+class Mismatch extends Error {}
+
+const fail = (what: string): never => {
+  throw new Mismatch(what);
+};
+
+export function auditIndependently(input: AuditInput): AuditReport {
+  const report: AuditReport = { transfers: 0, accounts: 0, holds: 0, leases: 0, difference: null };
+  try {
+    const world = readWorld(input.journal);
+    const charges = checkLeases(input, world, report);
+    checkTransfers(input, world, charges, report);
+  } catch (e) {
+    if (!(e instanceof Mismatch)) throw e;
+    report.difference = e.message;
+  }
+  return report;
+}
+
+interface World {
+  header: JournalHeader;
+  leases: Map<number, LeaseLife>;
+  downs: Map<string, Set<number>>;
+  limits: Map<number, number>;
+  users: Map<number, string>;
+}
+
+function readWorld(bytes: Uint8Array): World {
+  let header: JournalHeader | null = null;
+  const leases = new Map<number, LeaseLife>();
+  const downs = new Map<string, Set<number>>();
+  const limits = new Map<number, number>();
+  const users = new Map<number, string>();
+  for (const frame of readJournal(bytes)) {
+    if (frame.type === FrameType.header) header = frame.header;
+    if (frame.type !== FrameType.step) continue;
+    for (const f of frame.facts) {
+      if (f.kind === SUBMIT) {
+        limits.set(f.spec.job, f.spec.limitUs);
+        users.set(f.spec.job, f.spec.user);
+      } else if (f.kind === STARTED) leases.set(f.lease, { started: frame.now, exited: -1 });
+      else if (f.kind === EXITED) {
+        const life = leases.get(f.lease);
+        if (life !== undefined && life.exited < 0) life.exited = frame.now;
+      } else if (f.kind === NODE_DOWN) {
+        const id = header!.config.nodes[f.node]!.id;
+        const at = downs.get(id) ?? new Set<number>();
+        at.add(frame.now);
+        downs.set(id, at);
+      }
+    }
+  }
+  return { header: header!, leases, downs, limits, users };
+}
+
+interface HoldCharge {
+  amount: bigint;
+  pool: string;
+  currency: string;
+  outcome: string;
+  /** provider -> earned, in order of the parts */
+  earned: [string, bigint][];
+}
+
+/** Rate of each award by class, from the price list. */
+function priceList(prices: AuditTable): Map<string, bigint> {
+  const list = new Map<string, bigint>();
+  const c = prices.columns;
+  for (let i = 0; i < prices.rows; i++) {
+    const rate = c['rate_micro_per_gpu_hour']![i] as bigint;
+    if (rate >= 0n) list.set(`${String(c['award_id']![i])}/${String(c['gpu_class']![i])}`, rate);
+  }
+  return list;
+}
+
+const PAID = new Set(['completed', 'failed', 'limit', 'cancelled']);
+/** Which outcome of a part decides the gang's. */
+const RANK = ['node-failure', 'not-started', 'failed', 'limit', 'cancelled', 'aborted', 'completed'];
+
+/** Every lease against the journal's stamps, every charge against its own multiplication. */
+function checkLeases(input: AuditInput, world: World, report: AuditReport): Map<string, HoldCharge> {
+  const { placements } = input;
+  const c = placements.columns;
+  const list = priceList(input.prices);
+  const token = BigInt(world.header.config.tokenPriceMicro);
+  const first = world.header.config.currencies[0]!.code;
+  const holds = new Map<string, { rows: number[]; parts: bigint }>();
+  for (let i = 0; i < placements.rows; i++) {
+    const where = `placements.parquet row ${i}`;
+    const life = world.leases.get(Number(c['lease_id']![i]));
+    const start = Number(c['start_us']![i]);
+    const end = Number(c['end_us']![i]);
+    const outcome = c['outcome']![i] as string;
+    const job = Number(c['job_id']![i]);
+    if (start >= 0) {
+      if (life === undefined || life.started !== start) fail(`${where}: starts at ${start}, the journal says ${life?.started ?? 'never'}`);
+      const limit = world.limits.get(job) ?? fail(`${where}: job ${job} was never submitted`);
+      const fair =
+        outcome === 'completed' || outcome === 'failed'
+          ? end === life!.exited
+          : outcome === 'limit'
+            ? end === start + limit
+            : outcome === 'node-failure'
+              ? world.downs.get(c['node']![i] as string)?.has(end) === true
+              : end >= start && (life!.exited < 0 || end <= life!.exited);
+      if (!fair || end > start + limit) fail(`${where}: ends ${outcome} at ${end}, which the journal does not bear out`);
+    } else if (end >= 0) fail(`${where}: never started but ends at ${end}`);
+    const award = list.get(`${String(c['award_id']![i])}/${String(c['gpu_class']![i])}`);
+    if (award === undefined) fail(`${where}: award ${String(c['award_id']![i])} is on no price list`);
+    const rate = c['currency']![i] === first ? award! : (award! * 1_000_000n + token - 1n) / token;
+    if (rate !== c['rate_micro_per_gpu_hour']![i]) fail(`${where}: rate ${String(c['rate_micro_per_gpu_hour']![i])}, the price list gives ${rate}`);
+    const key = `${job}#${String(c['attempt']![i])}`;
+    const hold = holds.get(key) ?? { rows: [], parts: c['parts']![i] as bigint };
+    hold.rows.push(i);
+    holds.set(key, hold);
+    report.leases++;
+  }
+  const charges = new Map<string, HoldCharge>();
+  for (const [key, hold] of holds) {
+    if (BigInt(hold.rows.length) !== hold.parts) fail(`placements.parquet: hold ${key} has ${hold.rows.length} of ${hold.parts} parts`);
+    charges.set(key, chargeOfHold(key, hold.rows, c));
+    report.holds++;
+  }
+  return charges;
+}
+
+function chargeOfHold(key: string, rows: number[], c: Record<string, Cell[]>): HoldCharge {
+  const outcomes = rows.map((i) => c['outcome']![i] as string);
+  const outcome = RANK.find((o) => outcomes.includes(o)) ?? fail(`hold ${key}: unknown outcome ${outcomes.join(', ')}`);
+  const paid = PAID.has(outcome);
+  const work = rows.map((i) => {
+    const gpus = c['gpus']![i] === '' ? 0 : (c['gpus']![i] as string).split('+').length;
+    const us = (c['end_us']![i] as bigint) - (c['start_us']![i] as bigint);
+    return paid ? (c['rate_micro_per_gpu_hour']![i] as bigint) * (c['gpu_milli']![i] as bigint) * BigInt(gpus) * us : 0n;
+  });
+  const amount = work.reduce((a, b) => a + b, 0n) / 3_600_000_000_000n;
+  const shares = apportion(amount, work);
+  rows.forEach((i, k) => {
+    if (c['charge_micro']![i] !== shares[k]) {
+      fail(`placements.parquet row ${i}: charge ${String(c['charge_micro']![i])}, worked out ${shares[k]}`);
+    }
+  });
+  return {
+    amount,
+    outcome,
+    pool: c['pool']![rows[0]!] as string,
+    currency: c['currency']![rows[0]!] as string,
+    earned: rows.map((i, k) => [c['provider']![i] as string, shares[k]!]),
+  };
+}
+
+/** Largest remainder, the slow obvious way. */
+function apportion(total: bigint, weights: bigint[]): bigint[] {
+  const sum = weights.reduce((a, b) => a + b, 0n);
+  if (sum === 0n) return weights.map(() => 0n);
+  const floors = weights.map((w) => (total * w) / sum);
+  const left = Number(total - floors.reduce((a, b) => a + b, 0n));
+  const order = weights.map((w, i) => ({ i, rest: (total * w) % sum })).sort((a, b) => (a.rest === b.rest ? a.i - b.i : a.rest < b.rest ? 1 : -1));
+  for (let k = 0; k < left; k++) floors[order[k]!.i]!++;
+  return floors;
+}
+
+/** Folds the transfers, holding each against what the charges and shares demand. */
+function checkTransfers(input: AuditInput, world: World, charges: Map<string, HoldCharge>, report: AuditReport): void {
+  const { transfers } = input;
+  const c = transfers.columns;
+  const balances = new Map<string, Balance>();
+  const pending = new Map<bigint, { debit: string; credit: string; amount: bigint; key: string }>();
+  const settled = new Set<string>();
+  const split = new Split(world);
+  const prepaid = new Set(world.header.config.users.filter((u) => !u.postpaid).map((u) => `user:${u.id}`));
+  for (let i = 0; i < transfers.rows; i++) {
+    const where = `transfers.parquet row ${i}`;
+    const id = c['transfer_id']![i] as bigint;
+    if (id !== BigInt(i + 1)) fail(`${where}: transfer ${id}, want ${i + 1}`);
+    const kind = c['kind']![i] as string;
+    const amount = c['amount_micro']![i] as bigint;
+    const currency = c['currency']![i] as string;
+    const debit = `${c['debit']![i] as string}|${currency}`;
+    const credit = `${c['credit']![i] as string}|${currency}`;
+    const reason = c['reason']![i] as string;
+    const key = `${String(c['job_id']![i])}#${String(c['attempt']![i])}`;
+    if (amount < 0n) fail(`${where}: negative amount`);
+    if (kind === 'single' && reason !== 'deposit') split.pay(where, c['time_us']![i] as bigint, debit, credit, amount, reason);
+    else split.close();
+    const from = balanceOf(balances, debit);
+    const to = balanceOf(balances, credit);
+    if (kind === 'single') {
+      from.d += amount;
+      to.c += amount;
+    } else if (kind === 'pending') {
+      from.dp += amount;
+      to.cp += amount;
+      pending.set(id, { debit, credit, amount, key });
+    } else {
+      const p = pending.get(c['pending_id']![i] as bigint);
+      if (p === undefined) fail(`${where}: resolves transfer ${String(c['pending_id']![i])}, which is not pending`);
+      if (p!.debit !== debit || p!.credit !== credit || p!.key !== key) fail(`${where}: resolves transfer ${String(c['pending_id']![i])} of other parties`);
+      pending.delete(c['pending_id']![i] as bigint);
+      from.dp -= p!.amount;
+      to.cp -= p!.amount;
+      const charge = charges.get(key);
+      const due = charge !== undefined && charge.outcome === reason ? charge.amount : 0n;
+      if (kind === 'post') {
+        if (amount > p!.amount) fail(`${where}: posts ${amount} of ${p!.amount} reserved`);
+        if (amount !== due || due === 0n) fail(`${where}: job ${key} is charged ${amount}, worked out ${due}`);
+        from.d += amount;
+        to.c += amount;
+        settled.add(key);
+        split.earn(charge!);
+      } else {
+        if (amount !== p!.amount) fail(`${where}: voids ${amount} of ${p!.amount} reserved`);
+        if (due > 0n) fail(`${where}: job ${key} owes ${due} but is let off`);
+        if (charge !== undefined && charge.outcome === reason) settled.add(key);
+      }
+    }
+    if (prepaid.has(c['debit']![i] as string) && from.d + from.dp > from.c) fail(`${where}: ${debit} pays more than it has`);
+    report.transfers++;
+  }
+  split.close();
+  for (const key of charges.keys()) if (!settled.has(key)) fail(`placements.parquet: attempt ${key} was never settled in transfers.parquet`);
+  checkBalances(input.accounts, balances, report);
+  checkJobs(input.jobs, charges);
+}
+
+function balanceOf(balances: Map<string, Balance>, key: string): Balance {
+  let b = balances.get(key);
+  if (b === undefined) {
+    b = { dp: 0n, d: 0n, cp: 0n, c: 0n };
+    balances.set(key, b);
+  }
+  return b;
+}
+
+function checkBalances(accounts: AuditTable, balances: Map<string, Balance>, report: AuditReport): void {
+  const c = accounts.columns;
+  for (let i = 0; i < accounts.rows; i++) {
+    const key = `${c['account']![i] as string}|${c['currency']![i] as string}`;
+    const b = balances.get(key) ?? { dp: 0n, d: 0n, cp: 0n, c: 0n };
+    const stored = [c['debits_pending_micro']![i], c['debits_posted_micro']![i], c['credits_pending_micro']![i], c['credits_posted_micro']![i]];
+    const folded = [b.dp, b.d, b.cp, b.c];
+    if (stored.some((v, k) => v !== folded[k])) {
+      fail(`accounts.parquet row ${i} (${key}): stored ${stored.join('/')}, the transfers add up to ${folded.join('/')}`);
+    }
+    balances.delete(key);
+    report.accounts++;
+  }
+  for (const key of balances.keys()) fail(`accounts.parquet: account ${key} is missing`);
+}
+
+/** What each job was charged in all is the sum over its attempts. */
+function checkJobs(jobs: AuditTable, charges: Map<string, HoldCharge>): void {
+  const total = new Map<string, bigint>();
+  for (const [key, h] of charges) {
+    const job = key.split('#')[0]!;
+    total.set(job, (total.get(job) ?? 0n) + h.amount);
+  }
+  const c = jobs.columns;
+  for (let i = 0; i < jobs.rows; i++) {
+    const want = total.get(String(c['job_id']![i])) ?? 0n;
+    if (c['charged_micro']![i] !== want) {
+      fail(`jobs.parquet row ${i}: job ${String(c['job_id']![i])} shows ${String(c['charged_micro']![i])} charged, its attempts sum to ${want}`);
+    }
+  }
+}
+
+/** Works out, for each distribution, what every party is due, and ticks the payments off. */
+class Split {
+  readonly #config: JournalHeader['config'];
+  readonly #earned = new Map<string, Map<string, bigint>>();
+  #due: Map<string, bigint> | null = null;
+  #at = -1n;
+
+  constructor(world: World) {
+    this.#config = world.header.config;
+  }
+
+  earn(h: HoldCharge): void {
+    this.close();
+    const pot = `${h.pool}|${h.currency}`;
+    const map = this.#earned.get(pot) ?? new Map<string, bigint>();
+    for (const [provider, amount] of h.earned) if (amount > 0n) map.set(provider, (map.get(provider) ?? 0n) + amount);
+    this.#earned.set(pot, map);
+  }
+
+  pay(where: string, at: bigint, debit: string, credit: string, amount: bigint, reason: string): void {
+    if (this.#due === null || this.#at !== at) {
+      this.close();
+      this.#due = this.#workOut();
+      this.#at = at;
+    }
+    const key = `${debit}>${credit}>${reason}`;
+    const due = this.#due.get(key) ?? 0n;
+    if (due < amount || amount === 0n) fail(`${where}: ${reason} of ${amount} from ${debit} to ${credit}, due ${due}`);
+    if (due === amount) this.#due.delete(key);
+    else this.#due.set(key, due - amount);
+  }
+
+  /** The distribution is over: nothing may be left unpaid. */
+  close(): void {
+    if (this.#due === null) return;
+    for (const [key, left] of this.#due) if (left > 0n) fail(`transfers.parquet at ${this.#at} us: ${key} is owed ${left} more`);
+    this.#due = null;
+  }
+
+  #workOut(): Map<string, bigint> {
+    const due = new Map<string, bigint>();
+    const owe = (from: string, party: string, currency: string, amount: bigint, reason: string) => {
+      const key = `${from}>${party}|${currency}>${reason}`;
+      due.set(key, (due.get(key) ?? 0n) + amount);
+    };
+    const s = this.#config.shares;
+    const bps = [s.providerBps, s.stakerBps, s.aggregatorBps, s.verifierBps, s.treasuryBps].map(BigInt);
+    for (const [pot, earned] of this.#earned) {
+      const [pool, currency] = pot.split('|') as [string, string];
+      const from = `revenue:${pool}|${currency}`;
+      const aggregator = this.#config.pools.find((p) => p.id === pool)!.aggregator;
+      for (const [provider, gross] of earned) {
+        const [own, stakers, agg, ver, tre] = apportion(gross, bps) as [bigint, bigint, bigint, bigint, bigint];
+        const stakes = this.#config.stakes.filter((k) => k.provider === provider);
+        owe(from, `provider:${provider}`, currency, own, 'provider-share');
+        owe(from, `aggregator:${aggregator}`, currency, agg, 'aggregator-share');
+        owe(from, 'verifiers', currency, ver, 'verifier-share');
+        owe(from, 'treasury', currency, stakes.length === 0 ? tre + stakers : tre, 'treasury-share');
+        const parts = apportion(
+          stakers,
+          stakes.map((k) => BigInt(k.amount)),
+        );
+        stakes.forEach((k, i) => {
+          owe(from, `staker:${k.staker}`, currency, parts[i]!, 'staker-share');
+        });
+      }
+      earned.clear();
+    }
+    return due;
+  }
+}

@@ -1,0 +1,68 @@
+import { JournalError } from '../../core/journal/journal.ts';
+import { InvariantViolation } from '../../core/market/invariants.ts';
+import { type TableName, tableNames } from '../../core/record/schema.ts';
+import { shipped } from '../../mechanisms/index.ts';
+import { auditIndependently } from '../audit/independent.ts';
+import { replayCheck } from '../audit/replay-check.ts';
+import { oneLine } from '../errors.ts';
+import type { TableData } from '../rundir/parquet.ts';
+import { readJournalBytes, readManifest, readRunTable } from '../rundir/reader.ts';
+
+export interface AuditResult {
+  schema: 'janction.audit/1';
+  verdict: 'agrees' | 'differs';
+  replay: { facts: number; digests: number; rows: number; fingerprint: string | null };
+  auditor: { transfers: number; accounts: number; holds: number; leases: number };
+  /** The first place that does not add up, and who found it. */
+  firstDifference: { by: 'journal' | 'replay' | 'auditor' | 'manifest'; what: string } | null;
+}
+
+/** Replays a run through core and lets the independent auditor work out every balance again. */
+export async function auditCommand(dir: string): Promise<AuditResult> {
+  const manifest = readManifest(dir);
+  const journal = readJournalBytes(dir);
+  const tables = {} as Record<TableName, TableData>;
+  for (const t of tableNames) tables[t] = await readRunTable(dir, t);
+  const result: AuditResult = {
+    schema: 'janction.audit/1',
+    verdict: 'agrees',
+    replay: { facts: 0, digests: 0, rows: 0, fingerprint: null },
+    auditor: { transfers: 0, accounts: 0, holds: 0, leases: 0 },
+    firstDifference: null,
+  };
+  const differ = (by: NonNullable<AuditResult['firstDifference']>['by'], what: string) => {
+    result.verdict = 'differs';
+    result.firstDifference ??= { by, what };
+  };
+  try {
+    const r = replayCheck(journal, shipped, tables);
+    result.replay = { facts: r.facts, digests: r.checks, rows: r.rows, fingerprint: r.fingerprint };
+    if (r.difference !== null) differ('replay', r.difference);
+    else if (r.fingerprint !== manifest.result.fingerprint) {
+      differ('manifest', `run.json says fingerprint ${manifest.result.fingerprint}, the replay gives ${r.fingerprint}`);
+    }
+  } catch (e) {
+    if (e instanceof JournalError) differ('journal', e.message);
+    else if (e instanceof InvariantViolation) differ('replay', e.message);
+    else differ('replay', `the journal cannot be replayed: ${oneLine(e)}`);
+  }
+  // The bookkeeper is asked whatever the replay found: two opinions are the point.
+  try {
+    const { difference, ...counts } = auditIndependently({ journal, ...tables });
+    result.auditor = counts;
+    if (difference !== null) differ('auditor', difference);
+  } catch (e) {
+    differ('journal', oneLine(e));
+  }
+  return result;
+}
+
+export function readableAudit(dir: string, a: AuditResult): string {
+  const lines = [
+    `${dir}: ${a.verdict === 'agrees' ? 'every figure agrees' : 'DIFFERS'}`,
+    `  replayed ${a.replay.facts} facts, compared ${a.replay.rows} rows and ${a.replay.digests} digests of decisions`,
+    `  the independent auditor folded ${a.auditor.transfers} transfers into ${a.auditor.accounts} accounts, worked out ${a.auditor.holds} charges of ${a.auditor.leases} leases`,
+  ];
+  if (a.firstDifference !== null) lines.push(`  first difference, found by the ${a.firstDifference.by}: ${a.firstDifference.what}`);
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,88 @@
+/** What this machine offers and what is missing: nothing here is needed for simulation. */
+import { execFileSync } from 'node:child_process';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { ENGINE_VERSION } from '../../core/version.ts';
+
+export interface DoctorItem {
+  name: string;
+  found: boolean;
+  detail: string;
+  /** What it is for, and how to get it when missing. */
+  use: string;
+}
+
+export interface DoctorJson {
+  schema: 'janction.doctor/1';
+  engine: string;
+  node: { version: string; supported: boolean };
+  cpus: number;
+  memoryMiB: number;
+  items: DoctorItem[];
+}
+
+function which(program: string): string | null {
+  for (const dir of (process.env['PATH'] ?? '').split(delimiter)) {
+    if (dir === '') continue;
+    const path = join(dir, program);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // not in this directory
+    }
+  }
+  return null;
+}
+
+/** First line a program prints for its version, or null when it cannot be run. */
+function versionOf(program: string, args: readonly string[]): string | null {
+  try {
+    return execFileSync(program, args, { encoding: 'utf8', timeout: 5000, stdio: ['ignore', 'pipe', 'ignore'] }).split('\n')[0]!.trim();
+  } catch {
+    return null;
+  }
+}
+
+function program(name: string, binary: string, args: readonly string[], use: string): DoctorItem {
+  const path = which(binary);
+  const detail = path === null ? 'not on PATH' : (versionOf(path, args) ?? 'on PATH, but does not answer');
+  return { name, found: path !== null && detail !== 'on PATH, but does not answer', detail, use };
+}
+
+/** Node 20.19 or later. */
+export function supportedNode(version: string): boolean {
+  const [major, minor] = version.replace(/^v/, '').split('.').map(Number) as [number, number];
+  return major > 20 || (major === 20 && minor >= 19);
+}
+
+export function doctorCommand(): DoctorJson {
+  const cgroup = existsSync('/sys/fs/cgroup/cgroup.controllers') ? 'version 2' : existsSync('/sys/fs/cgroup/cpu') ? 'version 1' : null;
+  return {
+    schema: 'janction.doctor/1',
+    engine: ENGINE_VERSION,
+    node: { version: process.version, supported: supportedNode(process.version) },
+    cpus: availableParallelism(),
+    memoryMiB: Math.floor(totalmem() / 1048576),
+    items: [
+      program('NVIDIA GPUs', 'nvidia-smi', ['--query-gpu=name', '--format=csv,noheader'], 'running jobs on real GPUs; install the NVIDIA driver'),
+      program('Slurm', 'sbatch', ['--version'], 'sweeps and executions on a cluster; Debian packages slurmctld slurmd'),
+      program('bubblewrap', 'bwrap', ['--version'], 'isolating executed jobs; Debian package bubblewrap'),
+      program('prlimit', 'prlimit', ['--version'], 'limits on executed jobs; part of util-linux'),
+      { name: 'cgroups', found: cgroup !== null, detail: cgroup ?? 'none mounted', use: 'limits on executed jobs' },
+      program('Chromium', 'chromium', ['--version'], 'browser tests of notebooks and reports; Debian package chromium'),
+      program('python3', 'python3', ['--version'], 'cross-checks against SimPy, when python3-simpy is installed'),
+      program('g++', 'g++', ['--version'], 'the C++ peer of the kernel benchmark'),
+    ],
+  };
+}
+
+export function readableDoctor(d: DoctorJson): string {
+  const lines = [
+    `janction-lab ${d.engine} on Node ${d.node.version}${d.node.supported ? '' : ' (NOT supported: needs 20.19 or later)'}, ${d.cpus} CPUs, ${d.memoryMiB} MiB`,
+    'Simulation needs nothing more. Optional parts:',
+  ];
+  for (const i of d.items) lines.push(`  ${i.found ? 'yes' : 'no '}  ${i.name.padEnd(12)} ${i.detail}${i.found ? '' : ` - for ${i.use}`}`);
+  return `${lines.join('\n')}\n`;
+}

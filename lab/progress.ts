@@ -1,0 +1,42 @@
+/**
+ * The only clock of the lab: progress and wall time on stderr, never on stdout. A bar with rate and time left on a terminal,
+ * silence otherwise.
+ */
+import { stderr } from 'node:process';
+
+const WIDTH = 28;
+const REDRAW_MS = 100;
+
+export class Progress {
+  readonly #label: string;
+  readonly #show: boolean;
+  readonly #start = Date.now();
+  #last = 0;
+
+  constructor(label: string, quiet: boolean) {
+    this.#label = label;
+    this.#show = !quiet && stderr.isTTY === true;
+  }
+
+  /** `share` in 0..1, or -1 when the end is unknown; `note` e.g. the number of jobs so far. */
+  update(share: number, note: string): void {
+    if (!this.#show) return;
+    const now = Date.now();
+    if (now - this.#last < REDRAW_MS) return;
+    this.#last = now;
+    const seconds = (now - this.#start) / 1000;
+    let bar = `${seconds.toFixed(0)} s`;
+    if (share > 0) {
+      const filled = Math.min(WIDTH, Math.round(share * WIDTH));
+      const left = (seconds / share) * (1 - share);
+      bar = `[${'#'.repeat(filled)}${'.'.repeat(WIDTH - filled)}] ${(share * 100).toFixed(0)} %  ${left.toFixed(0)} s left`;
+    }
+    stderr.write(`\r\x1b[K${this.#label} ${bar}  ${note}`);
+  }
+
+  /** Clears the bar; with `say` leaves a line with the wall time. */
+  done(say: string, quiet: boolean): void {
+    if (this.#show) stderr.write('\r\x1b[K');
+    if (!quiet && say !== '') stderr.write(`${say} (${((Date.now() - this.#start) / 1000).toFixed(1)} s wall)\n`);
+  }
+}

@@ -1,0 +1,116 @@
+/** A run's result as a person reads it. */
+import { formatMicro } from '../core/num/index.ts';
+import type { ResolvedScenario } from '../scenarios/index.ts';
+import type { RunJson } from '../sim/summary.ts';
+
+/** Columns of text, first left, the rest right. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, c) => Math.max(...rows.map((r) => r[c]?.length ?? 0)));
+  return rows.map((r) => `  ${r.map((cell, c) => (c === 0 ? cell.padEnd(widths[c]!) : cell.padStart(widths[c]!))).join('  ')}`.trimEnd()).join('\n');
+}
+
+/** Seconds as the largest sensible unit. */
+export function duration(seconds: number): string {
+  if (seconds < 120) return `${trim(seconds)} s`;
+  if (seconds < 7200) return `${trim(seconds / 60)} min`;
+  if (seconds < 172800) return `${trim(seconds / 3600)} h`;
+  return `${trim(seconds / 86400)} d`;
+}
+
+const trim = (x: number): string => String(Math.round(x * 10) / 10);
+const group = (n: number): string => String(n).replace(/\B(?=(\d{3})+(?!\d))/g, ',');
+const money = (micro: string): string => {
+  const [units, rest] = formatMicro(BigInt(micro)).split('.');
+  return `${units!.replace(/\B(?=(\d{3})+(?!\d))/g, ',')}.${(rest ?? '').padEnd(2, '0').slice(0, 2)}`;
+};
+const percent = (x: number): string => `${(Math.round(x * 1000) / 10).toString()} %`;
+
+function jobLines(r: RunJson): string {
+  const j = r.jobs;
+  const rows = [
+    ['submitted', group(j.submitted), ''],
+    ['completed', group(j.completed), share(j.completed, j.submitted)],
+    ['failed', group(j.failed), share(j.failed, j.submitted)],
+    ['rejected', group(j.rejected), share(j.rejected, j.submitted)],
+    ['cancelled', group(j.cancelled), share(j.cancelled, j.submitted)],
+    ['still running', group(j.running), share(j.running, j.submitted)],
+    ['still waiting', group(j.pending), share(j.pending, j.submitted)],
+  ];
+  const why = Object.entries(r.rejectedBecause);
+  const because = why.length === 0 ? '' : `\n  rejected because: ${why.map(([k, n]) => `${k} ${group(n)}`).join(', ')}`;
+  return table(rows) + because;
+}
+
+const share = (n: number, of: number): string => (of === 0 ? '' : percent(n / of));
+
+function moneyLines(r: RunJson): string {
+  const rows = [
+    ['users paid', money(r.money.charged)],
+    ['providers', money(r.money.providers)],
+    ['stakers', money(r.money.stakers)],
+    ['aggregators', money(r.money.aggregators)],
+    ['verifiers', money(r.money.verifiers)],
+    ['treasury', money(r.money.treasury)],
+  ];
+  if (r.money.dust !== '0') rows.push(['dust', money(r.money.dust)]);
+  rows.push(['held for jobs not over', money(r.money.memo.held)]);
+  if (r.moneyJct.charged === '0') return table([['', 'USD'], ...rows]);
+  const jct = [
+    r.moneyJct.charged,
+    r.moneyJct.providers,
+    r.moneyJct.stakers,
+    r.moneyJct.aggregators,
+    r.moneyJct.verifiers,
+    r.moneyJct.treasury,
+  ];
+  if (r.money.dust !== '0') jct.push(r.moneyJct.dust);
+  jct.push(r.moneyJct.memo.held);
+  return table([['', 'USD', 'JCT'], ...rows.map((row, i) => [...row, money(jct[i]!)])]);
+}
+
+export function readable(scenario: ResolvedScenario, r: RunJson, out: string | null): string {
+  const q = (name: string, x: RunJson['waitSeconds']) => [name, duration(x.mean), duration(x.p50), duration(x.p95), duration(x.p99)];
+  const prices = Object.entries(r.economics.priceByClass).map(([name, usd]) => [name, usd.toFixed(3)]);
+  const parts = [
+    `${scenario.name}: ${scenario.question}`,
+    `${duration(r.simulatedSeconds)} simulated, seed ${r.seed}, ${group(r.gpu.count)} GPUs on ${group(scenario.market.nodes.length)} machines`,
+    '',
+    'Jobs',
+    jobLines(r),
+    '',
+    'Waits and completion',
+    table([['', 'mean', 'median', 'p95', 'p99'], q('wait until start', r.waitSeconds), q('submission to end', r.jctSeconds)]),
+    '',
+    'GPUs',
+    table([
+      ['utilisation of what was up', percent(r.gpu.utilisation)],
+      ['GPU-hours up', group(Math.round(r.gpu.capacityGpuHours))],
+      ['GPU-hours used', group(Math.round(r.gpu.usedGpuHours))],
+      ['of these in completed jobs', group(Math.round(r.gpu.usefulGpuHours))],
+      ['machines taken back by owners', group(r.failures.ownerReturns)],
+      ['machine failures', group(r.failures.node)],
+      ['attempts restarted', group(r.failures.restarts)],
+    ]),
+    '',
+    'Prices, mean posted USD per GPU-hour',
+    prices.length === 0 ? '  none' : table(prices),
+    '',
+    'Money',
+    moneyLines(r),
+  ];
+  if (r.economics.welfare !== null) {
+    parts.push(
+      '',
+      'Economics, USD',
+      table([
+        ['welfare (worth of completed jobs minus cost of GPUs used)', r.economics.welfare.toFixed(2)],
+        ['kept by users', (r.economics.userSurplus ?? 0).toFixed(2)],
+        ['profit of providers', r.economics.providerProfit.toFixed(2)],
+        ['paid per useful GPU-hour', r.economics.costPerUsefulGpuHour === null ? 'n/a' : r.economics.costPerUsefulGpuHour.toFixed(3)],
+      ]),
+    );
+  }
+  parts.push('', `${r.invariants.registered} laws checked ${group(r.invariants.checks)} times, ${r.invariants.violations} broken; fingerprint ${r.fingerprint}`);
+  if (out !== null) parts.push(`tables, journal and manifest: ${out}`);
+  return `${parts.join('\n')}\n`;
+}

@@ -1,0 +1,39 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TableName } from '../../core/record/schema.ts';
+import { oneLine, UsageError } from '../errors.ts';
+import { readTable, type TableData } from './parquet.ts';
+import type { Manifest } from './writer.ts';
+
+/** The manifest of a finished run; a usage error when the directory is none. */
+export function readManifest(dir: string): Manifest {
+  const path = join(dir, 'run.json');
+  if (!existsSync(dir)) throw new UsageError(`${dir}: no such run directory; make one with: janction run SCENARIO --out ${dir}`);
+  if (!existsSync(path)) throw new UsageError(`${dir}: no run.json in it, so this is no finished run directory`);
+  let manifest: Manifest;
+  try {
+    manifest = JSON.parse(readFileSync(path, 'utf8')) as Manifest;
+  } catch (e) {
+    throw new UsageError(`${path}: not JSON (${oneLine(e)}); the run directory is damaged`);
+  }
+  if (manifest.schema !== 'janction.rundir/1') {
+    throw new UsageError(`${path}: schema ${String(manifest.schema)} is not janction.rundir/1; read it with the version that wrote it`);
+  }
+  return manifest;
+}
+
+export function readJournalBytes(dir: string): Uint8Array {
+  const path = join(dir, 'journal');
+  if (!existsSync(path)) throw new UsageError(`${path}: missing; the run directory is damaged`);
+  return readFileSync(path);
+}
+
+export async function readRunTable(dir: string, table: TableName): Promise<TableData> {
+  const path = join(dir, `${table}.parquet`);
+  if (!existsSync(path)) throw new UsageError(`${path}: missing; the run directory is damaged`);
+  try {
+    return await readTable(path, table);
+  } catch (e) {
+    throw new UsageError(`${path}: cannot be read as the ${table} table (${oneLine(e)})`);
+  }
+}

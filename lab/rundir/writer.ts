@@ -1,0 +1,93 @@
+/**
+ * A run directory: written as DIR.partial and renamed when complete, so that a directory that exists is a finished run.
+ */
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Chunk } from '../../core/record/recorder.ts';
+import { type TableName, tableNames } from '../../core/record/schema.ts';
+import { ENGINE } from '../../core/version.ts';
+import type { RunJson } from '../../sim/summary.ts';
+import type { ResolvedScenario } from '../../scenarios/resolved.ts';
+import { UsageError } from '../errors.ts';
+import { TableFile } from './parquet.ts';
+
+export interface Manifest {
+  schema: 'janction.rundir/1';
+  engine: string;
+  /** How to make this run again. */
+  command: string;
+  node: string;
+  seed: number;
+  scenarioSha256: string;
+  /** Rows of each table. */
+  tables: Record<TableName, number>;
+  journalBytes: number;
+  scenario: ResolvedScenario;
+  result: RunJson;
+}
+
+/** Refuses a target that holds anything: results are never mixed. */
+export function checkTarget(dir: string): void {
+  if (existsSync(dir) && readdirSync(dir).length > 0) {
+    throw new UsageError(`${dir}: the output directory exists and is not empty; choose another --out or remove it`);
+  }
+  if (existsSync(`${dir}.partial`)) {
+    throw new UsageError(`${dir}.partial: left over from a run that was cut off; remove it or choose another --out`);
+  }
+}
+
+export class RunDirWriter {
+  readonly #dir: string;
+  readonly #partial: string;
+  readonly #files = new Map<TableName, TableFile>();
+  readonly #journal: number;
+  #journalBytes = 0;
+
+  constructor(dir: string) {
+    checkTarget(dir);
+    this.#dir = resolve(dir);
+    this.#partial = `${this.#dir}.partial`;
+    mkdirSync(this.#partial, { recursive: true });
+    for (const t of tableNames) this.#files.set(t, new TableFile(join(this.#partial, `${t}.parquet`), t));
+    this.#journal = openSync(join(this.#partial, 'journal'), 'w');
+  }
+
+  chunk(chunk: Chunk): void {
+    this.#files.get(chunk.table)!.write(chunk);
+  }
+
+  journal(bytes: Uint8Array): void {
+    writeSync(this.#journal, bytes);
+    this.#journalBytes += bytes.length;
+  }
+
+  finish(manifest: Omit<Manifest, 'schema' | 'engine' | 'node' | 'tables' | 'journalBytes'>): void {
+    closeSync(this.#journal);
+    const rows = {} as Record<TableName, number>;
+    for (const [name, file] of this.#files) {
+      file.close();
+      rows[name] = file.rows;
+    }
+    const full: Manifest = {
+      schema: 'janction.rundir/1',
+      engine: ENGINE,
+      node: process.version,
+      tables: rows,
+      journalBytes: this.#journalBytes,
+      ...manifest,
+    };
+    writeFileSync(join(this.#partial, 'run.json'), `${JSON.stringify(full, null, 1)}\n`);
+    if (existsSync(this.#dir)) rmSync(this.#dir, { recursive: true });
+    renameSync(this.#partial, this.#dir);
+  }
+
+  /** Leaves nothing behind. */
+  abandon(): void {
+    try {
+      closeSync(this.#journal);
+    } catch {
+      // already closed
+    }
+    rmSync(this.#partial, { recursive: true, force: true });
+  }
+}

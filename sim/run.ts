@@ -1,0 +1,134 @@
+/**
+ * A resolved scenario to a finished run: the one entry for the command line, a worker and a browser tab. No I/O: trace rows
+ * come in as an iterable, rows and journal bytes go out through callbacks.
+ */
+import type { MechanismRegistry } from '../core/interfaces.ts';
+import { JOURNAL_SCHEMA, JournalWriter } from '../core/journal/journal.ts';
+import { invariants } from '../core/market/invariants.ts';
+import type { RowSink } from '../core/market/market.ts';
+import { JobState } from '../core/pool/job.ts';
+import { type Chunk, Recorder } from '../core/record/recorder.ts';
+import type { MarketConfig } from '../core/types.ts';
+import { ENGINE } from '../core/version.ts';
+import type { ResolvedScenario, TraceJob } from '../scenarios/resolved.ts';
+import { Simulation } from './driver.ts';
+import type { EventQueue } from './kernel/queue.ts';
+import { Streams } from './kernel/streams.ts';
+import { type RunJson, Summary } from './summary.ts';
+import { PersonaDemand } from './world/personas.ts';
+import { TraceDemand } from './world/trace-demand.ts';
+
+export interface RunOptions {
+  registry: MechanismRegistry;
+  /** Rows of the trace, for trace-driven demand. */
+  traceRows?: Iterable<TraceJob>;
+  replication?: number;
+  checkEveryEvent?: boolean;
+  /** Receives full chunks of every table; absent = only the fingerprint is kept. */
+  onChunk?: (chunk: Chunk) => void;
+  /** Receives journal bytes; absent = no journal. */
+  onJournal?: (bytes: Uint8Array) => void;
+  /** Called now and then with the simulated time and the jobs submitted so far. */
+  onProgress?: (nowUs: number, submitted: number) => void;
+  /** Simulated time between two progress calls. */
+  progressEveryUs?: number;
+  queue?: EventQueue;
+}
+
+/** Core's configuration: the scenario's, with the chance key that the seed and replication give. */
+export function marketConfig(scenario: ResolvedScenario, replication = 0): MarketConfig {
+  const seed = scenario.seed;
+  return {
+    ...scenario.market,
+    key: [seed % 0x100000000, (Math.floor(seed / 0x100000000) + replication * 0x9e3779b1) % 0x100000000],
+  };
+}
+
+export interface PreparedRun {
+  simulation: Simulation;
+  recorder: Recorder;
+  summary: Summary;
+}
+
+export function prepareRun(scenario: ResolvedScenario, options: RunOptions): PreparedRun {
+  const replication = options.replication ?? 0;
+  const config = marketConfig(scenario, replication);
+  const streams = new Streams(scenario.seed, replication);
+  const recorder = new Recorder(options.onChunk ?? null);
+  const summary = new Summary(scenario);
+  const rows: RowSink = {
+    row: (table, row) => {
+      recorder.row(table, row);
+      summary.row(table, row);
+    },
+  };
+  const demand =
+    scenario.demand.kind === 'personas'
+      ? new PersonaDemand(scenario, scenario.demand.personas, streams)
+      : new TraceDemand(scenario.demand, options.traceRows ?? missingTrace());
+  const onJournal = options.onJournal;
+  const journal =
+    onJournal === undefined
+      ? null
+      : new JournalWriter({ schema: JOURNAL_SCHEMA, engine: ENGINE, host: 0, config, solvers: {} }, onJournal);
+  const simulation = new Simulation({
+    config,
+    registry: options.registry,
+    demand,
+    streams,
+    lives: scenario.nodes,
+    speedMilli: scenario.nodes.map((n) => n.speedMilli),
+    processes: scenario.processes,
+    horizonUs: scenario.horizonUs,
+    rows,
+    checkEveryEvent: options.checkEveryEvent === true,
+    ...(journal === null ? {} : { journals: [journal] }),
+    ...(options.queue === undefined ? {} : { queue: options.queue }),
+  });
+  simulation.onValue((v) => summary.value(v));
+  return { simulation, recorder, summary };
+}
+
+function missingTrace(): never {
+  throw new Error('this scenario replays a trace: its rows must be given');
+}
+
+/** Runs a scenario to its end. */
+export function runScenario(scenario: ResolvedScenario, options: RunOptions): RunJson {
+  const prepared = prepareRun(scenario, options);
+  const { simulation } = prepared;
+  const every = options.progressEveryUs ?? 0;
+  if (options.onProgress !== undefined && every > 0) {
+    for (let t = every; t < scenario.horizonUs && !simulation.runUntil(t); t += every)
+      options.onProgress(t, simulation.submitted);
+  }
+  return finishRun(prepared);
+}
+
+export function finishRun({ simulation, recorder, summary }: PreparedRun): RunJson {
+  simulation.finish();
+  recorder.finish();
+  let running = 0;
+  let pending = 0;
+  let restarts = 0;
+  for (const market of simulation.markets) {
+    for (const pool of market.pools) {
+      if (pool === null) continue;
+      restarts += pool.counts.restarts;
+      for (const j of pool.jobs()) {
+        if (j.state === JobState.leased) running++;
+        else pending++;
+      }
+    }
+  }
+  return summary.toJson({
+    fingerprint: recorder.fingerprint,
+    endUs: simulation.now,
+    submitted: simulation.submitted,
+    running,
+    pending,
+    restarts,
+    registered: invariants.length,
+    checks: simulation.checks,
+  });
+}

@@ -1,0 +1,415 @@
+/**
+ * The figures of a run, gathered while rows pass: what `run --json` prints. Sums are exact integers; the divisions at the end
+ * are the only floating-point steps, so the same rows give the same bytes everywhere.
+ */
+
+import type { RowSink } from '../core/market/market.ts';
+import type { Row, TableName } from '../core/record/schema.ts';
+import { HOUR_US, type TimeUs } from '../core/types.ts';
+import type { ResolvedScenario } from '../scenarios/resolved.ts';
+
+const MILLI_US_PER_GPU_HOUR = 1000 * HOUR_US;
+
+interface Parties {
+  charged: bigint;
+  providers: bigint;
+  stakers: bigint;
+  aggregators: bigint;
+  verifiers: bigint;
+  treasury: bigint;
+  dust: bigint;
+  subsidy: bigint;
+  held: bigint;
+  undistributed: bigint;
+}
+
+const noParties = (): Parties => ({
+  charged: 0n,
+  providers: 0n,
+  stakers: 0n,
+  aggregators: 0n,
+  verifiers: 0n,
+  treasury: 0n,
+  dust: 0n,
+  subsidy: 0n,
+  held: 0n,
+  undistributed: 0n,
+});
+
+export interface MoneyJson {
+  unit: string;
+  charged: string;
+  providers: string;
+  stakers: string;
+  aggregators: string;
+  verifiers: string;
+  treasury: string;
+  dust: string;
+  memo: { subsidy: string; refunded: string; credits: string; held: string; slashed: string };
+}
+
+export interface Quantiles {
+  mean: number;
+  p50: number;
+  p95: number;
+  p99: number;
+}
+
+export interface RunJson {
+  schema: 'janction.run/1';
+  scenario: string;
+  seed: number;
+  fingerprint: string;
+  simulatedSeconds: number;
+  jobs: {
+    submitted: number;
+    completed: number;
+    failed: number;
+    rejected: number;
+    cancelled: number;
+    running: number;
+    pending: number;
+  };
+  rejectedBecause: Record<string, number>;
+  gpu: { count: number; capacityGpuHours: number; usedGpuHours: number; usefulGpuHours: number; utilisation: number };
+  waitSeconds: Quantiles;
+  jctSeconds: Quantiles;
+  makespanSeconds: number;
+  failures: {
+    node: number;
+    gpu: number;
+    aggregator: number;
+    ownerReturns: number;
+    restarts: number;
+    lostGpuHours: number;
+  };
+  money: MoneyJson;
+  moneyJct: MoneyJson;
+  economics: {
+    welfare: number | null;
+    userSurplus: number | null;
+    providerProfit: number;
+    firstBestWelfare: number | null;
+    clearingPrice: { mean: number; p50: number; p95: number };
+    priceByClass: Record<string, number>;
+    costPerUsefulGpuHour: number | null;
+    stakerYield: number | null;
+    gini: number;
+    hhi: number;
+    imputed: string[];
+  };
+  invariants: { registered: number; checks: number; violations: number };
+}
+
+interface FinalCounts {
+  completed: number;
+  failed: number;
+  rejected: number;
+  cancelled: number;
+}
+
+/** What the summary cannot see in rows. */
+export interface RunFacts {
+  fingerprint: string;
+  endUs: TimeUs;
+  submitted: number;
+  running: number;
+  pending: number;
+  restarts: number;
+  registered: number;
+  checks: number;
+}
+
+export class Summary implements RowSink {
+  readonly #scenario: ResolvedScenario;
+  readonly #counts: FinalCounts = { completed: 0, failed: 0, rejected: 0, cancelled: 0 };
+  readonly #reasons = new Map<string, number>();
+  readonly #waits: number[] = [];
+  readonly #jcts: number[] = [];
+  #firstSubmitUs = -1;
+  #lastFinishUs = 0;
+  readonly #money: Parties[];
+  readonly #providerRevenue = new Map<string, bigint>();
+  readonly #nodeCost: Map<string, number>;
+  #capacityMilliUs = 0n;
+  #usedMilliUs = 0n;
+  #usefulMilliUs = 0n;
+  #lostMilliUs = 0n;
+  /** micro-USD x milli-GPU x us, to be divided once. */
+  #costNumerator = 0n;
+  #nodeFailures = 0;
+  #ownerReturns = 0;
+  readonly #rates: number[] = [];
+  readonly #postedByClass = new Map<string, { sum: number; n: number }>();
+  #valueMicro = 0n;
+  #valued = true;
+  #pendingValue = -1;
+
+  constructor(scenario: ResolvedScenario) {
+    this.#scenario = scenario;
+    this.#money = scenario.market.currencies.map(noParties);
+    this.#nodeCost = new Map(scenario.market.nodes.map((n, i) => [n.id, scenario.nodes[i]!.costMicroPerGpuHour]));
+  }
+
+  /** Worth of the job whose row follows; -1 = the demand carries no values. */
+  value(valueMicro: number): void {
+    this.#pendingValue = valueMicro;
+  }
+
+  row<T extends TableName>(table: T, row: Row<T>): void {
+    switch (table) {
+      case 'jobs':
+        return this.#job(row as Row<'jobs'>);
+      case 'placements':
+        return this.#placement(row as Row<'placements'>);
+      case 'devices':
+        return this.#device(row as Row<'devices'>);
+      case 'failures':
+        return this.#failure(row as Row<'failures'>);
+      case 'accounts':
+        return this.#account(row as Row<'accounts'>);
+      case 'prices': {
+        const p = row as Row<'prices'>;
+        if (p.rate_micro_per_gpu_hour < 0) return;
+        const s = this.#postedByClass.get(p.gpu_class) ?? { sum: 0, n: 0 };
+        s.sum += p.rate_micro_per_gpu_hour;
+        s.n++;
+        this.#postedByClass.set(p.gpu_class, s);
+        return;
+      }
+      default:
+    }
+  }
+
+  #job(j: Row<'jobs'>): void {
+    const value = this.#pendingValue;
+    this.#pendingValue = -1;
+    this.#counts[j.final_state as keyof FinalCounts]++;
+    if (j.final_state === 'rejected') this.#reasons.set(j.reason, (this.#reasons.get(j.reason) ?? 0) + 1);
+    if (this.#firstSubmitUs < 0 || j.submission_time_us < this.#firstSubmitUs)
+      this.#firstSubmitUs = j.submission_time_us;
+    if (j.starting_time_us >= 0 && j.finish_time_us > this.#lastFinishUs) this.#lastFinishUs = j.finish_time_us;
+    if (j.final_state === 'completed') {
+      if (value < 0) this.#valued = false;
+      else this.#valueMicro += BigInt(value);
+    }
+    if (j.submission_time_us < this.#scenario.warmupUs) return;
+    if (j.waiting_time_us >= 0) this.#waits.push(j.waiting_time_us);
+    if (j.final_state === 'completed') this.#jcts.push(j.turnaround_time_us);
+  }
+
+  #placement(p: Row<'placements'>): void {
+    if (p.start_us < 0) return;
+    const gpus = p.gpus === '' ? 0 : p.gpus.split('+').length;
+    const milliUs = BigInt(p.gpu_milli * gpus) * BigInt(p.end_us - p.start_us);
+    if (p.outcome === 'completed') this.#usefulMilliUs += milliUs;
+    this.#costNumerator += milliUs * BigInt(this.#nodeCost.get(p.node) ?? 0);
+    if (p.currency === this.#scenario.market.currencies[0]!.code) this.#rates.push(p.rate_micro_per_gpu_hour);
+  }
+
+  #device(d: Row<'devices'>): void {
+    this.#capacityMilliUs += BigInt(d.gpus * 1000) * BigInt(d.up_us);
+    this.#usedMilliUs += d.busy_milli_us;
+  }
+
+  #failure(f: Row<'failures'>): void {
+    if (f.kind === 'node-down') {
+      if (f.cause === 'owner') this.#ownerReturns++;
+      else this.#nodeFailures++;
+      this.#lostMilliUs += f.lost_milli_us;
+    }
+  }
+
+  #account(a: Row<'accounts'>): void {
+    const m = this.#money[this.#scenario.market.currencies.findIndex((c) => c.code === a.currency)]!;
+    const net = a.credits_posted_micro - a.debits_posted_micro;
+    const kind = a.account.split(':', 1)[0]!;
+    switch (kind) {
+      case 'user':
+        m.charged += a.debits_posted_micro;
+        return;
+      case 'provider':
+        m.providers += net;
+        if (a.currency === this.#scenario.market.currencies[0]!.code) this.#providerRevenue.set(a.account, net);
+        return;
+      case 'staker':
+        m.stakers += net;
+        return;
+      case 'aggregator':
+        m.aggregators += net;
+        return;
+      case 'verifiers':
+        m.verifiers += net;
+        return;
+      case 'treasury':
+        m.treasury += net;
+        return;
+      case 'dust':
+        m.dust += net;
+        return;
+      case 'subsidy':
+        m.subsidy -= net;
+        return;
+      case 'revenue':
+        m.held += a.credits_pending_micro;
+        m.undistributed += net;
+        return;
+      default:
+    }
+  }
+
+  toJson(facts: RunFacts): RunJson {
+    const s = this.#scenario;
+    const currencies = s.market.currencies;
+    const usd = this.#money[0]!;
+    const jct = this.#money[1] ?? noParties();
+    for (const [i, m] of this.#money.entries()) {
+      const parties = m.providers + m.stakers + m.aggregators + m.verifiers + m.treasury + m.dust;
+      if (m.charged + m.subsidy !== parties + m.undistributed) {
+        throw new Error(
+          `money identity broken in ${currencies[i]!.code}: ${m.charged} + ${m.subsidy} != ${parties} + ${m.undistributed}`,
+        );
+      }
+    }
+    const costMicro = this.#costNumerator / BigInt(MILLI_US_PER_GPU_HOUR);
+    const welfareMicro = this.#valueMicro - costMicro;
+    // Token amounts enter the economics at the run's fixed price.
+    const inUsd = (u: bigint, t: bigint): bigint => u + (t * BigInt(s.market.tokenPriceMicro)) / 1_000_000n;
+    const chargedMicro = inUsd(usd.charged, jct.charged);
+    const useful = hours(this.#usefulMilliUs);
+    const valued = this.#valued && this.#counts.completed > 0;
+    const revenue = [...this.#providerRevenue.values()].map(Number);
+    const staked = s.market.stakes.reduce((sum, k) => sum + BigInt(k.amount), 0n);
+    const days = facts.endUs / (24 * HOUR_US);
+    const stakeUsd = (Number(staked) * s.market.tokenPriceMicro) / 1e6;
+    return {
+      schema: 'janction.run/1',
+      scenario: s.name,
+      seed: s.seed,
+      fingerprint: facts.fingerprint,
+      simulatedSeconds: facts.endUs / 1e6,
+      jobs: { submitted: facts.submitted, ...this.#counts, running: facts.running, pending: facts.pending },
+      rejectedBecause: Object.fromEntries([...this.#reasons].sort((a, b) => (a[0] < b[0] ? -1 : 1))),
+      gpu: {
+        count: s.market.nodes.reduce((n, x) => n + x.gpus, 0),
+        capacityGpuHours: hours(this.#capacityMilliUs),
+        usedGpuHours: hours(this.#usedMilliUs),
+        usefulGpuHours: useful,
+        utilisation:
+          this.#capacityMilliUs === 0n ? 0 : round6(Number(this.#usedMilliUs) / Number(this.#capacityMilliUs)),
+      },
+      waitSeconds: quantiles(this.#waits),
+      jctSeconds: quantiles(this.#jcts),
+      makespanSeconds: this.#firstSubmitUs < 0 ? 0 : Math.max(0, this.#lastFinishUs - this.#firstSubmitUs) / 1e6,
+      failures: {
+        node: this.#nodeFailures,
+        gpu: 0,
+        aggregator: 0,
+        ownerReturns: this.#ownerReturns,
+        restarts: facts.restarts,
+        lostGpuHours: hours(this.#lostMilliUs),
+      },
+      money: moneyJson('microUSD', usd),
+      moneyJct: moneyJson('microJCT', jct),
+      economics: {
+        welfare: valued ? usdOf(welfareMicro) : null,
+        userSurplus: valued ? usdOf(this.#valueMicro - chargedMicro) : null,
+        providerProfit: usdOf(inUsd(usd.providers, jct.providers) - costMicro),
+        firstBestWelfare: null,
+        clearingPrice: priceQuantiles(this.#rates),
+        priceByClass: Object.fromEntries(
+          [...this.#postedByClass].map(([name, p]) => [name, round6(p.sum / p.n / 1e6)]),
+        ),
+        costPerUsefulGpuHour: useful > 0 ? round6(Number(chargedMicro) / 1e6 / useful) : null,
+        stakerYield:
+          stakeUsd > 0 && days > 0
+            ? round6((Number(inUsd(usd.stakers, jct.stakers)) / 1e6 / stakeUsd) * (365 / days))
+            : null,
+        gini: gini(revenue),
+        hhi: hhi(revenue),
+        imputed: [],
+      },
+      invariants: { registered: facts.registered, checks: facts.checks, violations: 0 },
+    };
+  }
+}
+
+const round6 = (x: number): number => Math.round(x * 1e6) / 1e6;
+const hours = (milliUs: bigint): number => round6(Number(milliUs) / MILLI_US_PER_GPU_HOUR);
+const usdOf = (micro: bigint): number => Number(micro) / 1e6;
+
+function moneyJson(unit: string, m: Parties): MoneyJson {
+  return {
+    unit,
+    charged: String(m.charged),
+    providers: String(m.providers),
+    stakers: String(m.stakers),
+    aggregators: String(m.aggregators),
+    verifiers: String(m.verifiers),
+    treasury: String(m.treasury),
+    dust: String(m.dust),
+    memo: { subsidy: String(m.subsidy), refunded: '0', credits: '0', held: String(m.held), slashed: '0' },
+  };
+}
+
+/** Nearest-rank quantile of an ascending list. */
+function nearestRank(sorted: ArrayLike<number>, q: number): number {
+  const n = sorted.length;
+  return n === 0 ? 0 : sorted[Math.max(0, Math.ceil(q * n) - 1)]!;
+}
+
+function quantiles(us: readonly number[]): Quantiles {
+  const sorted = Float64Array.from(us).sort((a, b) => a - b);
+  let sum = 0n;
+  let part = 0;
+  for (const v of sorted) {
+    part += v;
+    if (part > 4e15) {
+      sum += BigInt(part);
+      part = 0;
+    }
+  }
+  sum += BigInt(part);
+  const mean = sorted.length === 0 ? 0 : Number(sum) / sorted.length / 1e6;
+  return {
+    mean: round6(mean),
+    p50: nearestRank(sorted, 0.5) / 1e6,
+    p95: nearestRank(sorted, 0.95) / 1e6,
+    p99: nearestRank(sorted, 0.99) / 1e6,
+  };
+}
+
+/** Contract rates over the leases that ran, USD per GPU-hour. */
+function priceQuantiles(micro: readonly number[]): { mean: number; p50: number; p95: number } {
+  const sorted = Float64Array.from(micro).sort((a, b) => a - b);
+  let sum = 0;
+  for (const v of sorted) sum += v;
+  return {
+    mean: sorted.length === 0 ? 0 : round6(sum / sorted.length / 1e6),
+    p50: nearestRank(sorted, 0.5) / 1e6,
+    p95: nearestRank(sorted, 0.95) / 1e6,
+  };
+}
+
+/** Gini coefficient: sum (2i - n - 1) x_(i) / (n sum x), 0 when there is nothing to divide. */
+function gini(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const n = sorted.length;
+  let sum = 0;
+  let weighted = 0;
+  sorted.forEach((x, i) => {
+    sum += x;
+    weighted += (2 * (i + 1) - n - 1) * x;
+  });
+  return sum > 0 ? round6(weighted / (n * sum)) : 0;
+}
+
+/** Herfindahl-Hirschman index of shares, 0..1. */
+function hhi(values: readonly number[]): number {
+  let sum = 0;
+  for (const x of values) sum += x;
+  if (sum <= 0) return 0;
+  let squares = 0;
+  for (const x of values) squares += (x / sum) * (x / sum);
+  return round6(squares);
+}

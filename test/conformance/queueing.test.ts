@@ -1,0 +1,332 @@
+/** What every queueing policy must keep, run by each through a whole market. Add a policy to the registry and it is tested here. */
+import { describe, expect, test } from 'vitest';
+import type { MechanismRegistry, QueueingPolicy, SchedulerView, WaitingJob } from '../../core/interfaces.ts';
+import { queueingNames, shipped } from '../../mechanisms/index.ts';
+import type { Arrival } from '../../sim/world/demand.ts';
+import { arrival, config, generator, node, pool, SECOND, simulation, spec, task } from '../support/market.ts';
+
+const variants: { label: string; name: string; params: Record<string, unknown> }[] = [
+  ...queueingNames.map((name) => ({ label: name, name, params: {} })),
+  { label: 'sjf with skip', name: 'sjf', params: { skip: true } },
+];
+
+/** One pool of a few nodes under pressure. */
+function scene(seed: number, jobs = 120) {
+  const r = generator(seed);
+  const below = (n: number) => Math.floor(r() * n);
+  const c = config({
+    pools: [pool('east', { placement: { name: 'best-fit', params: {} } })],
+    nodes: Array.from({ length: 2 + below(4) }, (_, i) => node(`n${i}`, { gpus: 2 + 2 * below(4) })),
+    users: [{ id: 'alice', currency: 0, deposit: '0', postpaid: true }],
+  });
+  const arrivals: Arrival[] = [];
+  let t = 0;
+  for (let job = 1; job <= jobs; job++) {
+    t += below(120) * SECOND;
+    const work = (1 + below(1200)) * SECOND;
+    const limit = Math.ceil(work * (1 + r()));
+    const groups = [
+      task(1 + below(2) * below(4), { tasks: below(8) === 0 ? 2 : 1, gpuMilli: below(6) === 0 ? 500 : 1000 }),
+    ];
+    arrivals.push(arrival(t, work, spec(job, { groups, limitUs: limit, estimateUs: Math.ceil(work * (0.5 + r())) })));
+  }
+  return { c, arrivals };
+}
+
+/** The market of a scene under a policy of the caller's making. */
+function runWith(seed: number, make: () => QueueingPolicy, jobs?: number) {
+  const { c, arrivals } = scene(seed, jobs);
+  const registry: MechanismRegistry = { ...shipped, queueing: make };
+  const { sim, rows } = simulation(c, arrivals, { registry });
+  sim.finish();
+  return { sim, rows };
+}
+
+/** Hands every call on to `inner` and lets the test look. */
+class Spy implements QueueingPolicy {
+  readonly name: string;
+  readonly inner: QueueingPolicy;
+  readonly waiting = new Set<WaitingJob>();
+  constructor(
+    inner: QueueingPolicy,
+    readonly around: (spy: Spy, view: SchedulerView) => void,
+  ) {
+    this.inner = inner;
+    this.name = inner.name;
+  }
+  add(job: WaitingJob): void {
+    this.waiting.add(job);
+    this.inner.add(job);
+  }
+  remove(job: WaitingJob): void {
+    this.waiting.delete(job);
+    this.inner.remove(job);
+  }
+  schedule(view: SchedulerView): void {
+    this.around(this, view);
+  }
+  reset(): void {
+    this.waiting.clear();
+    this.inner.reset();
+  }
+}
+
+/** A view that lets the policy see, and records what it would start without letting it. */
+const counting = (
+  view: SchedulerView,
+  start: (job: WaitingJob, avoid: Parameters<SchedulerView['start']>[1]) => boolean,
+): SchedulerView => ({
+  get now() {
+    return view.now;
+  },
+  get cluster() {
+    return view.cluster;
+  },
+  start,
+  reserve: (job) => view.reserve(job),
+});
+
+for (const { label, name, params } of variants) {
+  const make = () => shipped.queueing(name, params);
+  describe(`queueing ${label}`, () => {
+    test('says its name', () => {
+      expect(make().name).toBe(name);
+    });
+
+    test('serves everybody that can be served', () => {
+      for (let seed = 1; seed <= 12; seed++) {
+        const { rows } = runWith(seed, make);
+        const jobs = rows.of('jobs');
+        expect(jobs).toHaveLength(120);
+        for (const j of jobs) expect(['completed', 'rejected']).toContain(j.final_state);
+        expect(jobs.filter((j) => j.final_state === 'rejected').every((j) => j.reason === 'never-fits')).toBe(true);
+      }
+    });
+
+    test('a pass is exhaustive: asked again at once it starts nothing more', () => {
+      for (let seed = 1; seed <= 8; seed++) {
+        runWith(
+          seed,
+          () =>
+            new Spy(make(), (spy, view) => {
+              spy.inner.schedule(view);
+              let more = 0;
+              spy.inner.schedule(
+                counting(view, (job, avoid) => {
+                  const started = view.start(job, avoid);
+                  if (started) more++;
+                  return started;
+                }),
+              );
+              expect(more).toBe(0);
+            }),
+        );
+      }
+    });
+
+    test('proposes only jobs that wait, and takes a refusal', () => {
+      runWith(
+        3,
+        () =>
+          new Spy(make(), (spy, view) => {
+            let asked = 0;
+            spy.inner.schedule(
+              counting(view, (job) => {
+                asked++;
+                expect(spy.waiting.has(job)).toBe(true);
+                expect(asked).toBeLessThan(10_000);
+                return false;
+              }),
+            );
+            spy.inner.schedule(view);
+          }),
+      );
+    });
+
+    test('keeps no secret: rebuilt before every pass it decides the same', () => {
+      for (let seed = 1; seed <= 8; seed++) {
+        const plain = runWith(seed, make);
+        const forgetful = runWith(
+          seed,
+          () =>
+            new Spy(make(), (spy, view) => {
+              const waiting = [...spy.waiting].sort((a, b) => a.order - b.order);
+              spy.inner.reset();
+              for (const j of waiting) spy.inner.add(j);
+              spy.inner.schedule(view);
+            }),
+        );
+        expect(forgetful.rows.recorder.fingerprint).toBe(plain.rows.recorder.fingerprint);
+      }
+    });
+
+    test('does not depend on the numbers of shapes', () => {
+      for (let seed = 1; seed <= 4; seed++) {
+        const plain = runWith(seed, make);
+        const renamed = new Map<WaitingJob, WaitingJob>();
+        const other = runWith(seed, () => {
+          const inner = make();
+          const alias = (j: WaitingJob): WaitingJob => {
+            let a = renamed.get(j);
+            if (a === undefined) {
+              // Same job, but its shape carries a number that sorts the other way round.
+              const shape = Object.create(j.shape, { id: { value: 1_000_000 - j.shape.id } });
+              a = Object.create(j, { shape: { value: shape }, real: { value: j } }) as WaitingJob;
+              renamed.set(j, a);
+            }
+            return a;
+          };
+          const real = (j: WaitingJob) => (j as WaitingJob & { real: WaitingJob }).real;
+          return {
+            name: inner.name,
+            add: (j) => inner.add(alias(j)),
+            remove: (j) => inner.remove(alias(j)),
+            reset: () => inner.reset(),
+            schedule: (view) =>
+              inner.schedule({
+                get now() {
+                  return view.now;
+                },
+                get cluster() {
+                  return view.cluster;
+                },
+                start: (j, avoid) => view.start(real(j), avoid),
+                reserve: (j) => view.reserve(real(j)),
+              }),
+          };
+        });
+        expect(other.rows.recorder.fingerprint).toBe(plain.rows.recorder.fingerprint);
+      }
+    });
+  });
+}
+
+describe('fifo', () => {
+  test('jobs start in order of arrival', () => {
+    for (let seed = 1; seed <= 6; seed++) {
+      const jobs = runWith(seed, () => shipped.queueing('fifo', {}))
+        .rows.of('jobs')
+        .filter((j) => j.starting_time_us >= 0)
+        .sort((a, b) => a.job_id - b.job_id);
+      for (let i = 1; i < jobs.length; i++)
+        expect(jobs[i]!.starting_time_us).toBeGreaterThanOrEqual(jobs[i - 1]!.starting_time_us);
+    }
+  });
+});
+
+describe('sjf', () => {
+  test('whoever starts has the smallest estimate of all that wait (strict), or of all that fit (skip)', () => {
+    for (const skip of [false, true]) {
+      for (let seed = 1; seed <= 5; seed++) {
+        runWith(
+          seed,
+          () =>
+            new Spy(shipped.queueing('sjf', { skip }), (spy, view) => {
+              spy.inner.schedule(
+                counting(view, (job, avoid) => {
+                  const key = (j: WaitingJob) => [j.spec.estimateUs, j.order] as const;
+                  const shorter = [...spy.waiting].filter(
+                    (j) => key(j)[0] < key(job)[0] || (key(j)[0] === key(job)[0] && key(j)[1] < key(job)[1]),
+                  );
+                  if (skip)
+                    for (const j of shorter)
+                      expect(view.cluster.mayFit(j.shape.groups[0]!.shape) && j.shape === job.shape).toBe(false);
+                  else expect(shorter).toHaveLength(0);
+                  return view.start(job, avoid);
+                }),
+              );
+            }),
+        );
+      }
+    }
+  });
+});
+
+/** EASY by scanning the whole queue for every decision: the slow obvious way. */
+class SlowEasy implements QueueingPolicy {
+  readonly name = 'easy';
+  #jobs: WaitingJob[] = [];
+  add(job: WaitingJob): void {
+    this.#jobs.push(job);
+    this.#jobs.sort((a, b) => a.order - b.order);
+  }
+  remove(job: WaitingJob): void {
+    this.#jobs.splice(this.#jobs.indexOf(job), 1);
+  }
+  reset(): void {
+    this.#jobs = [];
+  }
+  schedule(view: SchedulerView): void {
+    while (this.#jobs.length > 0 && view.start(this.#jobs[0]!, null));
+    const head = this.#jobs[0];
+    if (head === undefined) return;
+    const r = view.reserve(head);
+    for (const job of this.#jobs.slice(1)) {
+      const inWindow = r === null || view.now + job.spec.limitUs <= r.startUs;
+      view.start(job, inWindow ? null : r!.nodes);
+    }
+  }
+}
+
+describe('easy', () => {
+  test('decides as the slow obvious version does', () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const fast = runWith(seed, () => shipped.queueing('easy', {}), 150);
+      const slow = runWith(seed, () => new SlowEasy(), 150);
+      expect(fast.rows.recorder.fingerprint, `seed ${seed}`).toBe(slow.rows.recorder.fingerprint);
+    }
+  });
+
+  test('nobody’s overtaking delays the head past its first reservation', () => {
+    let heads = 0;
+    for (let seed = 1; seed <= 20; seed++) {
+      const promised = new Map<number, number>();
+      const { rows } = runWith(
+        seed,
+        () =>
+          new Spy(shipped.queueing('easy', {}), (spy, view) => {
+            spy.inner.schedule(view);
+            const head = [...spy.waiting].sort((a, b) => a.order - b.order)[0];
+            if (head === undefined || promised.has(head.spec.job)) return;
+            const r = view.reserve(head);
+            if (r !== null) promised.set(head.spec.job, r.startUs);
+          }),
+      );
+      for (const j of rows.of('jobs')) {
+        const promise = promised.get(j.job_id);
+        if (promise === undefined || j.starting_time_us < 0) continue;
+        heads++;
+        expect(j.starting_time_us, `seed ${seed} job ${j.job_id}`).toBeLessThanOrEqual(promise);
+      }
+    }
+    expect(heads).toBeGreaterThan(300);
+  });
+
+  test('it does overtake: mean wait is below fifo’s', () => {
+    const mean = (name: string) => {
+      let sum = 0;
+      for (let seed = 1; seed <= 6; seed++) {
+        for (const j of runWith(seed, () => shipped.queueing(name, {})).rows.of('jobs'))
+          sum += Math.max(0, j.waiting_time_us);
+      }
+      return sum;
+    };
+    expect(mean('easy')).toBeLessThan(0.9 * mean('fifo'));
+  });
+});
+
+describe('a policy that breaks its contract', () => {
+  test('is refused by name when it proposes a job that does not wait', () => {
+    const keep: WaitingJob[] = [];
+    const make = (): QueueingPolicy => ({
+      name: 'ghost',
+      add: (j) => keep.push(j),
+      remove: () => {},
+      reset: () => {},
+      schedule: (view) => {
+        for (const j of keep) view.start(j, null);
+      },
+    });
+    expect(() => runWith(1, make)).toThrow(/queueing policy ghost proposed job \d+, which is not waiting/);
+  });
+});

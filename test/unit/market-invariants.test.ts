@@ -1,0 +1,88 @@
+/** Every law can be broken, and its checker then names it: a law that cannot fail is no law. */
+import { describe, expect, test } from 'vitest';
+import { checkInvariants, InvariantViolation, invariants } from '../../core/market/invariants.ts';
+import type { NodeLease } from '../../core/node/node-agent.ts';
+import { arrival, config, SECOND, simulation, spec, task } from '../support/market.ts';
+
+/** A market with jobs running on several nodes and one waiting. */
+function busy() {
+  const jobs = Array.from({ length: 7 }, (_, i) =>
+    arrival(i * SECOND, 3600 * SECOND, spec(i + 1, { groups: [task(2)], classes: [0], user: 'bob' })),
+  );
+  const { sim } = simulation(config(), jobs);
+  sim.runUntil(60 * SECOND);
+  return sim.markets[0]!;
+}
+
+/** First lease of the first node that has one; live state, not a copy. */
+function firstLease(market: ReturnType<typeof busy>): NodeLease {
+  for (const n of market.nodes) for (const l of n!.occupants()) return l;
+  throw new Error('nothing runs');
+}
+
+const breakers: Record<string, (m: ReturnType<typeof busy>) => void> = {
+  'money-conserved': (m) => {
+    m.settlement!.ledger.find('user:bob', 0)!.debitsPending += 1n;
+  },
+  'holds-resolve-once': (m) => {
+    const c = [...m.settlement!.contracts()][0]!;
+    c.quote = { ...c.quote, maxCharge: c.quote.maxCharge + 1n };
+  },
+  'gpu-capacity': (m) => {
+    firstLease(m).gpuMilli = 500;
+  },
+  'one-attempt-at-a-time': (m) => {
+    const leases = [...m.nodes[0]!.occupants(), ...m.nodes[1]!.occupants()];
+    leases[1]!.hold = leases[0]!.hold + 1;
+  },
+  'paid-before-started': (m) => {
+    firstLease(m).deadlineUs = 1e15;
+  },
+  'jobs-conserved': (m) => {
+    (m.pools[0]!.counts as { completed: number }).completed++;
+  },
+  'queue-counts': (m) => {
+    const waiting = [...m.pools[0]!.jobs()].find((j) => j.state === 2)!;
+    waiting.quote = null;
+  },
+  'no-idle-hold': (m) => {
+    const c = [...m.settlement!.contracts()][0]!;
+    [...m.pools[c.pool]!.jobs()].find((j) => j.spec.job === c.job)!.hold += 1;
+  },
+  'pool-sees-its-nodes': (m) => {
+    m.pools[0]!.cluster.setUp(0, false);
+  },
+};
+
+describe('named laws', () => {
+  test('hold in a healthy market', () => {
+    expect(checkInvariants(busy(), true)).toBe(invariants.length);
+  });
+
+  test('each has a breaker here', () => {
+    expect(Object.keys(breakers).sort((a, b) => (a < b ? -1 : 1))).toEqual(
+      invariants.map((i) => i.name).sort((a, b) => (a < b ? -1 : 1)),
+    );
+  });
+
+  for (const [name, break_] of Object.entries(breakers)) {
+    test(`${name} is noticed when broken`, () => {
+      const m = busy();
+      break_(m);
+      const law = invariants.find((i) => i.name === name)!;
+      expect(law.check(m)).toMatch(/\w/);
+      try {
+        checkInvariants(m, true);
+        expect.unreachable();
+      } catch (e) {
+        expect(e).toBeInstanceOf(InvariantViolation);
+      }
+    });
+  }
+
+  test('agreement is judged only while no letter is on its way', () => {
+    const m = busy();
+    breakers['pool-sees-its-nodes']!(m);
+    expect(checkInvariants(m, false)).toBe(invariants.filter((i) => i.scope !== 'agreement').length);
+  });
+});
