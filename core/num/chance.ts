@@ -21,6 +21,11 @@ const TWO53 = 9007199254740992;
 const HALF_SEED = 0x9747b28c;
 const out = new Uint32Array(4);
 
+/** The last purpose and its two hashes: callers ask for one purpose many times. Dropping it changes no draw. */
+let known = '';
+let knownHash0 = hashString('');
+let knownHash1 = hashString('', HALF_SEED);
+
 /** Uniform on [0, 1) with 53 random bits: a multiple of 2^-53. Throws `not-safe-integer`. */
 export function chance(key: ChanceKey, purpose: string, id: ChanceId): number {
   return draw53(key, purpose, id, 0) / TWO53;
@@ -48,13 +53,18 @@ function draw53(key: ChanceKey, purpose: string, id: ChanceId, attempt: number):
   const second = pair ? id[1] : 0;
   if (!Number.isSafeInteger(first) || !Number.isSafeInteger(second))
     throw new NumError('not-safe-integer', `chance(${purpose}) of id ${String(id)}`);
+  if (purpose !== known) {
+    known = purpose;
+    knownHash0 = hashString(purpose);
+    knownHash1 = hashString(purpose, HALF_SEED);
+  }
   philox4x32(
     first,
     (Math.floor(first / TWO32) & 0x3fffff) | (pair ? 1 << 22 : 0),
     second,
     (Math.floor(second / TWO32) & 0x3fffff) | (attempt << 22),
-    key[0] ^ hashString(purpose),
-    key[1] ^ hashString(purpose, HALF_SEED),
+    key[0] ^ knownHash0,
+    key[1] ^ knownHash1,
     out,
   );
   return (out[0]! >>> 5) * 67108864 + (out[1]! >>> 6);

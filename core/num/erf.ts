@@ -57,7 +57,7 @@ export function erf(x: number): number {
   return x < 0 ? -y : y;
 }
 
-/** erfc(x) = 1 - erf(x) without the cancellation; below 2 ulp down to the underflow at x = 27.2. */
+/** erfc(x) = 1 - erf(x) without the cancellation; below 3 ulp (2.1 measured) down to the underflow at x = 27.2. */
 export function erfc(x: number): number {
   const size = x < 0 ? -x : x;
   if (!(size >= 0.84375)) {

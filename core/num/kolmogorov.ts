@@ -4,7 +4,8 @@
  * - `kolmogorovTail`: the limit law of sqrt(n) D (Kolmogorov 1933), by whichever of its two theta series is short.
  * - `ksTail`: one sample of n, exact up to n = 400: Durbin's matrix by Marsaglia, Tsang and Wang (J. Stat. Softw. 8(18),
  *   2003), and where both one-sided events cannot matter twice Smirnov's one-sided sum. Beyond, the expansion of Pelz
- *   and Good (J. R. Stat. Soc. B 38, 1976), whose absolute error falls like n^-2 and is below 1e-7 there.
+ *   and Good (J. R. Stat. Soc. B 38, 1976) in the form of Simard and L'Ecuyer (J. Stat. Softw. 39(11), 2011), whose
+ *   absolute error was measured as 0.06 / n^2: 4e-7 at 401, 6e-8 at 1,000. Time: 8 ms at 400, 10 us beyond.
  * - Two samples of n and m: kolmogorovTail(sqrt(n m / (n + m)) D), good for both above about 50.
  */
 

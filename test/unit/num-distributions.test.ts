@@ -146,6 +146,18 @@ const kolmogorovTailTable: [number, number][] = [
   [3, 3.045995948942526e-8],
   [5, 3.8574996959278356e-22],
 ];
+const ksTailTable: [number, number, number][] = [
+  [10, 0.274, 0.3715203845434956],
+  [50, 0.1, 0.6623112704658185],
+  [100, 0.13, 0.06209234069876565],
+  [400, 0.0455, 0.3680426025991104],
+  [401, 0.03, 0.8523975150942501],
+  [401, 0.045, 0.37995096843196335],
+  [401, 0.08, 0.011136256184799423],
+  [600, 0.03, 0.6414444264463621],
+  [600, 0.05, 0.09624372183201638],
+  [1000, 0.025, 0.5510292467519937],
+];
 
 const relative = (got: number, exact: number): number => (got === exact ? 0 : Math.abs(got / exact - 1));
 
@@ -208,8 +220,10 @@ describe('against true values', () => {
       check('kolmogorovTail', [x], num.kolmogorovTail(x), p, 2e-15);
       if (x < 1.2) check('kolmogorovCdf', [x], num.kolmogorovCdf(x), 1 - p, x < 0.3 ? 1e-3 : 1e-14);
     }
-    // The example of Marsaglia, Tsang and Wang's paper: P(D_10 < 0.274) to 7 digits.
-    expect(1 - num.ksTail(10, 0.274)).toBeCloseTo(0.6284796, 6);
+    // Exact to n = 400 (the first row is the example of Marsaglia, Tsang and Wang's paper), an expansion beyond.
+    for (const [n, d, p] of ksTailTable) {
+      expect(Math.abs(num.ksTail(n, d) - p)).toBeLessThan(n <= 400 ? 1e-13 : 0.06 / (n * n));
+    }
   });
 });
 

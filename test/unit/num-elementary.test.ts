@@ -479,6 +479,8 @@ describe('identities', () => {
     }
     expect(num.exp(1)).toBe(Math.E);
     expect(num.exp(0)).toBe(1);
+    expect([num.exp(709.782712893384), num.exp(709.7827128933841)]).toEqual([1.7976931348622732e308, Infinity]);
+    expect([num.exp(-745.1332191019411), num.exp(-745.1332191019412)]).toEqual([5e-324, 0]);
   });
 
   test('integer powers are exact while they fit 53 bits', () => {
@@ -491,7 +493,7 @@ describe('identities', () => {
   });
 
   test('parity, monotony and inverse functions', () => {
-    for (let i = 0; i < 1000; i++) {
+    for (let i = 0; i < 400; i++) {
       const x = (unit() - 0.5) * 40;
       for (const f of [num.sin, num.tan, num.atan, num.tanh, num.erf]) expect(f(-x)).toBe(-f(x));
       expect(num.cos(-x)).toBe(num.cos(x));
@@ -538,6 +540,7 @@ describe('identities', () => {
     expect(num.scalb(0.75, -1074)).toBe(5e-324);
     expect(num.scalb(1.5, -1074)).toBe(1e-323);
     expect(num.scalb(1.4999999999999998, -1074)).toBe(5e-324);
+    expect(num.scalb(0.5000000000000001, -1074)).toBe(5e-324);
     expect(num.scalb(5e-324, 2097)).toBe(2 ** 1023);
     expect(num.scalb(Number.MAX_VALUE, -3000)).toBe(0);
     expect(num.scalb(-Number.MAX_VALUE, -2098)).toBe(-5e-324);

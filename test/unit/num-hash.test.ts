@@ -164,9 +164,11 @@ describe('SHA-256', () => {
         'abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmnopqrstnopqrstu',
         'cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1',
       ],
-      ['a'.repeat(1_000_000), 'cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0'],
     ];
     for (const [text, hex] of vectors) expect(sha256Hex(ascii(text))).toBe(hex);
+    expect(sha256Hex(new Uint8Array(1_000_000).fill(97))).toBe(
+      'cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0',
+    );
   });
 
   test('every length around a block, whole and in pieces, equals the host', () => {
@@ -192,6 +194,8 @@ test('utf8 equals the Encoding Standard, lone surrogates included', () => {
     '\udc00x',
     'a\ud83dz',
     '\ud83d\ud83d\ude00',
+    '\ud83d\udb80',
+    '\ud83d\ue000',
     '\uffff\u07ff\u0800',
   ]) {
     expect(utf8(text)).toEqual(encoder.encode(text));

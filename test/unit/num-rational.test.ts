@@ -205,6 +205,7 @@ test('ratToNumber is the nearest double, ties to even', () => {
   );
   expect(ratToNumber(rat(2n ** 53n + 1n))).toBe(2 ** 53);
   expect(ratToNumber(rat(2n ** 53n + 3n))).toBe(2 ** 53 + 4);
+  expect(ratToNumber(rat((2n ** 53n + 1n) * 2n ** 200n + 1n, 2n ** 200n))).toBe(2 ** 53 + 2);
   expect(ratToNumber(rat(1, 3))).toBe(1 / 3);
   expect(ratToNumber(rat(10n ** 400n))).toBe(Infinity);
   expect(ratToNumber(rat(-1n, 10n ** 400n))).toBe(-0);
