@@ -11,6 +11,9 @@ export interface ClusterView {
   readonly classCount: number;
   /** Grows whenever capacity comes back (a release, a node up): a placement that failed at this stamp still fails. */
   readonly freedVersion: number;
+  /** `freeMilli` and `freeWholeGpus` of every node, to scan without a call per node; never written to. */
+  readonly freeMilliByNode: Int32Array;
+  readonly freeWholeByNode: Int32Array;
   classOf(node: number): number;
   gpusOf(node: number): number;
   /** GPUs of the node with all of their milli-GPU and memory free. */

@@ -13,7 +13,8 @@ import { Finding, oneLine, UsageError } from './errors.ts';
 
 function seedOf(text: string): number {
   const n = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(n)) throw new InvalidArgumentError('want a whole number from 0 to 9007199254740991');
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(n))
+    throw new InvalidArgumentError('want a whole number from 0 to 9007199254740991');
   return n;
 }
 
@@ -43,12 +44,21 @@ Examples:
     .description('simulate one scenario')
     .argument('<scenario>', 'scenario file (YAML)')
     .option('--seed <n>', 'seed of every random stream (default: the scenario’s, or 1)', seedOf)
-    .option('--set <path=value>', 'change one value of the scenario, for example demand.trace.path=FILE (repeatable)', append, [])
+    .option(
+      '--set <path=value>',
+      'change one value of the scenario, for example demand.trace.path=FILE (repeatable)',
+      append,
+      [],
+    )
     .option('--out <dir>', 'write tables, journal and manifest there (must be absent or empty)')
     .option('--json', 'print one JSON document instead of text')
     .option('--quiet', 'no progress and no wall time on stderr')
     .option('--dry-run', 'load and check the scenario, run nothing')
-    .addOption(new Option('--check <when>', 'when to check every law of the market').choices(['end', 'every-event']).default('end'))
+    .addOption(
+      new Option('--check <when>', 'when to check every law of the market')
+        .choices(['end', 'every-event'])
+        .default('end'),
+    )
     .addHelpText(
       'after',
       `
@@ -80,7 +90,10 @@ Examples:
     .description(`print a JSON schema: ${schemaNames.join(', ')}`)
     .argument('[name]', 'which schema', 'scenario')
     .option('--dictionary', 'print the data dictionary of a run’s tables (Markdown) instead')
-    .addHelpText('after', '\nExamples:\n  janction schema scenario > scenario.schema.json\n  janction schema --dictionary')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  janction schema scenario > scenario.schema.json\n  janction schema --dictionary',
+    )
     .action((name: string, flags: { dictionary?: boolean }) => {
       print(schemaCommand(name, flags.dictionary === true));
     });
@@ -119,7 +132,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     }
     if (e instanceof CommanderError) {
       if (e.exitCode === 0) return 0;
-      process.stderr.write(`${e.message.startsWith('error:') ? e.message : `error: ${e.message}`}; see janction help\n`);
+      process.stderr.write(
+        `${e.message.startsWith('error:') ? e.message : `error: ${e.message}`}; see janction help\n`,
+      );
       return 2;
     }
     if (e instanceof UsageError) {

@@ -4,7 +4,8 @@ const typeNames = { int: 'INT64', big: 'INT64', text: 'STRING' } as const;
 
 const purposes: Record<(typeof tableNames)[number], string> = {
   jobs: 'One row per job that is over, written when its pool learns how it ended.',
-  placements: 'One row per part of an attempt that a node claimed, written when Settlement has charged it or let it off.',
+  placements:
+    'One row per part of an attempt that a node claimed, written when Settlement has charged it or let it off.',
   transfers: 'One row per movement of money, in order of booking.',
   prices: 'One row per pricing epoch, pool and GPU class.',
   samples: 'One row per pool and sampling interval.',

@@ -1,6 +1,13 @@
 /** Opens what the pure rooms must not: scenario files and traces. */
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
-import { NeedsUnits, readPhilly, type ResolvedScenario, resolveScenario, ScenarioError, type TraceJob } from '../scenarios/index.ts';
+import {
+  NeedsUnits,
+  type ResolvedScenario,
+  readPhilly,
+  resolveScenario,
+  ScenarioError,
+  type TraceJob,
+} from '../scenarios/index.ts';
 import { UsageError } from './errors.ts';
 
 /** Bytes of a file, or a usage error that says what to do. */
@@ -21,7 +28,11 @@ function reason(e: unknown): string {
 }
 
 /** A scenario file with its `--set` overrides; mathjs is loaded only when a quantity is a real expression. */
-export async function loadScenario(path: string, sets: readonly string[], seed: number | null): Promise<ResolvedScenario> {
+export async function loadScenario(
+  path: string,
+  sets: readonly string[],
+  seed: number | null,
+): Promise<ResolvedScenario> {
   const bytes = bytesOf(path, 'give the path of a scenario file, for example scenarios/quickstart/scenario.yaml');
   const all = seed === null ? sets : [...sets, `seed=${seed}`];
   try {

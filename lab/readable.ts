@@ -6,7 +6,11 @@ import type { RunJson } from '../sim/summary.ts';
 /** Columns of text, first left, the rest right. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, c) => Math.max(...rows.map((r) => r[c]?.length ?? 0)));
-  return rows.map((r) => `  ${r.map((cell, c) => (c === 0 ? cell.padEnd(widths[c]!) : cell.padStart(widths[c]!))).join('  ')}`.trimEnd()).join('\n');
+  return rows
+    .map((r) =>
+      `  ${r.map((cell, c) => (c === 0 ? cell.padEnd(widths[c]!) : cell.padStart(widths[c]!))).join('  ')}`.trimEnd(),
+    )
+    .join('\n');
 }
 
 /** Seconds as the largest sensible unit. */
@@ -69,7 +73,13 @@ function moneyLines(r: RunJson): string {
 }
 
 export function readable(scenario: ResolvedScenario, r: RunJson, out: string | null): string {
-  const q = (name: string, x: RunJson['waitSeconds']) => [name, duration(x.mean), duration(x.p50), duration(x.p95), duration(x.p99)];
+  const q = (name: string, x: RunJson['waitSeconds']) => [
+    name,
+    duration(x.mean),
+    duration(x.p50),
+    duration(x.p95),
+    duration(x.p99),
+  ];
   const prices = Object.entries(r.economics.priceByClass).map(([name, usd]) => [name, usd.toFixed(3)]);
   const parts = [
     `${scenario.name}: ${scenario.question}`,
@@ -79,7 +89,11 @@ export function readable(scenario: ResolvedScenario, r: RunJson, out: string | n
     jobLines(r),
     '',
     'Waits and completion',
-    table([['', 'mean', 'median', 'p95', 'p99'], q('wait until start', r.waitSeconds), q('submission to end', r.jctSeconds)]),
+    table([
+      ['', 'mean', 'median', 'p95', 'p99'],
+      q('wait until start', r.waitSeconds),
+      q('submission to end', r.jctSeconds),
+    ]),
     '',
     'GPUs',
     table([
@@ -106,11 +120,17 @@ export function readable(scenario: ResolvedScenario, r: RunJson, out: string | n
         ['welfare (worth of completed jobs minus cost of GPUs used)', r.economics.welfare.toFixed(2)],
         ['kept by users', (r.economics.userSurplus ?? 0).toFixed(2)],
         ['profit of providers', r.economics.providerProfit.toFixed(2)],
-        ['paid per useful GPU-hour', r.economics.costPerUsefulGpuHour === null ? 'n/a' : r.economics.costPerUsefulGpuHour.toFixed(3)],
+        [
+          'paid per useful GPU-hour',
+          r.economics.costPerUsefulGpuHour === null ? 'n/a' : r.economics.costPerUsefulGpuHour.toFixed(3),
+        ],
       ]),
     );
   }
-  parts.push('', `${r.invariants.registered} laws checked ${group(r.invariants.checks)} times, ${r.invariants.violations} broken; fingerprint ${r.fingerprint}`);
+  parts.push(
+    '',
+    `${r.invariants.registered} laws checked ${group(r.invariants.checks)} times, ${r.invariants.violations} broken; fingerprint ${r.fingerprint}`,
+  );
   if (out !== null) parts.push(`tables, journal and manifest: ${out}`);
   return `${parts.join('\n')}\n`;
 }

@@ -42,18 +42,31 @@ export class ByteSink {
 
   /** Unsigned safe integer, LEB128. */
   uint(v: number): void {
+    if (v < 0x80 && v >= 0 && (v | 0) === v) {
+      this.u8(v);
+      return;
+    }
     if (!Number.isSafeInteger(v) || v < 0) throw new Error(`journal: ${v} is not a whole number`);
     this.#need(8);
+    const bytes = this.bytes;
+    let at = this.length;
     let rest = v;
-    while (rest >= 0x10000000) {
-      this.bytes[this.length++] = (rest & 0x7f) | 0x80;
-      rest = Math.floor(rest / 128);
+    if (v >= 0x10000000) {
+      // Four groups of seven bits at once, so that the rest is a small integer.
+      const high = Math.floor(v / 0x10000000);
+      const low = v - high * 0x10000000;
+      bytes[at++] = (low & 0x7f) | 0x80;
+      bytes[at++] = ((low >>> 7) & 0x7f) | 0x80;
+      bytes[at++] = ((low >>> 14) & 0x7f) | 0x80;
+      bytes[at++] = (low >>> 21) | 0x80;
+      rest = high;
     }
     while (rest >= 0x80) {
-      this.bytes[this.length++] = (rest & 0x7f) | 0x80;
+      bytes[at++] = (rest & 0x7f) | 0x80;
       rest >>>= 7;
     }
-    this.bytes[this.length++] = rest;
+    bytes[at++] = rest;
+    this.length = at;
   }
 
   text(s: string): void {

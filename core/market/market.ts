@@ -111,11 +111,11 @@ export class Market {
         this.#effects.actions.push(action);
       },
       row: (table, row) => this.#rows.row(table, row),
-      decide: (a, b, c = 0, d = 0) => {
+      decide: (a, b, c, d) => {
         this.#digest.mixInt(a);
         this.#digest.mixInt(b);
-        this.#digest.mixInt(c);
-        this.#digest.mixInt(d);
+        if (c !== undefined) this.#digest.mixInt(c);
+        if (d !== undefined) this.#digest.mixInt(d);
       },
     };
     if (here(SETTLEMENT)) this.settlement = new Settlement(config, port);

@@ -82,7 +82,8 @@ export class NodeAgent implements Machine {
   #seq = 0;
   /** Address of the pool whose term the node obeys; 0 = none yet. */
   #pool = 0;
-  readonly #leases = new Map<number, NodeLease>();
+  /** Few at a time, so a list. */
+  readonly #leases: NodeLease[] = [];
   #wakeup: TimeUs = NEVER;
   #upSinceUs: TimeUs = 0;
   #upUs: TimeUs = 0;
@@ -116,11 +117,22 @@ export class NodeAgent implements Machine {
     for (let i = 0; i < inbox.count; i++) this.#handle(now, inbox.input(i), inbox.sender(i));
     inbox.clear();
     if (this.#wakeup <= now) {
-      for (const l of [...this.#leases.values()]) if (l.deadlineUs <= now) this.#expire(now, l);
+      for (const l of [...this.#leases]) if (l.deadlineUs <= now) this.#expire(now, l);
     }
     let next: TimeUs = NEVER;
-    for (const l of this.#leases.values()) if (l.deadlineUs < next) next = l.deadlineUs;
+    const list = this.#leases;
+    for (let i = 0; i < list.length; i++) if (list[i]!.deadlineUs < next) next = list[i]!.deadlineUs;
     this.#wakeup = next;
+  }
+
+  #find(lease: number): NodeLease | undefined {
+    const list = this.#leases;
+    for (let i = 0; i < list.length; i++) if (list[i]!.lease === lease) return list[i];
+    return undefined;
+  }
+
+  #remove(l: NodeLease): void {
+    this.#leases.splice(this.#leases.indexOf(l), 1);
   }
 
   #handle(now: TimeUs, input: Fact | Message, from: number): void {
@@ -140,7 +152,7 @@ export class NodeAgent implements Machine {
       case FactKind.exited:
         return this.#exited(now, input.lease, input.fence, input.outcome, input.clean);
       case FactKind.released: {
-        const l = this.#leases.get(input.lease);
+        const l = this.#find(input.lease);
         if (l !== undefined && l.state === LeaseState.releasing) this.#free(l);
         return;
       }
@@ -180,7 +192,7 @@ export class NodeAgent implements Machine {
       fence: m.term * 0x100000000 + m.seq,
       verdict: Outcome.notStarted,
     };
-    this.#leases.set(l.lease, l);
+    this.#leases.push(l);
     this.#occupy(l, -1);
     this.#port.send(SETTLEMENT, {
       kind: MessageKind.claim,
@@ -223,7 +235,7 @@ export class NodeAgent implements Machine {
   }
 
   #claimed(now: TimeUs, lease: number, hold: number): void {
-    const l = this.#leases.get(lease);
+    const l = this.#find(lease);
     if (l === undefined) return;
     if (l.state === LeaseState.claiming && now <= l.startByUs) {
       l.state = LeaseState.starting;
@@ -246,15 +258,15 @@ export class NodeAgent implements Machine {
     }
     if (l.state === LeaseState.claiming) this.#giveUp(l, Code.late);
     // The claim went through but we had let go: say so, or the money stays locked until the hold expires.
-    this.#leases.delete(lease);
+    this.#remove(l);
     this.#sendReading(l, -1, -1, l.verdict);
   }
 
   #denied(lease: number, code: Code): void {
-    const l = this.#leases.get(lease);
+    const l = this.#find(lease);
     if (l === undefined) return;
     if (l.state === LeaseState.claiming) this.#giveUp(l, code);
-    this.#leases.delete(lease);
+    this.#remove(l);
   }
 
   /** Lets go of an unstarted lease but remembers it until Settlement has answered the claim. */
@@ -266,7 +278,7 @@ export class NodeAgent implements Machine {
   }
 
   #stop(now: TimeUs, lease: number, reason: Outcome): void {
-    const l = this.#leases.get(lease);
+    const l = this.#find(lease);
     if (l === undefined) return;
     if (l.state === LeaseState.claiming) {
       l.verdict = reason;
@@ -283,7 +295,7 @@ export class NodeAgent implements Machine {
   }
 
   #startedFact(now: TimeUs, lease: number, fence: number): void {
-    const l = this.#leases.get(lease);
+    const l = this.#find(lease);
     if (l === undefined || fence !== l.fence || l.state !== LeaseState.starting) return;
     l.state = LeaseState.running;
     l.startedUs = now;
@@ -293,7 +305,7 @@ export class NodeAgent implements Machine {
   }
 
   #exited(now: TimeUs, lease: number, fence: number, outcome: Outcome, clean: boolean): void {
-    const l = this.#leases.get(lease);
+    const l = this.#find(lease);
     if (l === undefined || fence !== l.fence) return;
     if (l.state === LeaseState.running) this.#over(l, now, outcome);
     else if (l.state === LeaseState.starting)
@@ -338,7 +350,7 @@ export class NodeAgent implements Machine {
 
   #free(l: NodeLease): void {
     this.#occupy(l, 1);
-    this.#leases.delete(l.lease);
+    this.#remove(l);
     this.#port.send(this.#pool, { kind: MessageKind.freed, lease: l.lease, node: this.index, part: l.part });
   }
 
@@ -355,7 +367,7 @@ export class NodeAgent implements Machine {
     this.#upUs += now - this.#upSinceUs;
     let lost = 0;
     let lostMilliUs = 0n;
-    for (const l of [...this.#leases.values()]) {
+    for (const l of [...this.#leases]) {
       if (l.state === LeaseState.claiming) {
         this.#giveUp(l, Code.nodeDown);
       } else if (l.state !== LeaseState.lapsed) {
@@ -398,7 +410,7 @@ export class NodeAgent implements Machine {
     this.#seq = 0;
     this.#pool = from;
     const leases: InventoryLease[] = [];
-    for (const l of this.#leases.values()) {
+    for (const l of this.#leases) {
       if (l.state === LeaseState.lapsed) continue;
       leases.push({
         lease: l.lease,
@@ -421,7 +433,7 @@ export class NodeAgent implements Machine {
   /** Row of the devices table; `poolId` is who holds the node. */
   report(now: TimeUs, poolId: string): void {
     let busy = this.#busyMilliUs;
-    for (const l of this.#leases.values()) {
+    for (const l of this.#leases) {
       if (l.state === LeaseState.running) busy += BigInt(now - l.startedUs) * BigInt(l.gpuMilli * l.gpus.length);
     }
     this.#port.row('devices', {
@@ -448,7 +460,7 @@ export class NodeAgent implements Machine {
   }
   /** Leases that occupy GPUs. */
   *occupants(): Generator<NodeLease> {
-    for (const l of this.#leases.values()) if (l.state !== LeaseState.lapsed) yield l;
+    for (const l of this.#leases) if (l.state !== LeaseState.lapsed) yield l;
   }
   freeMilliOf(gpu: number): number {
     return this.#milli[gpu]!;
@@ -460,7 +472,7 @@ export class NodeAgent implements Machine {
       term: this.#term,
       seq: this.#seq,
       pool: this.#pool,
-      leases: [...this.#leases.values()].map((l) => ({ ...l, gpus: [...l.gpus] })),
+      leases: [...this.#leases].map((l) => ({ ...l, gpus: [...l.gpus] })),
       upSinceUs: this.#upSinceUs,
       upUs: this.#upUs,
       busyMilliUs: this.#busyMilliUs,
@@ -482,7 +494,7 @@ export class NodeAgent implements Machine {
     let next: TimeUs = NEVER;
     for (const s of state.leases) {
       const l = { ...s, gpus: [...s.gpus] };
-      this.#leases.set(l.lease, l);
+      this.#leases.push(l);
       if (l.state !== LeaseState.lapsed) this.#occupy(l, -1);
       if (l.deadlineUs < next) next = l.deadlineUs;
     }

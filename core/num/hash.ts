@@ -49,6 +49,19 @@ export class Digest {
     }
   }
 
+  /** mixInt of the first `count` values: the fast way through a column. */
+  mixInts(values: ArrayLike<number>, count: number): void {
+    for (let i = 0; i < count; i++) {
+      const x = values[i]!;
+      const word = x | 0;
+      if (word === x) this.#step(word, word >> 31);
+      else {
+        if (!Number.isSafeInteger(x)) throw new NumError('not-safe-integer', `mixInts(${x})`);
+        this.#step(word, Math.floor(x / TWO32) | 0);
+      }
+    }
+  }
+
   /** Mixes the 64 bits of a double; every NaN is the same NaN, and -0 differs from 0. */
   mixDouble(x: number): void {
     this.#step(0, TAG_DOUBLE);

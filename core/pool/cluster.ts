@@ -31,8 +31,10 @@ export class Cluster implements ClusterView {
   readonly #classMemory: number[];
   readonly #milli: Int32Array;
   readonly #memory: Float64Array;
-  readonly #whole: Int32Array;
-  readonly #nodeMilli: Int32Array;
+  /** Wholly free GPUs of every node. */
+  readonly freeWholeByNode: Int32Array;
+  /** Free milli-GPU of every node. */
+  readonly freeMilliByNode: Int32Array;
   readonly #cpu: Float64Array;
   readonly #ram: Float64Array;
   readonly #cpuCap: Float64Array;
@@ -55,8 +57,8 @@ export class Cluster implements ClusterView {
     this.#class = new Int32Array(n);
     this.#gpuOffset = new Int32Array(n + 1);
     this.#gpuCount = new Int32Array(n);
-    this.#whole = new Int32Array(n);
-    this.#nodeMilli = new Int32Array(n);
+    this.freeWholeByNode = new Int32Array(n);
+    this.freeMilliByNode = new Int32Array(n);
     this.#cpu = new Float64Array(n);
     this.#ram = new Float64Array(n);
     this.#cpuCap = new Float64Array(n);
@@ -72,8 +74,8 @@ export class Cluster implements ClusterView {
       widest = Math.max(widest, node.gpus);
       this.#cpuCap[i] = this.#cpu[i] = node.cpuMilli;
       this.#ramCap[i] = this.#ram[i] = node.ramMiB;
-      this.#whole[i] = node.gpus;
-      this.#nodeMilli[i] = node.gpus * WHOLE_GPU;
+      this.freeWholeByNode[i] = node.gpus;
+      this.freeMilliByNode[i] = node.gpus * WHOLE_GPU;
     });
     this.#gpuOffset[n] = gpus;
     this.#milli = new Int32Array(gpus).fill(WHOLE_GPU);
@@ -94,16 +96,20 @@ export class Cluster implements ClusterView {
     return this.#gpuCount[node]!;
   }
   freeWholeGpus(node: number): number {
-    return this.#whole[node]!;
+    return this.freeWholeByNode[node]!;
   }
   freeMilli(node: number): number {
-    return this.#nodeMilli[node]!;
+    return this.freeMilliByNode[node]!;
   }
   freeMilliOf(node: number, gpu: number): number {
     return this.#milli[this.#gpuOffset[node]! + gpu]!;
   }
   freeMemoryOf(node: number, gpu: number): number {
     return this.#memory[this.#gpuOffset[node]! + gpu]!;
+  }
+  /** Memory of one GPU of the node, MiB. */
+  gpuMemoryOf(node: number): number {
+    return this.#classMemory[this.#class[node]!]!;
   }
   freeCpuMilli(node: number): number {
     return this.#cpu[node]!;
@@ -127,7 +133,7 @@ export class Cluster implements ClusterView {
     const need = shape.gpus;
     if (need === 0) return true;
     if (shape.gpuMilli === WHOLE_GPU) {
-      return this.#whole[node]! >= need && this.#classMemory[this.#class[node]!]! >= shape.gpuMemoryMiB;
+      return this.freeWholeByNode[node]! >= need && this.#classMemory[this.#class[node]!]! >= shape.gpuMemoryMiB;
     }
     return this.#countFitting(node, shape.gpuMilli, shape.gpuMemoryMiB) >= need;
   }
@@ -161,22 +167,6 @@ export class Cluster implements ClusterView {
       this.#gpuCount[node]! >= shape.gpus &&
       (shape.gpus === 0 || this.#classMemory[c]! >= shape.gpuMemoryMiB)
     );
-  }
-
-  /** How many tasks of the shape the empty node could hold. */
-  emptySlots(node: number, shape: TaskShape): number {
-    if (!this.fitsEmpty(node, shape)) return 0;
-    const slots: number[] = [];
-    if (shape.gpus > 0) {
-      const perGpu = Math.min(
-        Math.floor(WHOLE_GPU / shape.gpuMilli),
-        shape.gpuMemoryMiB > 0 ? Math.floor(this.#classMemory[this.#class[node]!]! / shape.gpuMemoryMiB) : WHOLE_GPU,
-      );
-      slots.push(Math.floor((this.#gpuCount[node]! * perGpu) / shape.gpus));
-    }
-    if (shape.cpuMilli > 0) slots.push(Math.floor(this.#cpuCap[node]! / shape.cpuMilli));
-    if (shape.ramMiB > 0) slots.push(Math.floor(this.#ramCap[node]! / shape.ramMiB));
-    return slots.length === 0 ? Number.MAX_SAFE_INTEGER : Math.min(...slots);
   }
 
   /** Core's own choice of GPUs: whole ones first idle by index; a fraction on the fullest GPU that still fits. */
@@ -242,9 +232,9 @@ export class Cluster implements ClusterView {
     const whole = this.#gpuCount[node]! * WHOLE_GPU;
     const sign = up ? 1 : -1;
     this.#up[node] = up ? 1 : 0;
-    this.#histogram[c * this.#width + this.#whole[node]!]! += sign;
+    this.#histogram[c * this.#width + this.freeWholeByNode[node]!]! += sign;
     this.capacityMilli[c]! += sign * whole;
-    this.usedMilli[c]! += sign * (whole - this.#nodeMilli[node]!);
+    this.usedMilli[c]! += sign * (whole - this.freeMilliByNode[node]!);
     this.version[node]!++;
     if (up) this.freedVersion++;
   }
@@ -253,7 +243,7 @@ export class Cluster implements ClusterView {
     const base = this.#gpuOffset[node]!;
     const c = this.#class[node]!;
     const full = this.#classMemory[c]!;
-    const before = this.#whole[node]!;
+    const before = this.freeWholeByNode[node]!;
     let whole = before;
     // A whole GPU takes the memory with it; a fraction takes what it declared.
     const memory = a.gpuMilli === WHOLE_GPU ? full : a.gpuMemoryMiB;
@@ -267,10 +257,10 @@ export class Cluster implements ClusterView {
       else if (!wasWhole && isWhole) whole++;
     }
     const milli = sign * a.gpuMilli * a.gpus.length;
-    this.#nodeMilli[node]! += milli;
+    this.freeMilliByNode[node]! += milli;
     this.#cpu[node]! += sign * a.cpuMilli;
     this.#ram[node]! += sign * a.ramMiB;
-    this.#whole[node] = whole;
+    this.freeWholeByNode[node] = whole;
     if (this.#up[node] === 1) {
       this.usedMilli[c]! -= milli;
       if (whole !== before) {

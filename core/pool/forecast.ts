@@ -129,7 +129,8 @@ export class Forecast {
       for (const g of a.gpus) {
         milli[g]! += a.gpuMilli;
         memory[g]! += a.gpuMilli === WHOLE_GPU ? 0 : a.gpuMemoryMiB;
-        if (milli[g] === WHOLE_GPU) memory[g] = Number.MAX_SAFE_INTEGER;
+        // A GPU that is whole again has all its memory back, whoever had it.
+        if (milli[g] === WHOLE_GPU) memory[g] = c.gpuMemoryOf(node);
       }
       cpu += a.cpuMilli;
       ram += a.ramMiB;

@@ -45,3 +45,29 @@ export function placeGang(
   }
   return parts;
 }
+
+/**
+ * Which gangs a pool can hold at all: tried once per shape on a copy of its machines, all up and empty, with a policy of its
+ * own (so that the pool's policy never sees the copy). What fails there would block a queue for ever.
+ */
+export class Trial {
+  readonly #cluster: Cluster;
+  readonly #policy: PlacementPolicy;
+  readonly #known = new Map<number, boolean>();
+
+  constructor(cluster: Cluster, policy: PlacementPolicy) {
+    this.#cluster = cluster;
+    this.#policy = policy;
+  }
+
+  fits(shape: GangShape): boolean {
+    let fits = this.#known.get(shape.id);
+    if (fits === undefined) {
+      const parts = placeGang(this.#cluster, this.#policy, shape, null);
+      fits = parts !== null;
+      for (const p of parts ?? []) this.#cluster.give(p.node, p.allocation!, true);
+      this.#known.set(shape.id, fits);
+    }
+    return fits;
+  }
+}

@@ -43,7 +43,7 @@ import {
   type TimeUs,
 } from '../types.ts';
 import type { Cluster } from './cluster.ts';
-import { placeGang } from './gang-placement.ts';
+import { placeGang, Trial } from './gang-placement.ts';
 import { JobState, jobRow, noCounts, type PoolCounts, type PoolJob, sampleRow } from './job.ts';
 import { type Lease, LeaseBook, type Part, PartState } from './leases.ts';
 import { PriceDesk, type PriceDeskState } from './price-desk.ts';
@@ -75,7 +75,10 @@ export class Pool implements Machine, SchedulerView {
   readonly id: string;
   readonly #port: Port;
   readonly #queueing: QueueingPolicy;
+  readonly #newPlacement: () => PlacementPolicy;
   readonly #placement: PlacementPolicy;
+  /** Made when first asked, forgotten when the machines change. */
+  #trial: Trial | null = null;
   readonly #shapes: Shapes;
   readonly #allClasses: readonly number[];
   readonly #roster: Roster;
@@ -104,7 +107,8 @@ export class Pool implements Machine, SchedulerView {
     this.id = spec.id;
     this.#port = port;
     this.#queueing = registry.queueing(spec.queueing.name, spec.queueing.params);
-    this.#placement = registry.placement(spec.placement.name, spec.placement.params);
+    this.#newPlacement = () => registry.placement(spec.placement.name, spec.placement.params);
+    this.#placement = this.#newPlacement();
     this.#allClasses = config.classes.map((_, c) => c);
     const classNames = config.classes.map((c) => c.name);
     const pricing = registry.pricing(spec.pricing.name, spec.pricing.params, classNames);
@@ -254,6 +258,12 @@ export class Pool implements Machine, SchedulerView {
     return spec.classes.length > 0 ? spec.classes : this.#allClasses;
   }
 
+  /** Could the gang run here if every machine were up and empty? */
+  #everFits(shape: GangShape): boolean {
+    this.#trial ??= new Trial(this.#roster.emptyCopy(), this.#newPlacement());
+    return this.#trial.fits(shape);
+  }
+
   #quoteAll(now: TimeUs): void {
     const jobs = this.#quoting;
     this.#quoting = [];
@@ -267,14 +277,14 @@ export class Pool implements Machine, SchedulerView {
     const spec = job.spec;
     if (job.quote === null) {
       const wanted = this.#wanted(spec);
-      if (!this.#roster.everFits(job.shape)) return this.#finish(now, job, JobStatus.rejected, Code.neverFits);
+      if (!this.#everFits(job.shape)) return this.#finish(now, job, JobStatus.rejected, Code.neverFits);
       const quote = this.#desk.quote(spec, wanted);
       if (quote === null) return this.#finish(now, job, JobStatus.rejected, Code.priceAboveBid);
       if (quote.maxCharge > MAX_AMOUNT) return this.#finish(now, job, JobStatus.rejected, Code.amountOverflow);
       if (quote.classes.length < wanted.length) {
         job.shape = this.#shapes.gang(spec, quote.classes);
         // The classes the user can pay may be too few machines.
-        if (!this.#roster.everFits(job.shape)) return this.#finish(now, job, JobStatus.rejected, Code.priceAboveBid);
+        if (!this.#everFits(job.shape)) return this.#finish(now, job, JobStatus.rejected, Code.priceAboveBid);
       }
       job.quote = quote;
     }
@@ -607,6 +617,7 @@ export class Pool implements Machine, SchedulerView {
 
   /** Forget what policies and forecasts remember; decisions must not change (tested by doing it at random moments). */
   dropCaches(): void {
+    this.#trial = null;
     this.#roster.forecast.reset();
     this.#placement.reset();
     this.#queueing.reset();

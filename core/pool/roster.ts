@@ -3,7 +3,6 @@
  * (0 .. n-1, order of assignment) are what mechanisms see.
  */
 import { Deadlines } from '../deadlines.ts';
-import type { GangShape } from '../interfaces.ts';
 import { type MarketConfig, NEVER, type TimeUs } from '../types.ts';
 import { Cluster } from './cluster.ts';
 import { Forecast } from './forecast.ts';
@@ -27,7 +26,6 @@ export class Roster {
   #seqs: number[] = [];
   #healthy: boolean[] = [];
   #contactUntilUs: TimeUs[] = [];
-  readonly #fitting = new Map<number, boolean>();
   readonly #lapses: Deadlines;
 
   constructor(config: MarketConfig) {
@@ -76,7 +74,6 @@ export class Roster {
     }
     this.#seqs = this.#nodes.map(() => 0);
     const freed = this.cluster.freedVersion + 1;
-    this.#fitting.clear();
     this.cluster = this.#build(this.#nodes);
     this.cluster.freedVersion = freed;
     this.forecast = new Forecast(this.cluster);
@@ -86,18 +83,11 @@ export class Roster {
     });
   }
 
-  /** Could the gang run on these machines if all were empty and up? Remembered per shape until the machines change. */
-  everFits(gang: GangShape): boolean {
-    let fits = this.#fitting.get(gang.id);
-    if (fits === undefined) {
-      fits = gang.groups.every(({ tasks, shape }) => {
-        let slots = 0;
-        for (let n = 0; n < this.cluster.nodeCount && slots < tasks; n++) slots += this.cluster.emptySlots(n, shape);
-        return slots >= tasks;
-      });
-      this.#fitting.set(gang.id, fits);
-    }
-    return fits;
+  /** The same machines, all of them up and empty: what could ever be placed. */
+  emptyCopy(): Cluster {
+    const copy = this.#build(this.#nodes);
+    for (let n = 0; n < copy.nodeCount; n++) copy.setUp(n, true);
+    return copy;
   }
 
   /** The pool lost its nodes to a successor. */
@@ -107,7 +97,6 @@ export class Roster {
     this.#seqs = [];
     this.#healthy = [];
     this.#contactUntilUs = [];
-    this.#fitting.clear();
     this.cluster = this.#build([]);
     this.forecast = new Forecast(this.cluster);
   }

@@ -6,6 +6,8 @@ export class Shapes {
   readonly #classCount: number;
   readonly #tasks = new Map<string, TaskShape>();
   readonly #gangs = new Map<string, GangShape>();
+  /** Sources often give many jobs the very same list of groups. */
+  readonly #byList = new WeakMap<readonly TaskGroup[], { classes: readonly number[]; gang: GangShape }>();
 
   constructor(classCount: number) {
     this.#classCount = classCount;
@@ -13,6 +15,14 @@ export class Shapes {
 
   /** `classes`: allowed GPU classes, ascending. */
   gang(spec: JobSpec, classes: readonly number[]): GangShape {
+    const known = this.#byList.get(spec.groups);
+    if (known !== undefined && known.classes === classes) return known.gang;
+    const gang = this.#intern(spec, classes);
+    this.#byList.set(spec.groups, { classes, gang });
+    return gang;
+  }
+
+  #intern(spec: JobSpec, classes: readonly number[]): GangShape {
     const allowed = classes.join('.');
     let key = allowed;
     for (const g of spec.groups)

@@ -1,11 +1,11 @@
 /**
  * Rows to columns, and a fingerprint over all of them. Columns are handed on in chunks, so a long run keeps a bounded number
- * of rows in memory; the fingerprint depends on every cell and on the order of rows, and on nothing else.
+ * of rows in memory; the fingerprint depends on every cell and on the order of the rows of each table, and on nothing else.
  */
 import { Digest, type DigestState } from '../num/index.ts';
 import { type Column, type Row, type TableName, tableNames, tables } from './schema.ts';
 
-export type ColumnData = Float64Array | bigint[] | string[];
+export type ColumnData = Float64Array | BigInt64Array | string[];
 
 export interface Chunk {
   table: TableName;
@@ -13,137 +13,156 @@ export interface Chunk {
   columns: { name: string; column: Column; data: ColumnData }[];
 }
 
-interface Builder {
-  name: string;
-  column: Column;
-  ints: Float64Array;
-  bigs: bigint[];
-  texts: string[];
-}
+/** Most rows of one chunk. */
+export const CHUNK_ROWS = 65_536;
+const FIRST_CAPACITY = 64;
 
-const FIRST_CAPACITY = 256;
+/** One column of the chunk being filled; texts are kept as numbers of the recorder's list of names. */
+class ColumnBuilder {
+  readonly name: string;
+  readonly column: Column;
+  readonly isBig: boolean;
+  readonly isText: boolean;
+  ints: Float64Array;
+  /** 64-bit cells without a heap object each. */
+  bigs: BigInt64Array;
+  /** Last text and its number: most columns repeat themselves. */
+  lastText = '';
+  lastId = -1;
+
+  constructor(name: string, column: Column) {
+    this.name = name;
+    this.column = column;
+    this.isBig = column.type === 'big';
+    this.isText = column.type === 'text';
+    this.ints = new Float64Array(this.isBig ? 0 : FIRST_CAPACITY);
+    this.bigs = new BigInt64Array(this.isBig ? FIRST_CAPACITY : 0);
+  }
+}
 
 class TableBuilder {
   readonly table: TableName;
-  readonly builders: Builder[];
+  readonly columns: ColumnBuilder[];
   rows = 0;
   total = 0;
-  #capacity = FIRST_CAPACITY;
+  capacity = FIRST_CAPACITY;
 
   constructor(table: TableName) {
     this.table = table;
-    this.builders = Object.entries(tables[table]).map(([name, column]) => ({
-      name,
-      column,
-      ints: column.type === 'int' ? new Float64Array(FIRST_CAPACITY) : new Float64Array(0),
-      bigs: [],
-      texts: [],
-    }));
+    this.columns = Object.entries(tables[table] as Record<string, Column>).map(
+      ([name, c]) => new ColumnBuilder(name, c),
+    );
   }
 
-  grow(limit: number): void {
-    if (this.rows < this.#capacity) return;
-    this.#capacity = Math.min(this.#capacity * 2, limit);
-    for (const b of this.builders) {
-      if (b.column.type !== 'int') continue;
-      const grown = new Float64Array(this.#capacity);
-      grown.set(b.ints);
-      b.ints = grown;
+  grow(): void {
+    this.capacity = Math.min(this.capacity * 4, CHUNK_ROWS);
+    for (const c of this.columns) {
+      if (c.isBig) {
+        const grown = new BigInt64Array(this.capacity);
+        grown.set(c.bigs);
+        c.bigs = grown;
+      } else {
+        const grown = new Float64Array(this.capacity);
+        grown.set(c.ints);
+        c.ints = grown;
+      }
     }
   }
 
-  take(): Chunk {
-    const rows = this.rows;
-    const chunk: Chunk = {
-      table: this.table,
-      rows,
-      columns: this.builders.map((b) => ({
-        name: b.name,
-        column: b.column,
-        data: b.column.type === 'int' ? b.ints.subarray(0, rows) : b.column.type === 'big' ? b.bigs : b.texts,
-      })),
-    };
-    this.rows = 0;
-    return chunk;
-  }
-
-  clear(): void {
-    for (const b of this.builders) {
-      b.bigs = [];
-      b.texts = [];
+  mixInto(digest: Digest): void {
+    if (this.rows === 0) return;
+    digest.mixInt(this.rows);
+    for (const c of this.columns) {
+      try {
+        if (c.isBig) for (let i = 0; i < this.rows; i++) digest.mixBigInt(c.bigs[i]!);
+        else digest.mixInts(c.ints, this.rows);
+      } catch (e) {
+        throw new Error(`record: ${this.table}.${c.name}: ${(e as Error).message}`);
+      }
     }
   }
+}
+
+/** A cell holds 64 bits; more would wrap without a word. */
+function inRange(v: bigint): bigint {
+  if (v > 9_223_372_036_854_775_807n || v < -9_223_372_036_854_775_808n) throw new Error(`${v} does not fit 64 bits`);
+  return v;
 }
 
 export interface RecorderState {
   digest: DigestState;
   names: string[];
-  totals: [TableName, number][];
+  tables: { table: TableName; rows: number; total: number; columns: (number[] | bigint[])[] }[];
 }
-
-/** Most rows of one chunk. */
-export const CHUNK_ROWS = 65_536;
 
 export class Recorder {
   readonly #tables = new Map<TableName, TableBuilder>();
+  /** Over the finished chunks. */
   readonly #digest = new Digest();
-  /** Texts seen, so that the fingerprint hashes each name once. */
-  readonly #names = new Map<string, number>();
+  readonly #names: string[] = [];
+  readonly #nameIds = new Map<string, number>();
   readonly #flush: ((chunk: Chunk) => void) | null;
 
   /** `flush` receives full chunks, valid only during the call; null = fingerprint and counts only. */
   constructor(flush: ((chunk: Chunk) => void) | null) {
     this.#flush = flush;
-    tableNames.forEach((t) => {
-      this.#tables.set(t, new TableBuilder(t));
-    });
+    for (const t of tableNames) this.#tables.set(t, new TableBuilder(t));
   }
 
   row<T extends TableName>(table: T, row: Row<T>): void {
     const t = this.#tables.get(table)!;
-    const d = this.#digest;
-    const keep = this.#flush !== null;
-    if (keep) t.grow(CHUNK_ROWS);
+    if (t.rows === t.capacity) t.grow();
     const at = t.rows;
-    d.mixInt(t.total);
-    for (let i = 0; i < t.builders.length; i++) {
-      const b = t.builders[i]!;
-      const v = (row as Record<string, number | bigint | string>)[b.name]!;
-      if (b.column.type === 'int') {
-        if (!Number.isSafeInteger(v))
-          throw new Error(`record: ${table}.${b.name} = ${String(v)} is not a safe integer`);
-        d.mixInt(v as number);
-        if (keep) b.ints[at] = v as number;
-      } else if (b.column.type === 'big') {
-        d.mixBigInt(v as bigint);
-        if (keep) b.bigs.push(v as bigint);
-      } else {
-        d.mixInt(this.#nameId(v as string));
-        if (keep) b.texts.push(v as string);
-      }
+    const columns = t.columns;
+    let i = 0;
+    // for-in over a literal is the fastest way through its cells; the name check makes its order a rule.
+    for (const name in row) {
+      const c = columns[i++];
+      if (c === undefined || c.name !== name)
+        throw new Error(`record: ${table} row has ${name} where ${c?.name ?? 'nothing'} belongs`);
+      const v = (row as Record<string, number | bigint | string>)[name]!;
+      if (typeof v === 'number' && !c.isText && !c.isBig) c.ints[at] = v;
+      else if (typeof v === 'string' && c.isText) c.ints[at] = v === c.lastText ? c.lastId : this.#nameId(c, v);
+      else if (typeof v === 'bigint' && c.isBig) c.bigs[at] = inRange(v);
+      else throw new Error(`record: ${table}.${name} = ${String(v)} is no ${c.column.type}`);
     }
+    if (i !== columns.length) throw new Error(`record: ${table} row lacks ${columns[i]!.name}`);
     t.total++;
-    if (keep && ++t.rows === CHUNK_ROWS) this.#emit(t);
+    if (++t.rows === CHUNK_ROWS) this.#emit(t);
   }
 
-  #nameId(name: string): number {
-    let id = this.#names.get(name);
+  #nameId(c: ColumnBuilder, name: string): number {
+    let id = this.#nameIds.get(name);
     if (id === undefined) {
-      id = this.#names.size;
-      this.#names.set(name, id);
-      this.#digest.mixString(name);
+      id = this.#names.length;
+      this.#names.push(name);
+      this.#nameIds.set(name, id);
     }
+    c.lastText = name;
+    c.lastId = id;
     return id;
   }
 
   #emit(t: TableBuilder): void {
-    this.#flush!(t.take());
-    t.clear();
+    t.mixInto(this.#digest);
+    this.#flush?.({
+      table: t.table,
+      rows: t.rows,
+      columns: t.columns.map((c) => ({ name: c.name, column: c.column, data: this.#dataOf(c, t.rows) })),
+    });
+    t.rows = 0;
+  }
+
+  #dataOf(c: ColumnBuilder, rows: number): ColumnData {
+    if (c.isBig) return c.bigs.subarray(0, rows);
+    if (!c.isText) return c.ints.subarray(0, rows);
+    const texts = new Array<string>(rows);
+    for (let i = 0; i < rows; i++) texts[i] = this.#names[c.ints[i]!]!;
+    return texts;
   }
 
   /** Hands on what is left, empty tables included, so that every table exists. */
   finish(): void {
-    if (this.#flush === null) return;
     for (const t of this.#tables.values()) if (t.rows > 0 || t.total === 0) this.#emit(t);
   }
 
@@ -151,22 +170,48 @@ export class Recorder {
     return this.#tables.get(table)!.total;
   }
 
-  /** 16 hex digits over every cell of every row so far. */
+  /** 16 hex digits over every cell of every row so far, whether its chunk is full or not. */
   get fingerprint(): string {
-    return this.#digest.hex();
+    const d = new Digest();
+    d.restore(this.#digest.state());
+    for (const t of this.#tables.values()) t.mixInto(d);
+    for (const t of this.#tables.values()) d.mixInt(t.total);
+    for (const name of this.#names) d.mixString(name);
+    return d.hex();
   }
 
+  /** Plain data. */
   snapshot(): RecorderState {
     return {
       digest: this.#digest.state(),
-      names: [...this.#names.keys()],
-      totals: [...this.#tables].map(([name, t]) => [name, t.total]),
+      names: [...this.#names],
+      tables: [...this.#tables.values()].map((t) => ({
+        table: t.table,
+        rows: t.rows,
+        total: t.total,
+        columns: t.columns.map((c) =>
+          c.isBig ? Array.from(c.bigs.subarray(0, t.rows)) : Array.from(c.ints.subarray(0, t.rows)),
+        ),
+      })),
     };
   }
 
+  /** Into a fresh recorder. */
   restore(state: RecorderState): void {
     this.#digest.restore(state.digest);
-    for (const name of state.names) this.#names.set(name, this.#names.size);
-    for (const [name, total] of state.totals) this.#tables.get(name)!.total = total;
+    for (const name of state.names) {
+      this.#nameIds.set(name, this.#names.length);
+      this.#names.push(name);
+    }
+    for (const s of state.tables) {
+      const t = this.#tables.get(s.table)!;
+      t.rows = s.rows;
+      t.total = s.total;
+      while (t.capacity <= s.rows) t.grow();
+      t.columns.forEach((c, i) => {
+        if (c.isBig) c.bigs.set(s.columns[i] as bigint[]);
+        else c.ints.set(s.columns[i] as number[]);
+      });
+    }
   }
 }

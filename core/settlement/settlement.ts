@@ -31,7 +31,7 @@ import {
 import { contractRate, demandOf, quoteId } from './demand.ts';
 import { Distribution, type DistributionState } from './distribution.ts';
 import { Ledger, LedgerCode, type LedgerState, MAX_AMOUNT } from './ledger.ts';
-import { chargeOf, gangOutcome, isCharged, maxCharge } from './metering.ts';
+import { chargeOf, gangOutcome, isCharged, maxCharge, type Usage } from './metering.ts';
 
 export const ContractState = { held: 0, claimed: 1, dormant: 2 } as const;
 export type ContractState = (typeof ContractState)[keyof typeof ContractState];
@@ -361,50 +361,28 @@ export class Settlement implements Machine {
     p.startUs = m.startUs;
     p.endUs = m.endUs;
     p.outcome = m.outcome;
-    if (c.claims.every((x) => x.read)) this.#post(now, c);
+    for (const x of c.claims) if (!x.read) return;
+    this.#post(now, c);
   }
 
   #post(now: TimeUs, c: Contract): void {
     const outcome = gangOutcome(c.claims);
-    const { charge, shares } = isCharged(outcome)
-      ? chargeOf(
-          c.claims.map((p) => ({ rateMicro: p.rateMicro, milli: p.gpuMilli * p.gpus.length, us: p.endUs - p.startUs })),
-        )
-      : { charge: 0n, shares: c.claims.map(() => 0n) };
+    const { charge, shares } = isCharged(outcome) ? chargeOf(c.claims.map(usageOf)) : nothingCharged(c.claims.length);
     if (charge > 0n) {
       const code = this.ledger.post(now, c.pending, charge, outcomeNames[outcome]);
       if (code !== LedgerCode.ok)
         throw new Error(`settlement: charge ${charge} of hold ${c.hold} is not covered (code ${code})`);
     } else this.ledger.void(now, c.pending, outcomeNames[outcome]);
-    const currency = this.config.currencies[c.quote.currency]!.code;
     let startUs = -1;
     let endUs = -1;
-    c.claims.forEach((p, i) => {
-      const node = this.config.nodes[p.node]!;
-      if (shares[i]! > 0n) this.#distribution.accrue(c.pot, c.quote.currency, node.provider, shares[i]!);
+    for (let i = 0; i < c.claims.length; i++) {
+      const p = c.claims[i]!;
+      if (shares[i]! > 0n)
+        this.#distribution.accrue(c.pot, c.quote.currency, this.config.nodes[p.node]!.provider, shares[i]!);
       if (p.startUs >= 0 && (startUs < 0 || p.startUs < startUs)) startUs = p.startUs;
       if (p.endUs > endUs) endUs = p.endUs;
-      this.#port.row('placements', {
-        lease_id: c.lease + p.part,
-        job_id: c.job,
-        attempt: attemptOfHold(c.hold),
-        part: p.part,
-        parts: c.parts,
-        pool: this.config.pools[c.pot]!.id,
-        node: node.id,
-        provider: node.provider,
-        gpu_class: this.config.classes[node.gpuClass]!.name,
-        gpus: p.gpus.join('+'),
-        gpu_milli: p.gpuMilli,
-        award_id: p.award,
-        rate_micro_per_gpu_hour: p.rateMicro,
-        start_us: p.startUs,
-        end_us: p.endUs,
-        outcome: outcomeNames[p.outcome],
-        currency,
-        charge_micro: shares[i]!,
-      });
-    });
+      this.#placementRow(c, p, shares[i]!);
+    }
     this.#port.decide(c.hold, Number(charge & 0xfffffffffffffn), outcome);
     this.#port.send(poolAddress(c.pool), {
       kind: MessageKind.resolved,
@@ -418,6 +396,30 @@ export class Settlement implements Machine {
     // What may be tried again keeps its terms; what is over is forgotten.
     if (isCharged(outcome)) this.#contracts.delete(c.job);
     else this.#sleep(c);
+  }
+
+  #placementRow(c: Contract, p: ClaimedPart, charge: bigint): void {
+    const node = this.config.nodes[p.node]!;
+    this.#port.row('placements', {
+      lease_id: c.lease + p.part,
+      job_id: c.job,
+      attempt: attemptOfHold(c.hold),
+      part: p.part,
+      parts: c.parts,
+      pool: this.config.pools[c.pot]!.id,
+      node: node.id,
+      provider: node.provider,
+      gpu_class: this.config.classes[node.gpuClass]!.name,
+      gpus: p.gpus.length === 1 ? String(p.gpus[0]) : p.gpus.join('+'),
+      gpu_milli: p.gpuMilli,
+      award_id: p.award,
+      rate_micro_per_gpu_hour: p.rateMicro,
+      start_us: p.startUs,
+      end_us: p.endUs,
+      outcome: outcomeNames[p.outcome],
+      currency: this.config.currencies[c.quote.currency]!.code,
+      charge_micro: charge,
+    });
   }
 
   #expire(now: TimeUs, c: Contract): void {
@@ -558,3 +560,14 @@ export class Settlement implements Machine {
     this.#lateReadings = s.lateReadings;
   }
 }
+
+const usageOf = (p: ClaimedPart): Usage => ({
+  rateMicro: p.rateMicro,
+  milli: p.gpuMilli * p.gpus.length,
+  us: p.endUs - p.startUs,
+});
+
+const nothingCharged = (parts: number): { charge: bigint; shares: bigint[] } => ({
+  charge: 0n,
+  shares: new Array<bigint>(parts).fill(0n),
+});

@@ -142,7 +142,8 @@ function checkLeases(input: AuditInput, world: World, report: AuditReport): Map<
     const outcome = c['outcome']![i] as string;
     const job = Number(c['job_id']![i]);
     if (start >= 0) {
-      if (life === undefined || life.started !== start) fail(`${where}: starts at ${start}, the journal says ${life?.started ?? 'never'}`);
+      if (life === undefined || life.started !== start)
+        fail(`${where}: starts at ${start}, the journal says ${life?.started ?? 'never'}`);
       const limit = world.limits.get(job) ?? fail(`${where}: job ${job} was never submitted`);
       const fair =
         outcome === 'completed' || outcome === 'failed'
@@ -152,12 +153,14 @@ function checkLeases(input: AuditInput, world: World, report: AuditReport): Map<
             : outcome === 'node-failure'
               ? world.downs.get(c['node']![i] as string)?.has(end) === true
               : end >= start && (life!.exited < 0 || end <= life!.exited);
-      if (!fair || end > start + limit) fail(`${where}: ends ${outcome} at ${end}, which the journal does not bear out`);
+      if (!fair || end > start + limit)
+        fail(`${where}: ends ${outcome} at ${end}, which the journal does not bear out`);
     } else if (end >= 0) fail(`${where}: never started but ends at ${end}`);
     const award = list.get(`${String(c['award_id']![i])}/${String(c['gpu_class']![i])}`);
     if (award === undefined) fail(`${where}: award ${String(c['award_id']![i])} is on no price list`);
     const rate = c['currency']![i] === first ? award! : (award! * 1_000_000n + token - 1n) / token;
-    if (rate !== c['rate_micro_per_gpu_hour']![i]) fail(`${where}: rate ${String(c['rate_micro_per_gpu_hour']![i])}, the price list gives ${rate}`);
+    if (rate !== c['rate_micro_per_gpu_hour']![i])
+      fail(`${where}: rate ${String(c['rate_micro_per_gpu_hour']![i])}, the price list gives ${rate}`);
     const key = `${job}#${String(c['attempt']![i])}`;
     const hold = holds.get(key) ?? { rows: [], parts: c['parts']![i] as bigint };
     hold.rows.push(i);
@@ -166,7 +169,8 @@ function checkLeases(input: AuditInput, world: World, report: AuditReport): Map<
   }
   const charges = new Map<string, HoldCharge>();
   for (const [key, hold] of holds) {
-    if (BigInt(hold.rows.length) !== hold.parts) fail(`placements.parquet: hold ${key} has ${hold.rows.length} of ${hold.parts} parts`);
+    if (BigInt(hold.rows.length) !== hold.parts)
+      fail(`placements.parquet: hold ${key} has ${hold.rows.length} of ${hold.parts} parts`);
     charges.set(key, chargeOfHold(key, hold.rows, c));
     report.holds++;
   }
@@ -180,7 +184,9 @@ function chargeOfHold(key: string, rows: number[], c: Record<string, Cell[]>): H
   const work = rows.map((i) => {
     const gpus = c['gpus']![i] === '' ? 0 : (c['gpus']![i] as string).split('+').length;
     const us = (c['end_us']![i] as bigint) - (c['start_us']![i] as bigint);
-    return paid ? (c['rate_micro_per_gpu_hour']![i] as bigint) * (c['gpu_milli']![i] as bigint) * BigInt(gpus) * us : 0n;
+    return paid
+      ? (c['rate_micro_per_gpu_hour']![i] as bigint) * (c['gpu_milli']![i] as bigint) * BigInt(gpus) * us
+      : 0n;
   });
   const amount = work.reduce((a, b) => a + b, 0n) / 3_600_000_000_000n;
   const shares = apportion(amount, work);
@@ -204,7 +210,9 @@ function apportion(total: bigint, weights: bigint[]): bigint[] {
   if (sum === 0n) return weights.map(() => 0n);
   const floors = weights.map((w) => (total * w) / sum);
   const left = Number(total - floors.reduce((a, b) => a + b, 0n));
-  const order = weights.map((w, i) => ({ i, rest: (total * w) % sum })).sort((a, b) => (a.rest === b.rest ? a.i - b.i : a.rest < b.rest ? 1 : -1));
+  const order = weights
+    .map((w, i) => ({ i, rest: (total * w) % sum }))
+    .sort((a, b) => (a.rest === b.rest ? a.i - b.i : a.rest < b.rest ? 1 : -1));
   for (let k = 0; k < left; k++) floors[order[k]!.i]!++;
   return floors;
 }
@@ -230,7 +238,8 @@ function checkTransfers(input: AuditInput, world: World, charges: Map<string, Ho
     const reason = c['reason']![i] as string;
     const key = `${String(c['job_id']![i])}#${String(c['attempt']![i])}`;
     if (amount < 0n) fail(`${where}: negative amount`);
-    if (kind === 'single' && reason !== 'deposit') split.pay(where, c['time_us']![i] as bigint, debit, credit, amount, reason);
+    if (kind === 'single' && reason !== 'deposit')
+      split.pay(where, c['time_us']![i] as bigint, debit, credit, amount, reason);
     else split.close();
     const from = balanceOf(balances, debit);
     const to = balanceOf(balances, credit);
@@ -244,7 +253,8 @@ function checkTransfers(input: AuditInput, world: World, charges: Map<string, Ho
     } else {
       const p = pending.get(c['pending_id']![i] as bigint);
       if (p === undefined) fail(`${where}: resolves transfer ${String(c['pending_id']![i])}, which is not pending`);
-      if (p!.debit !== debit || p!.credit !== credit || p!.key !== key) fail(`${where}: resolves transfer ${String(c['pending_id']![i])} of other parties`);
+      if (p!.debit !== debit || p!.credit !== credit || p!.key !== key)
+        fail(`${where}: resolves transfer ${String(c['pending_id']![i])} of other parties`);
       pending.delete(c['pending_id']![i] as bigint);
       from.dp -= p!.amount;
       to.cp -= p!.amount;
@@ -263,11 +273,13 @@ function checkTransfers(input: AuditInput, world: World, charges: Map<string, Ho
         if (charge !== undefined && charge.outcome === reason) settled.add(key);
       }
     }
-    if (prepaid.has(c['debit']![i] as string) && from.d + from.dp > from.c) fail(`${where}: ${debit} pays more than it has`);
+    if (prepaid.has(c['debit']![i] as string) && from.d + from.dp > from.c)
+      fail(`${where}: ${debit} pays more than it has`);
     report.transfers++;
   }
   split.close();
-  for (const key of charges.keys()) if (!settled.has(key)) fail(`placements.parquet: attempt ${key} was never settled in transfers.parquet`);
+  for (const key of charges.keys())
+    if (!settled.has(key)) fail(`placements.parquet: attempt ${key} was never settled in transfers.parquet`);
   checkBalances(input.accounts, balances, report);
   checkJobs(input.jobs, charges);
 }
@@ -286,10 +298,17 @@ function checkBalances(accounts: AuditTable, balances: Map<string, Balance>, rep
   for (let i = 0; i < accounts.rows; i++) {
     const key = `${c['account']![i] as string}|${c['currency']![i] as string}`;
     const b = balances.get(key) ?? { dp: 0n, d: 0n, cp: 0n, c: 0n };
-    const stored = [c['debits_pending_micro']![i], c['debits_posted_micro']![i], c['credits_pending_micro']![i], c['credits_posted_micro']![i]];
+    const stored = [
+      c['debits_pending_micro']![i],
+      c['debits_posted_micro']![i],
+      c['credits_pending_micro']![i],
+      c['credits_posted_micro']![i],
+    ];
     const folded = [b.dp, b.d, b.cp, b.c];
     if (stored.some((v, k) => v !== folded[k])) {
-      fail(`accounts.parquet row ${i} (${key}): stored ${stored.join('/')}, the transfers add up to ${folded.join('/')}`);
+      fail(
+        `accounts.parquet row ${i} (${key}): stored ${stored.join('/')}, the transfers add up to ${folded.join('/')}`,
+      );
     }
     balances.delete(key);
     report.accounts++;
@@ -308,7 +327,9 @@ function checkJobs(jobs: AuditTable, charges: Map<string, HoldCharge>): void {
   for (let i = 0; i < jobs.rows; i++) {
     const want = total.get(String(c['job_id']![i])) ?? 0n;
     if (c['charged_micro']![i] !== want) {
-      fail(`jobs.parquet row ${i}: job ${String(c['job_id']![i])} shows ${String(c['charged_micro']![i])} charged, its attempts sum to ${want}`);
+      fail(
+        `jobs.parquet row ${i}: job ${String(c['job_id']![i])} shows ${String(c['charged_micro']![i])} charged, its attempts sum to ${want}`,
+      );
     }
   }
 }
@@ -348,7 +369,8 @@ class Split {
   /** The distribution is over: nothing may be left unpaid. */
   close(): void {
     if (this.#due === null) return;
-    for (const [key, left] of this.#due) if (left > 0n) fail(`transfers.parquet at ${this.#at} us: ${key} is owed ${left} more`);
+    for (const [key, left] of this.#due)
+      if (left > 0n) fail(`transfers.parquet at ${this.#at} us: ${key} is owed ${left} more`);
     this.#due = null;
   }
 

@@ -1,9 +1,10 @@
 /**
  * First half of an audit: replay the journal through core and hold every row it makes against the tables on disk.
  */
+
+import type { MechanismRegistry } from '../../core/interfaces.ts';
 import { FrameType, readJournal } from '../../core/journal/journal.ts';
 import { replay } from '../../core/journal/replay.ts';
-import type { MechanismRegistry } from '../../core/interfaces.ts';
 import { checkInvariants } from '../../core/market/invariants.ts';
 import type { RowSink } from '../../core/market/market.ts';
 import { Recorder } from '../../core/record/recorder.ts';
@@ -62,7 +63,11 @@ class Comparer implements RowSink {
 }
 
 /** Throws JournalError when the journal itself is damaged. */
-export function replayCheck(journal: Uint8Array, registry: MechanismRegistry, tables: Record<TableName, TableData>): ReplayFinding {
+export function replayCheck(
+  journal: Uint8Array,
+  registry: MechanismRegistry,
+  tables: Record<TableName, TableData>,
+): ReplayFinding {
   const comparer = new Comparer(tables);
   let ended = false;
   const frames = (function* () {

@@ -63,6 +63,7 @@ export function readableAudit(dir: string, a: AuditResult): string {
     `  replayed ${a.replay.facts} facts, compared ${a.replay.rows} rows and ${a.replay.digests} digests of decisions`,
     `  the independent auditor folded ${a.auditor.transfers} transfers into ${a.auditor.accounts} accounts, worked out ${a.auditor.holds} charges of ${a.auditor.leases} leases`,
   ];
-  if (a.firstDifference !== null) lines.push(`  first difference, found by the ${a.firstDifference.by}: ${a.firstDifference.what}`);
+  if (a.firstDifference !== null)
+    lines.push(`  first difference, found by the ${a.firstDifference.by}: ${a.firstDifference.what}`);
   return `${lines.join('\n')}\n`;
 }

@@ -39,7 +39,9 @@ function which(program: string): string | null {
 /** First line a program prints for its version, or null when it cannot be run. */
 function versionOf(program: string, args: readonly string[]): string | null {
   try {
-    return execFileSync(program, args, { encoding: 'utf8', timeout: 5000, stdio: ['ignore', 'pipe', 'ignore'] }).split('\n')[0]!.trim();
+    return execFileSync(program, args, { encoding: 'utf8', timeout: 5000, stdio: ['ignore', 'pipe', 'ignore'] })
+      .split('\n')[0]!
+      .trim();
   } catch {
     return null;
   }
@@ -58,7 +60,11 @@ export function supportedNode(version: string): boolean {
 }
 
 export function doctorCommand(): DoctorJson {
-  const cgroup = existsSync('/sys/fs/cgroup/cgroup.controllers') ? 'version 2' : existsSync('/sys/fs/cgroup/cpu') ? 'version 1' : null;
+  const cgroup = existsSync('/sys/fs/cgroup/cgroup.controllers')
+    ? 'version 2'
+    : existsSync('/sys/fs/cgroup/cpu')
+      ? 'version 1'
+      : null;
   return {
     schema: 'janction.doctor/1',
     engine: ENGINE_VERSION,
@@ -66,7 +72,12 @@ export function doctorCommand(): DoctorJson {
     cpus: availableParallelism(),
     memoryMiB: Math.floor(totalmem() / 1048576),
     items: [
-      program('NVIDIA GPUs', 'nvidia-smi', ['--query-gpu=name', '--format=csv,noheader'], 'running jobs on real GPUs; install the NVIDIA driver'),
+      program(
+        'NVIDIA GPUs',
+        'nvidia-smi',
+        ['--query-gpu=name', '--format=csv,noheader'],
+        'running jobs on real GPUs; install the NVIDIA driver',
+      ),
       program('Slurm', 'sbatch', ['--version'], 'sweeps and executions on a cluster; Debian packages slurmctld slurmd'),
       program('bubblewrap', 'bwrap', ['--version'], 'isolating executed jobs; Debian package bubblewrap'),
       program('prlimit', 'prlimit', ['--version'], 'limits on executed jobs; part of util-linux'),
@@ -83,6 +94,7 @@ export function readableDoctor(d: DoctorJson): string {
     `janction-lab ${d.engine} on Node ${d.node.version}${d.node.supported ? '' : ' (NOT supported: needs 20.19 or later)'}, ${d.cpus} CPUs, ${d.memoryMiB} MiB`,
     'Simulation needs nothing more. Optional parts:',
   ];
-  for (const i of d.items) lines.push(`  ${i.found ? 'yes' : 'no '}  ${i.name.padEnd(12)} ${i.detail}${i.found ? '' : ` - for ${i.use}`}`);
+  for (const i of d.items)
+    lines.push(`  ${i.found ? 'yes' : 'no '}  ${i.name.padEnd(12)} ${i.detail}${i.found ? '' : ` - for ${i.use}`}`);
   return `${lines.join('\n')}\n`;
 }

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
+import { NEVER } from '../../core/types.ts';
 import { shipped } from '../../mechanisms/index.ts';
 import { canonicalScenario, type ResolvedScenario, ScenarioError } from '../../scenarios/index.ts';
-import { NEVER } from '../../core/types.ts';
 import { runScenario } from '../../sim/run.ts';
 import type { RunJson } from '../../sim/summary.ts';
 import { UsageError } from '../errors.ts';
 import { loadScenario, traceRows } from '../load.ts';
 import { Progress } from '../progress.ts';
-import { checkTarget, RunDirWriter } from '../rundir/writer.ts';
 import { readable } from '../readable.ts';
+import { checkTarget, RunDirWriter } from '../rundir/writer.ts';
 
 export interface RunFlags {
   seed?: number;
@@ -54,7 +54,10 @@ export async function runCommand(path: string, flags: RunFlags): Promise<{ text:
       result,
     });
     progress.done(`simulated ${scenario.name}`, flags.quiet === true);
-    return { text: flags.json === true ? `${JSON.stringify(result)}\n` : readable(scenario, result, flags.out ?? null), result };
+    return {
+      text: flags.json === true ? `${JSON.stringify(result)}\n` : readable(scenario, result, flags.out ?? null),
+      result,
+    };
   } catch (e) {
     out?.abandon();
     progress.done('', true);

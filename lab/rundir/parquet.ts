@@ -47,7 +47,11 @@ export class TableFile {
       columnData: chunk.columns.map((c) =>
         c.column.type === 'text'
           ? { name: c.name, data: c.data as string[] }
-          : { name: c.name, data: toInt64(c.data as Float64Array | bigint[]), encoding: 'DELTA_BINARY_PACKED' as const },
+          : {
+              name: c.name,
+              data: toInt64(c.data as Float64Array | BigInt64Array),
+              encoding: 'DELTA_BINARY_PACKED' as const,
+            },
       ),
     });
   }
@@ -58,12 +62,9 @@ export class TableFile {
 }
 
 /** Safe integers to 64-bit ones without a BigInt per value. */
-function toInt64(data: Float64Array | bigint[]): BigInt64Array {
+function toInt64(data: Float64Array | BigInt64Array): BigInt64Array {
+  if (data instanceof BigInt64Array) return data;
   const out = new BigInt64Array(data.length);
-  if (Array.isArray(data)) {
-    for (let i = 0; i < data.length; i++) out[i] = data[i]!;
-    return out;
-  }
   const words = new Int32Array(out.buffer);
   const low = littleEndian ? 0 : 1;
   for (let i = 0; i < data.length; i++) {

@@ -8,7 +8,8 @@ import type { Manifest } from './writer.ts';
 /** The manifest of a finished run; a usage error when the directory is none. */
 export function readManifest(dir: string): Manifest {
   const path = join(dir, 'run.json');
-  if (!existsSync(dir)) throw new UsageError(`${dir}: no such run directory; make one with: janction run SCENARIO --out ${dir}`);
+  if (!existsSync(dir))
+    throw new UsageError(`${dir}: no such run directory; make one with: janction run SCENARIO --out ${dir}`);
   if (!existsSync(path)) throw new UsageError(`${dir}: no run.json in it, so this is no finished run directory`);
   let manifest: Manifest;
   try {
@@ -17,7 +18,9 @@ export function readManifest(dir: string): Manifest {
     throw new UsageError(`${path}: not JSON (${oneLine(e)}); the run directory is damaged`);
   }
   if (manifest.schema !== 'janction.rundir/1') {
-    throw new UsageError(`${path}: schema ${String(manifest.schema)} is not janction.rundir/1; read it with the version that wrote it`);
+    throw new UsageError(
+      `${path}: schema ${String(manifest.schema)} is not janction.rundir/1; read it with the version that wrote it`,
+    );
   }
   return manifest;
 }

@@ -1,13 +1,23 @@
 /**
  * A run directory: written as DIR.partial and renamed when complete, so that a directory that exists is a finished run.
  */
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Chunk } from '../../core/record/recorder.ts';
 import { type TableName, tableNames } from '../../core/record/schema.ts';
 import { ENGINE } from '../../core/version.ts';
-import type { RunJson } from '../../sim/summary.ts';
 import type { ResolvedScenario } from '../../scenarios/resolved.ts';
+import type { RunJson } from '../../sim/summary.ts';
 import { UsageError } from '../errors.ts';
 import { TableFile } from './parquet.ts';
 

@@ -7,9 +7,21 @@ export class BestFit implements PlacementPolicy {
   choose(cluster: ClusterView, shape: TaskShape, avoid: NodeSet | null): number {
     const n = cluster.nodeCount;
     let best = -1;
-    let least = Infinity;
+    let least = 0x7fffffff;
+    if (shape.gpus > 0) {
+      const free = cluster.freeMilliByNode;
+      const need = shape.gpus * shape.gpuMilli;
+      for (let node = 0; node < n; node++) {
+        const left = free[node]!;
+        if (left < least && left >= need && cluster.fits(node, shape) && !avoid?.has(node)) {
+          best = node;
+          least = left;
+        }
+      }
+      return best;
+    }
     for (let node = 0; node < n; node++) {
-      const left = shape.gpus > 0 ? cluster.freeMilli(node) : cluster.freeCpuMilli(node);
+      const left = cluster.freeCpuMilli(node);
       if (left < least && cluster.fits(node, shape) && !avoid?.has(node)) {
         best = node;
         least = left;

@@ -6,7 +6,11 @@ export class FirstFit implements PlacementPolicy {
 
   choose(cluster: ClusterView, shape: TaskShape, avoid: NodeSet | null): number {
     const n = cluster.nodeCount;
-    for (let node = 0; node < n; node++) if (cluster.fits(node, shape) && !avoid?.has(node)) return node;
+    const free = cluster.freeMilliByNode;
+    const need = shape.gpus * shape.gpuMilli;
+    for (let node = 0; node < n; node++) {
+      if (free[node]! >= need && cluster.fits(node, shape) && !avoid?.has(node)) return node;
+    }
     return -1;
   }
 

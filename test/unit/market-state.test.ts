@@ -4,6 +4,7 @@ import { clonePlain } from '../../core/plain.ts';
 import { Simulation, type SimulationState } from '../../sim/driver.ts';
 import { Streams } from '../../sim/kernel/streams.ts';
 import { generator, ListDemand, type Rows, simulation } from '../support/market.ts';
+import { runs } from '../support/runs.ts';
 import { workload } from '../support/workload.ts';
 
 interface Outcome {
@@ -26,7 +27,7 @@ function whole(seed: number): Outcome {
 }
 
 describe('state is plain data', () => {
-  for (let seed = 1; seed <= 6; seed++) {
+  for (let seed = 1; seed <= runs(6); seed++) {
     test(`snapshot and restore into a fresh instance at random stamps changes nothing (workload ${seed})`, () => {
       const w = workload(seed, 150);
       const r = generator(seed + 1000);

@@ -60,6 +60,9 @@ describe('step', () => {
       [{ groups: [task(5)] }, 'ok'],
       [{ groups: [task(9)] }, 'never-fits'],
       [{ groups: [task(4, { tasks: 5 })] }, 'never-fits'],
+      // Each group alone would fit the 12 GPUs of the pool, together they ask for 14.
+      [{ groups: [task(4, { tasks: 3 }), task(2)] }, 'never-fits'],
+      [{ groups: [task(4, { tasks: 2 }), task(4)] }, 'ok'],
       [{ bids: [1, 1] }, 'price-above-bid'],
       [{ user: 'nobody' }, 'unknown-user'],
       [{ limitUs: 5000 * HOUR_US }, 'insufficient-funds'],

@@ -1,1 +1,0 @@
-export type { TimeUs } from '../core/types.ts';

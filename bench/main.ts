@@ -1,0 +1,16 @@
+/** `npm run bench -- NAME [--json]`: one benchmark, its figures on stdout. Timings are CPU time unless they say otherwise. */
+import { type BenchReport, readableReport } from './report.ts';
+
+const benches: Record<string, () => Promise<BenchReport>> = {
+  philly: async () => (await import('./philly.ts')).philly(),
+};
+
+const [name, ...flags] = process.argv.slice(2);
+const bench = name === undefined ? undefined : benches[name];
+if (bench === undefined || flags.some((f) => f !== '--json')) {
+  process.stderr.write(`error: usage: npm run bench -- NAME [--json]; have ${Object.keys(benches).join(', ')}\n`);
+  process.exitCode = 2;
+} else {
+  const report = await bench();
+  process.stdout.write(flags.includes('--json') ? `${JSON.stringify(report)}\n` : readableReport(report));
+}

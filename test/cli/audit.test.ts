@@ -1,0 +1,181 @@
+/** An audit agrees with an honest run and names the place of any change, by replay, by the independent auditor, or both. */
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parquetReadObjects } from 'hyparquet';
+import { describe, expect, test } from 'vitest';
+import { type Column, type TableName, tables } from '../../core/record/schema.ts';
+import { type AuditInput, auditIndependently } from '../../lab/audit/independent.ts';
+import { type AuditResult, auditCommand } from '../../lab/commands/audit.ts';
+import { readTable, TableFile } from '../../lab/rundir/parquet.ts';
+import { readJournalBytes, readRunTable } from '../../lab/rundir/reader.ts';
+import { inTemp, janction } from '../support/cli.ts';
+
+const quickstart = 'scenarios/quickstart/scenario.yaml';
+
+/** Rewrites a table with one cell changed. */
+async function alter(
+  dir: string,
+  table: TableName,
+  row: number,
+  column: string,
+  change: (v: bigint | string) => bigint | string,
+): Promise<void> {
+  const path = join(dir, `${table}.parquet`);
+  const data = await readTable(path, table);
+  data.columns[column]![row] = change(data.columns[column]![row]!);
+  const file = new TableFile(path, table);
+  file.write({
+    table,
+    rows: data.rows,
+    columns: Object.entries(tables[table] as Record<string, Column>).map(([name, c]) => ({
+      name,
+      column: { ...c, type: c.type === 'int' ? 'big' : c.type },
+      data: (c.type === 'text' ? data.columns[name] : BigInt64Array.from(data.columns[name] as bigint[])) as never,
+    })),
+  });
+  file.close();
+}
+
+describe('audit', () => {
+  test('an honest run agrees; one changed unit or byte is named', async () => {
+    await inTemp(async (dir) => {
+      const honest = join(dir, 'honest');
+      expect(janction(['run', quickstart, '--out', honest, '--quiet', '--seed', '3']).code).toBe(0);
+      const good = janction(['audit', honest, '--json']);
+      expect(good.code).toBe(0);
+      const result = JSON.parse(good.out) as AuditResult;
+      expect(result.verdict).toBe('agrees');
+      expect(result.auditor.transfers).toBeGreaterThan(1000);
+      expect(result.replay.rows).toBeGreaterThan(5000);
+      expect(janction(['audit', honest]).out).toMatch(/every figure agrees/);
+
+      const tampered = async (name: string, change: (copy: string) => void | Promise<void>): Promise<AuditResult> => {
+        const copy = join(dir, name);
+        cpSync(honest, copy, { recursive: true });
+        await change(copy);
+        return auditCommand(copy);
+      };
+      const table = await tampered('unit', (d) =>
+        alter(d, 'transfers', 700, 'amount_micro', (v) => (v as bigint) + 1n),
+      );
+      expect(table.firstDifference).toMatchObject({
+        by: 'replay',
+        what: expect.stringMatching(/transfers\.parquet row 700, column amount_micro/),
+      });
+      const byte = await tampered('byte', (d) => {
+        const bytes = readFileSync(join(d, 'journal'));
+        bytes[Math.floor(bytes.length / 2)]! ^= 1;
+        writeFileSync(join(d, 'journal'), bytes);
+      });
+      expect(byte.firstDifference).toMatchObject({
+        by: 'journal',
+        what: expect.stringMatching(/journal: byte \d+: checksum/),
+      });
+      const cut = await tampered('cut', (d) => {
+        const bytes = readFileSync(join(d, 'journal'));
+        writeFileSync(join(d, 'journal'), bytes.subarray(0, bytes.length - 40));
+      });
+      expect(cut.verdict).toBe('differs');
+      const manifest = await tampered('manifest', (d) => {
+        const path = join(d, 'run.json');
+        writeFileSync(path, readFileSync(path, 'utf8').replace(/"fingerprint": "./, '"fingerprint": "z'));
+      });
+      expect(manifest.firstDifference).toMatchObject({ by: 'manifest' });
+      const code = janction(['audit', join(dir, 'unit')]);
+      expect(code.code).toBe(1);
+      expect(code.out).toMatch(/DIFFERS[\s\S]*row 700/);
+    });
+  });
+
+  test('the independent auditor alone finds changes in every table of money', async () => {
+    await inTemp(async (dir) => {
+      const honest = join(dir, 'honest');
+      expect(janction(['run', quickstart, '--out', honest, '--quiet', '--seed', '4']).code).toBe(0);
+      const names = ['jobs', 'placements', 'transfers', 'prices', 'accounts'] as const;
+      const load = async (): Promise<AuditInput> => {
+        const t = {} as Record<(typeof names)[number], AuditInput['jobs']>;
+        for (const n of names) t[n] = await readRunTable(honest, n);
+        return { journal: readJournalBytes(honest), ...t };
+      };
+      expect(auditIndependently(await load()).difference).toBeNull();
+      const post = (await load()).transfers.columns['kind']!.indexOf('post');
+      const share = (await load()).transfers.columns['reason']!.indexOf('provider-share');
+      const ran = (await load()).placements.columns['outcome']!.indexOf('completed');
+      const changes: [string, (i: AuditInput) => void, RegExp][] = [
+        [
+          'a post',
+          (i) =>
+            (i.transfers.columns['amount_micro']![post] = (i.transfers.columns['amount_micro']![post] as bigint) - 1n),
+          /is charged \d+, worked out/,
+        ],
+        [
+          'a share',
+          (i) =>
+            (i.transfers.columns['amount_micro']![share] =
+              (i.transfers.columns['amount_micro']![share] as bigint) + 1n),
+          /provider-share/,
+        ],
+        ['who is paid', (i) => (i.transfers.columns['credit']![share] = 'provider:mallory'), /mallory/],
+        [
+          'a balance',
+          (i) =>
+            (i.accounts.columns['credits_posted_micro']![1] =
+              (i.accounts.columns['credits_posted_micro']![1] as bigint) + 1n),
+          /accounts\.parquet row 1/,
+        ],
+        [
+          'a start',
+          (i) => (i.placements.columns['start_us']![ran] = (i.placements.columns['start_us']![ran] as bigint) - 1n),
+          /the journal says/,
+        ],
+        [
+          'an end',
+          (i) => (i.placements.columns['end_us']![ran] = (i.placements.columns['end_us']![ran] as bigint) + 1n),
+          /does not bear out/,
+        ],
+        [
+          'a rate',
+          (i) =>
+            (i.placements.columns['rate_micro_per_gpu_hour']![ran] =
+              (i.placements.columns['rate_micro_per_gpu_hour']![ran] as bigint) + 1n),
+          /price list/,
+        ],
+        [
+          'the size of a lease',
+          (i) => (i.placements.columns['gpu_milli']![ran] = (i.placements.columns['gpu_milli']![ran] as bigint) + 100n),
+          /charge|worked out/,
+        ],
+        [
+          'what a job shows',
+          (i) => (i.jobs.columns['charged_micro']![0] = (i.jobs.columns['charged_micro']![0] as bigint) + 1n),
+          /jobs\.parquet row 0/,
+        ],
+        [
+          'a transfer left out',
+          (i) => {
+            i.transfers.rows -= 1;
+          },
+          /owed|accounts\.parquet/,
+        ],
+      ];
+      for (const [name, change, message] of changes) {
+        const input = await load();
+        change(input);
+        expect(auditIndependently(input).difference, name).toMatch(message);
+      }
+    });
+  });
+
+  test('tables are plain Parquet that another reader understands', async () => {
+    await inTemp(async (dir) => {
+      const out = join(dir, 'q');
+      janction(['run', quickstart, '--out', out, '--quiet']);
+      const file = readFileSync(join(out, 'jobs.parquet'));
+      const rows = await parquetReadObjects({
+        file: file.buffer.slice(file.byteOffset, file.byteOffset + file.length) as ArrayBuffer,
+        rowEnd: 5,
+      });
+      expect(Object.keys(rows[0]!)).toEqual(Object.keys(tables.jobs));
+    });
+  });
+});

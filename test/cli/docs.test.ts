@@ -1,0 +1,51 @@
+/** What documents promise is what the code has. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { ENGINE_VERSION } from '../../core/version.ts';
+import { dataDictionary } from '../../lab/dictionary.ts';
+import { root } from '../support/cli.ts';
+
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+
+describe('documents', () => {
+  test('docs/data-dictionary.md is up to date (npx janction schema --dictionary > docs/data-dictionary.md)', () => {
+    expect(read('docs/data-dictionary.md')).toBe(dataDictionary());
+  });
+
+  test('one version everywhere', () => {
+    const pkg = JSON.parse(read('package.json')) as { version: string };
+    expect(pkg.version).toBe(ENGINE_VERSION);
+    expect(read('CITATION.cff')).toContain(`version: ${ENGINE_VERSION}`);
+    expect(read('CHANGELOG.md')).toContain(`## ${ENGINE_VERSION}`);
+  });
+
+  test('every dependency has its reason', () => {
+    const pkg = JSON.parse(read('package.json')) as {
+      dependencies: Record<string, string>;
+      devDependencies: Record<string, string>;
+    };
+    const page = read('docs/decisions/0001-toolchain-and-dependencies.md');
+    for (const name of [...Object.keys(pkg.dependencies), ...Object.keys(pkg.devDependencies)]) {
+      expect(page.includes(`\`${name}\``) || (name.startsWith('@types/') && page.includes('`@types/*`')), name).toBe(
+        true,
+      );
+    }
+    for (const version of [...Object.values(pkg.dependencies), ...Object.values(pkg.devDependencies)])
+      expect(version).toMatch(/^\d/);
+  });
+
+  test('relative links lead somewhere', () => {
+    const pages = [
+      'README.md',
+      'ARCHITECTURE.md',
+      'CONTRIBUTING.md',
+      'docs/decisions/0001-toolchain-and-dependencies.md',
+    ];
+    for (const page of pages) {
+      for (const [, target] of read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
+        expect(() => read(join(page, '..', target!)), `${page} -> ${target}`).not.toThrow(/ENOENT/);
+      }
+    }
+  });
+});

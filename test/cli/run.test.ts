@@ -1,0 +1,174 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { tableNames } from '../../core/record/schema.ts';
+import type { Manifest } from '../../lab/rundir/writer.ts';
+import type { RunJson } from '../../sim/summary.ts';
+import { inTemp, janction } from '../support/cli.ts';
+
+const quickstart = 'scenarios/quickstart/scenario.yaml';
+
+/** The identity of CLI.md, per currency. */
+function checkIdentity(r: RunJson): void {
+  for (const m of [r.money, r.moneyJct]) {
+    const sum = [m.providers, m.stakers, m.aggregators, m.verifiers, m.treasury, m.dust].reduce(
+      (a, v) => a + BigInt(v),
+      0n,
+    );
+    expect(BigInt(m.charged) + BigInt(m.memo.subsidy)).toBe(sum);
+  }
+}
+
+describe('run', () => {
+  test('the same scenario and seed print the same bytes; the money adds up; checking every event changes nothing', () => {
+    const once = janction(['run', quickstart, '--seed', '7', '--json']);
+    const again = janction(['run', quickstart, '--seed', '7', '--json']);
+    const checked = janction(['run', quickstart, '--seed', '7', '--json', '--check', 'every-event']);
+    expect([once.code, again.code, checked.code]).toEqual([0, 0, 0]);
+    expect(again.out).toBe(once.out);
+    const a = JSON.parse(once.out) as RunJson;
+    const b = JSON.parse(checked.out) as RunJson;
+    checkIdentity(a);
+    expect(b.fingerprint).toBe(a.fingerprint);
+    expect(b.invariants.checks).toBeGreaterThan(10_000);
+    expect(b.invariants.violations).toBe(0);
+    const j = a.jobs;
+    expect(j.submitted).toBe(j.completed + j.failed + j.rejected + j.cancelled + j.running + j.pending);
+    expect(a.seed).toBe(7);
+  });
+
+  test('another seed gives another day', () => {
+    const fingerprints = [1, 2, 3].map(
+      (s) => (JSON.parse(janction(['run', quickstart, '--seed', String(s), '--json']).out) as RunJson).fingerprint,
+    );
+    expect(new Set(fingerprints).size).toBe(3);
+  });
+
+  test('stdout carries the result alone; nothing of the machine is in it', () => {
+    const { out, err } = janction(['run', quickstart, '--json']);
+    expect(out.trim().split('\n')).toHaveLength(1);
+    expect(out).not.toMatch(/\/home|\/tmp|\/root|20\d\d-\d\d-\d\d/);
+    expect(err).toMatch(/wall/);
+    expect(janction(['run', quickstart, '--json', '--quiet']).err).toBe('');
+  });
+
+  test('--out writes a complete run directory, and only then', async () => {
+    await inTemp((dir) => {
+      const out = join(dir, 'runs', 'q');
+      const answer = janction(['run', quickstart, '--out', out, '--json', '--quiet']);
+      expect(answer.code).toBe(0);
+      expect(readdirSync(join(dir, 'runs'))).toEqual(['q']);
+      const names = readdirSync(out).sort((a, b) => (a < b ? -1 : 1));
+      expect(names).toEqual(
+        [...tableNames.map((t) => `${t}.parquet`), 'journal', 'run.json'].sort((a, b) => (a < b ? -1 : 1)),
+      );
+      const manifest = JSON.parse(readFileSync(join(out, 'run.json'), 'utf8')) as Manifest;
+      expect(manifest.result).toEqual(JSON.parse(answer.out));
+      expect(manifest.tables.jobs).toBe(
+        manifest.result.jobs.completed +
+          manifest.result.jobs.failed +
+          manifest.result.jobs.rejected +
+          manifest.result.jobs.cancelled,
+      );
+      expect(manifest.command).toContain(`--seed ${manifest.seed}`);
+      // The result does not depend on whether it is kept.
+      expect(janction(['run', quickstart, '--json', '--quiet']).out).toBe(answer.out);
+    });
+  });
+
+  test('refuses a target that holds anything, and leaves it alone', async () => {
+    await inTemp((dir) => {
+      mkdirSync(join(dir, 'full'));
+      writeFileSync(join(dir, 'full', 'mine'), 'x');
+      const a = janction(['run', quickstart, '--out', join(dir, 'full')]);
+      expect([a.code, a.out]).toEqual([2, '']);
+      expect(a.err).toMatch(/^error: .*not empty.*\n$/);
+      expect(readdirSync(join(dir, 'full'))).toEqual(['mine']);
+      mkdirSync(join(dir, 'q.partial'));
+      const b = janction(['run', quickstart, '--out', join(dir, 'q')]);
+      expect(b.code).toBe(2);
+      expect(b.err).toMatch(/cut off/);
+    });
+  });
+
+  test('--dry-run runs and writes nothing', async () => {
+    await inTemp((dir) => {
+      const a = janction(['run', quickstart, '--dry-run', '--out', join(dir, 'x')]);
+      expect(a.code).toBe(0);
+      expect(a.out).toMatch(/nothing was run/);
+      expect(existsSync(join(dir, 'x'))).toBe(false);
+    });
+  });
+
+  test('what a person reads names jobs, waits, GPUs, prices, money and where to look', async () => {
+    await inTemp((dir) => {
+      const { out } = janction(['run', quickstart, '--out', join(dir, 'q'), '--quiet']);
+      for (const word of [
+        'Jobs',
+        'completed',
+        'wait until start',
+        'utilisation',
+        'USD per GPU-hour',
+        'providers',
+        'laws checked',
+        'fingerprint',
+        'journal',
+      ]) {
+        expect(out).toContain(word);
+      }
+    });
+  });
+});
+
+describe('usage', () => {
+  const wrong: [string[], RegExp][] = [
+    [['run'], /missing required argument 'scenario'/],
+    [['run', 'no/such.yaml'], /no\/such\.yaml: no such file/],
+    [['run', 'scenarios'], /is a directory/],
+    [['run', quickstart, '--seed', 'x'], /whole number/],
+    [['run', quickstart, '--seed', '-1'], /whole number/],
+    [['run', quickstart, '--check', 'never'], /Allowed choices are end, every-event/],
+    [['run', quickstart, '--sede', '1'], /unknown option '--sede'.*Did you mean --seed/],
+    [['rnu', quickstart], /unknown command 'rnu'.*Did you mean run/],
+    [['run', quickstart, '--set', 'fleet.nonsense=1'], /fleet\.nonsense/],
+    [['run', quickstart, '--set', 'horizon'], /horizon/],
+    [['audit', 'no/such/dir'], /no such run directory/],
+    [['audit', 'scenarios'], /no run\.json/],
+    [['schema', 'nonsense'], /no schema named/],
+  ];
+  for (const [args, message] of wrong) {
+    test(`janction ${args.join(' ')}: one line, exit 2, nothing on stdout`, () => {
+      const a = janction(args);
+      expect(a.code).toBe(2);
+      expect(a.out).toBe('');
+      expect(a.err).toMatch(/^error: [^\n]+\n$/);
+      expect(a.err).toMatch(message);
+    });
+  }
+
+  test('help is on stdout and has examples', () => {
+    for (const args of [['--help'], ['help'], ['run', '--help'], ['help', 'audit']]) {
+      const a = janction(args);
+      expect(a.code).toBe(0);
+      expect(a.out).toMatch(/Usage: janction/);
+      expect(a.out).toMatch(/Example/);
+    }
+    expect(janction(['--version']).out).toMatch(/^\d+\.\d+\.\d+\n$/);
+    expect(janction([]).out).toMatch(/Usage/);
+  });
+
+  test('doctor and schema answer', () => {
+    const d = JSON.parse(janction(['doctor', '--json']).out) as {
+      schema: string;
+      node: { supported: boolean };
+      items: unknown[];
+    };
+    expect(d.schema).toBe('janction.doctor/1');
+    expect(d.node.supported).toBe(true);
+    expect(d.items.length).toBeGreaterThan(5);
+    expect(janction(['doctor']).out).toMatch(/Optional parts/);
+    const s = JSON.parse(janction(['schema', 'scenario']).out) as { $schema: string; properties: object };
+    expect(s.$schema).toContain('2020-12');
+    expect(Object.keys(s.properties)).toContain('fleet');
+  });
+});

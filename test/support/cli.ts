@@ -1,0 +1,30 @@
+/** The built command line as a user runs it. `npm test` builds first. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('../../', import.meta.url));
+const cli = join(root, 'dist/lab/cli.js');
+
+export interface Answer {
+  code: number | null;
+  out: string;
+  err: string;
+}
+
+export function janction(args: readonly string[], cwd = root): Answer {
+  const done = spawnSync(process.execPath, [cli, ...args], { cwd, encoding: 'utf8', maxBuffer: 1 << 28 });
+  return { code: done.status, out: done.stdout, err: done.stderr };
+}
+
+/** Runs `body` with a fresh directory that is gone afterwards. */
+export async function inTemp<T>(body: (dir: string) => T | Promise<T>): Promise<T> {
+  const dir = mkdtempSync(join(tmpdir(), 'janction-test-'));
+  try {
+    return await body(dir);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
