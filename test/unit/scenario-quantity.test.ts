@@ -1,6 +1,9 @@
+/** Quantities read exactly by the table of units, and expressions through mathjs. */
 import fc from 'fast-check';
+import { all, create } from 'mathjs';
 import { describe, expect, test } from 'vitest';
 import { ratToString } from '../../core/num/index.ts';
+import { resolveScenario } from '../../scenarios/load/resolve.ts';
 import {
   clockUs,
   kinds,
@@ -10,6 +13,8 @@ import {
   toRatio,
   toSteps,
 } from '../../scenarios/quantity/quantity.ts';
+import { evaluator } from '../../scenarios/units-mathjs.ts';
+import { bent, refusal } from '../support/scenario-text.ts';
 
 const problem = (f: () => unknown): string => {
   try {
@@ -108,6 +113,116 @@ test('a decimal in any unit equals its parts counted one by one', () => {
         expect(toSteps(text, kinds.duration)).toBe((BigInt(whole * 1000 + milli) * sizes[unit as 's']) / 1000n);
       },
     ),
+    { seed: 1 },
+  );
+});
+
+const duration = (text: string) => toSteps(text, kinds.duration, evaluator);
+
+describe('expressions', () => {
+  test.each([
+    ['3 * 8 hour', 86_400_000_000n],
+    ['1 day + 3 hour', 97_200_000_000n],
+    ['3 * 5 min', 900_000_000n],
+    ['(1 + 2) * 1 hour', 10_800_000_000n],
+    ['50% * 1 hour', 1_800_000_000n],
+    ['2 hour - 30 minute', 5_400_000_000n],
+    ['10 GiB / (1 GiB/hour)', 36_000_000_000n],
+    ['2^3 s', 8_000_000n],
+    ['1/3 hour', 1_200_000_000n],
+  ])('%s', (text, us) => {
+    expect(duration(text)).toBe(us);
+  });
+
+  test('prices, with rounding noise taken off', () => {
+    expect(toSteps('1.2 USD/hour * 2', kinds.price, evaluator)).toBe(2_400_000n);
+    expect(toSteps('0.1 USD/hour + 0.2 USD/hour', kinds.price, evaluator)).toBe(300_000n);
+    expect(toSteps('2 USD/GPU hour', kinds.price, evaluator)).toBe(2_000_000n);
+    expect(toRatio('82.6 TFLOPS / 41.3 TFLOPS', evaluator)).toEqual({ num: 2n, den: 1n });
+  });
+
+  test('in a scenario, given an evaluator', () => {
+    const text = bent('1 day', '3 * 8 hour');
+    expect(resolveScenario(text, 'f.yaml', [], evaluator).horizonUs).toBe(86_400_000_000);
+    expect(() => refusal(text)).toThrow('needs a unit evaluator');
+    expect(() => resolveScenario(bent('1 day', '3 * 8 huor'), 'f.yaml', [], evaluator)).toThrow(
+      'f.yaml:2:10: horizon: unknown unit "huor" in "3 * 8 huor"; did you mean "hour"?',
+    );
+  });
+});
+
+describe('what is no arithmetic is refused before it is evaluated', () => {
+  test.each([
+    'import(1)',
+    'createUnit("x1")',
+    'evaluate("1 s")',
+    'parse("1")',
+    'simplify("1")',
+    'derivative("x^2", "x1")',
+    'config({}) * 1 s',
+    'random() * 1 hour',
+    'randomInt(5) s',
+    'pickRandom([1]) s',
+    'sqrt(4) s',
+    'cos(0) s',
+    '2! s',
+    'a = 3 s',
+    'f(x) = 3 s',
+    '[1, 2] s',
+    '{a: 1}.a s',
+    '"3 s"',
+    '1:3',
+    '1 s; 2 s',
+    '3 hour to 2 s',
+    'true * 1 s',
+    '1 s > 0 s',
+    '3 s and 2',
+  ])('%s', (text) => {
+    expect(() => duration(text)).toThrow(QuantityError);
+    expect(() => duration(text)).toThrow(
+      /may not stand in a quantity; use only numbers, units, \+ - \* \/ \^ and parentheses/,
+    );
+  });
+
+  test.each([
+    ['pi * 1 hour', 'unknown unit "pi" in "pi * 1 hour"; units: us, microsecond'],
+    ['2 * 3 fortnight', 'unknown unit "fortnight"'],
+    ['x.constructor * 2', 'may not stand in a quantity'],
+    ['(1 + 2', 'neither a quantity nor an expression'],
+    ['2 hour + 1 GiB', 'mixes different kinds of things; check its units'],
+    ['1 day 3 hour', 'does not measure a duration'],
+    ['9^9^9 hour', 'is not a finite number'],
+    ['0/0 hour', 'is not a finite number'],
+    ['0 hour - 1 hour', 'is negative'],
+    ['2 * 3', 'is a plain number, not a duration'],
+    [`${'1+'.repeat(200)}1 s`, 'is not a duration'],
+  ])('%s', (text, message) => {
+    expect(() => duration(text)).toThrow(message);
+  });
+});
+
+test('plain quantities agree with the units of mathjs itself', () => {
+  const math = create(all!);
+  const names: [string, keyof typeof kinds, string][] = [
+    ['duration', 'duration', 'microsecond'],
+    ['memory', 'memory', 'MiB'],
+  ];
+  const cases = fc.oneof(
+    fc.tuple(
+      fc.constant(names[0]!),
+      fc.constantFrom('s', 'sec', 'minute', 'minutes', 'h', 'hour', 'hours', 'day', 'days', 'week', 'ms'),
+    ),
+    fc.tuple(fc.constant(names[1]!), fc.constantFrom('B', 'kB', 'MB', 'GB', 'KiB', 'MiB', 'GiB', 'TiB', 'bytes')),
+  );
+  fc.assert(
+    fc.property(cases, fc.nat({ max: 999 }), fc.nat({ max: 99 }), ([[, kind, step], unit], whole, cents) => {
+      const text = `${whole}.${String(cents).padStart(2, '0')} ${unit}`;
+      const theirs = math.unit(text).toNumber(step);
+      fc.pre(theirs === 0 || theirs >= 1);
+      const ours = Number(toSteps(text, kinds[kind]));
+      expect(Math.abs(ours - theirs)).toBeLessThanOrEqual(1 + 1e-12 * theirs);
+      expect(toSteps(`1 * (${text})`, kinds[kind], evaluator)).toBe(BigInt(ours));
+    }),
     { seed: 1 },
   );
 });
