@@ -1,2 +1,12 @@
-/** janction-lab/scenarios: what a scenario file means once it is loaded, and the readers of scenario and trace files. */
+/**
+ * janction-lab/scenarios: what a scenario file means once it is loaded, and the readers of scenario and trace files. Expressions
+ * with units need `units-mathjs.ts`, which this door does not load.
+ */
+export { canonicalScenario } from './canonical.ts';
+export { type Problem, ScenarioError, TraceError } from './input-error.ts';
+export { scenarioJsonSchema } from './json-schema.ts';
+export { SCENARIO_MAX_BYTES } from './load/document.ts';
+export { resolveScenario } from './load/resolve.ts';
+export { NeedsUnits, type QuantityEvaluator } from './quantity/quantity.ts';
+export { readPhilly } from './readers/philly.ts';
 export * from './resolved.ts';

@@ -1,0 +1,154 @@
+/** Demand of a scenario: personas or a trace, and the users behind it with their accounts. */
+import { NEVER, type TaskGroup, type UserSpec } from '../../core/types.ts';
+import type { Persona, PersonaDemandSpec, TraceDemandSpec } from '../resolved.ts';
+import { MAX_USERS } from '../schema/demand.ts';
+import type { ParsedScenario } from '../schema/scenario.ts';
+import type { Path } from './document.ts';
+import type { Fleet } from './fleet.ts';
+import { Names, type Report } from './names.ts';
+
+type Parsed = ParsedScenario['demand'];
+type ParsedPersona = NonNullable<Parsed['personas']>[number];
+type Tasks = NonNullable<ParsedPersona['shapes'][number]['with']>[number];
+type Payer = Pick<ParsedPersona, 'currency' | 'deposit' | 'postpaid'>;
+
+export interface Demand {
+  demand: PersonaDemandSpec | TraceDemandSpec;
+  users: UserSpec[];
+}
+
+/** Null when neither kind is there to resolve; every fault is reported. */
+export function resolveDemand(s: ParsedScenario, fleet: Fleet, report: Report): Demand | null {
+  const { personas, trace } = s.demand;
+  if ((personas === undefined) === (trace === undefined)) {
+    report(['demand'], 'wants either "personas" or "trace"; write one of them');
+    return null;
+  }
+  if (personas !== undefined) return resolvePersonas(s, personas, fleet, report);
+  return resolveTrace(s, trace!, fleet, report);
+}
+
+/** Where the users of a persona or trace keep their money: currency, opening deposit, whether they may owe. */
+function payerOf(s: ParsedScenario, p: Payer, path: Path, report: Report): Omit<UserSpec, 'id'> {
+  const currency = p.currency === 'JCT' ? 1 : 0;
+  if (currency === 1 && s.billing.tokenPrice === undefined)
+    report([...path, 'currency'], 'JCT has no price; add billing.tokenPrice, for example 0.05 USD/JCT');
+  if (p.deposit !== undefined && p.deposit.currency !== currency)
+    report([...path, 'deposit'], `not in ${p.currency}, which the users pay in; write it in ${p.currency}`);
+  const deposit = p.deposit?.micro ?? '0';
+  const postpaid = p.postpaid ?? (p.deposit === undefined && s.billing.postpaid);
+  if (!postpaid && deposit === '0')
+    report(path, 'users who may not owe and have no deposit can buy nothing; add a deposit or "postpaid: true"');
+  return { currency, deposit, postpaid };
+}
+
+/** Positions of the named things, ascending; without names, those of `standard`. */
+const chosen = (given: string[] | undefined, names: Names, path: Path, standard: number[]): number[] =>
+  given === undefined ? standard : names.findAll(given, path, true);
+
+function resolvePersonas(s: ParsedScenario, personas: ParsedPersona[], fleet: Fleet, report: Report): Demand {
+  new Names('persona', personas, ['demand', 'personas'], report);
+  if (s.horizon >= NEVER) report(['horizon'], 'personas submit jobs without end; write a duration such as "1 day"');
+  const total = personas.reduce((n, p) => n + p.users, 0);
+  if (total > MAX_USERS) report(['demand', 'personas'], `${total} users in all; write at most ${MAX_USERS}`);
+  const users: UserSpec[] = [];
+  const resolved = personas.map((p, i) => {
+    const path = ['demand', 'personas', i];
+    const payer = payerOf(s, p, path, report);
+    if (total <= MAX_USERS) for (let u = 1; u <= p.users; u++) users.push({ id: `${p.name}-${u}`, ...payer });
+    const persona = personaOf(p, payer, fleet, path);
+    checkPersona(p, persona, fleet, path, report);
+    return persona;
+  });
+  return { demand: { kind: 'personas', personas: resolved }, users };
+}
+
+function personaOf(p: ParsedPersona, payer: Omit<UserSpec, 'id'>, fleet: Fleet, path: Path): Persona {
+  return {
+    name: p.name,
+    users: p.users,
+    ...payer,
+    jobsPerHour: p.arrivals.rate,
+    swing: p.arrivals.swing,
+    peakUs: p.arrivals.peak,
+    shapes: p.shapes.map((x) => ({ weight: x.weight, groups: [x, ...(x.with ?? [])].map(taskGroup) })),
+    workMedianUs: p.work.median,
+    workSigma: p.work.sigma,
+    workMinUs: p.work.min,
+    workMaxUs: p.work.max,
+    limitFactor: p.limitFactor,
+    valueMedianMicro: p.value.median,
+    valueSigma: p.value.sigma,
+    patienceUs: p.patience,
+    classes: chosen(p.classes, fleet.classNames, [...path, 'classes'], []),
+    pools: chosen(p.pools, fleet.poolNames, [...path, 'pools'], fleet.poolNames.all),
+    failChance: p.failChance,
+    maxAttempts: p.attempts,
+    priority: p.priority,
+  };
+}
+
+function taskGroup(t: Tasks): TaskGroup {
+  return { tasks: t.tasks, gpus: t.gpus, gpuMilli: t.share, gpuMemoryMiB: t.memory, cpuMilli: t.cpu, ramMiB: t.ram };
+}
+
+function checkPersona(p: ParsedPersona, persona: Persona, fleet: Fleet, path: Path, report: Report): void {
+  if (p.work.median < 1) report([...path, 'work', 'median'], 'no work at all; write a duration above zero');
+  if (p.work.min < 1) report([...path, 'work', 'min'], 'no work at all; write a duration above zero');
+  if (p.work.min > p.work.median || p.work.median > p.work.max)
+    report([...path, 'work'], 'min, median and max are out of order; write min <= median <= max');
+  if (p.shapes.every((x) => x.weight === 0))
+    report([...path, 'shapes'], 'all weights are zero; give at least one shape a weight above zero');
+  if (fleet.nodes.length > 0 && !persona.shapes.some((x) => fitsSomewhere(x.groups, persona, fleet)))
+    report(
+      [...path, 'shapes'],
+      'no shape fits any machine the persona may use; ask for less or allow other classes and pools',
+    );
+}
+
+/** Every task fits an empty machine of one and the same pool. */
+function fitsSomewhere(groups: readonly TaskGroup[], persona: Persona, fleet: Fleet): boolean {
+  return persona.pools.some((pool) =>
+    groups.every((g) =>
+      fleet.nodes.some(
+        (n) =>
+          n.pool === pool &&
+          (persona.classes.length === 0 || persona.classes.includes(n.gpuClass)) &&
+          n.gpus >= g.gpus &&
+          n.cpuMilli >= g.cpuMilli &&
+          n.ramMiB >= g.ramMiB &&
+          (g.gpus === 0 || fleet.classes[n.gpuClass]!.memoryMiB >= g.gpuMemoryMiB),
+      ),
+    ),
+  );
+}
+
+function resolveTrace(s: ParsedScenario, t: NonNullable<Parsed['trace']>, fleet: Fleet, report: Report): Demand {
+  const path = ['demand', 'trace'];
+  const payer = payerOf(s, t, path, report);
+  const classes = chosen(t.classes, fleet.classNames, [...path, 'classes'], []);
+  const slowest = fleet.nodes.reduce(
+    (least, n, i) =>
+      classes.length === 0 || classes.includes(n.gpuClass) ? Math.min(least, fleet.lives[i]!.speedMilli) : least,
+    Number.POSITIVE_INFINITY,
+  );
+  if (t.limitFactor * slowest < 1000)
+    report(
+      [...path, 'limitFactor'],
+      `too small for GPUs of speed ${slowest / 1000}: jobs would end at their limit; write at least ${1000 / slowest}`,
+    );
+  const demand: TraceDemandSpec = {
+    kind: 'trace',
+    format: t.format,
+    path: t.path,
+    gpusPerNode: t.gpusPerNode ?? fleet.nodes.reduce((most, n) => Math.max(most, n.gpus), 1),
+    user: t.user,
+    currency: payer.currency,
+    pools: chosen(t.pools, fleet.poolNames, [...path, 'pools'], fleet.poolNames.all),
+    classes,
+    limitFactor: t.limitFactor,
+    maxAttempts: t.attempts,
+    firstRows: t.firstRows,
+  };
+  return { demand, users: [{ id: t.user, ...payer }] };
+}

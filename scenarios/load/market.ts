@@ -1,0 +1,120 @@
+/** Rules of a scenario's market: pools with their mechanisms, shares, stakes, graces. */
+import type { MarketConfig, MechanismRef, PoolSpec, ResourceStake } from '../../core/types.ts';
+import { quoted } from '../input-error.ts';
+import type { ParsedScenario } from '../schema/scenario.ts';
+import { advice } from '../suggest.ts';
+import type { Fleet } from './fleet.ts';
+import type { Report } from './names.ts';
+
+/** What the books are kept in: index 0 pays by default, index 1 is the token. */
+export const CURRENCIES = [
+  { code: 'USD', scale: 6 },
+  { code: 'JCT', scale: 6 },
+];
+
+export function resolvePools(s: ParsedScenario, fleet: Fleet, report: Report): PoolSpec[] {
+  fleet.poolNames.findKeys(s.scheduling.pools, ['scheduling', 'pools']);
+  fleet.poolNames.findKeys(s.pricing.pools, ['pricing', 'pools']);
+  checkRates(s, fleet, report);
+  return s.fleet.pools.map((p) => {
+    const own = s.scheduling.pools[p.name];
+    return {
+      id: p.name,
+      aggregator: p.aggregator ?? p.name,
+      queueing: own?.queueing ?? s.scheduling.queueing,
+      placement: own?.placement ?? s.scheduling.placement,
+      pricing: pricingOf(s, p.name),
+    };
+  });
+}
+
+function pricingOf(s: ParsedScenario, pool: string): MechanismRef {
+  const own = s.pricing.pools[pool];
+  const rates: Record<string, number> = {};
+  for (const [name, rate] of Object.entries({ ...s.pricing.rates, ...own?.rates })) if (rate >= 0) rates[name] = rate;
+  const a = own?.adjust ?? s.pricing.adjust;
+  const adjust = a && { targetBps: a.target, gainBps: a.gain, floorBps: a.floor, capBps: a.cap };
+  return { name: s.pricing.mechanism, params: adjust === undefined ? { rates } : { rates, adjust } };
+}
+
+/** Every rate is for a known class, and every class has a rate in every pool that holds machines of it. */
+function checkRates(s: ParsedScenario, fleet: Fleet, report: Report): void {
+  if (s.pricing.epoch < 1) report(['pricing', 'epoch'], 'no length; write a duration above zero');
+  const known = [
+    fleet.classNames.findKeys(s.pricing.rates, ['pricing', 'rates']),
+    ...Object.entries(s.pricing.pools).map(([pool, own]) =>
+      fleet.classNames.findKeys(own.rates ?? {}, ['pricing', 'pools', pool, 'rates']),
+    ),
+  ];
+  // A class without a rate is then most likely the misspelt one.
+  if (known.includes(false)) return;
+  const lacking = new Set<string>();
+  for (const n of fleet.nodes) {
+    const name = fleet.classes[n.gpuClass]!.name;
+    const own = s.pricing.pools[s.fleet.pools[n.pool]!.name]?.rates;
+    if (!Object.hasOwn(s.pricing.rates, name) && !Object.hasOwn(own ?? {}, name)) lacking.add(name);
+  }
+  for (const name of lacking)
+    report(
+      ['pricing', 'rates'],
+      `no rate for GPU class ${quoted(name)}; add one such as "${name}: 0.35 USD/hour", or "${name}: none"`,
+    );
+}
+
+export function resolveBilling(
+  s: ParsedScenario,
+  report: Report,
+): Pick<MarketConfig, 'shares' | 'graces' | 'tokenPriceMicro'> {
+  const b = s.billing;
+  const shares = {
+    providerBps: b.shares.provider,
+    stakerBps: b.shares.staker,
+    aggregatorBps: b.shares.aggregator,
+    verifierBps: b.shares.verifier,
+    treasuryBps: b.shares.treasury,
+  };
+  const sum = Object.values(shares).reduce((n, v) => n + v, 0);
+  if (sum !== 10_000) report(['billing', 'shares'], `sum to ${sum / 100} %, not 100 %; change one of them`);
+  const graces = {
+    startWindowUs: b.graces.startWindow,
+    startAllowanceUs: b.graces.startAllowance,
+    poolUs: b.graces.pool,
+    holdUs: b.graces.hold,
+    quoteUs: b.graces.quote,
+  };
+  for (const [key, us] of Object.entries(b.graces))
+    if (us < 1) report(['billing', 'graces', key], 'no time at all; write at least "1 us"');
+  if (b.tokenPrice !== undefined && b.tokenPrice < 1)
+    report(['billing', 'tokenPrice'], 'a token that costs nothing; write a price above zero');
+  if (s.fleet.processes.start > b.graces.startAllowance)
+    report(
+      ['fleet', 'processes', 'start'],
+      'longer than billing.graces.startAllowance, so no process could start in time; shorten it',
+    );
+  return { shares, graces, tokenPriceMicro: b.tokenPrice ?? 0 };
+}
+
+export function resolveStakes(s: ParsedScenario, fleet: Fleet, report: Report): ResourceStake[] {
+  const known = new Set([...fleet.providers.values()].flat());
+  const stakes = s.stake.resources.flatMap((r, i) => {
+    const path = ['stake', 'resources', i];
+    if ((r.provider === undefined) === (r.group === undefined)) {
+      report(path, 'wants either "provider" or "group"; write one of them');
+      return [];
+    }
+    if (r.amount === '0') report([...path, 'amount'], 'a stake of nothing; write an amount above zero');
+    const backed = r.group === undefined ? [r.provider!] : fleet.providers.get(r.group);
+    if (backed === undefined)
+      report(
+        [...path, 'group'],
+        `unknown group ${quoted(r.group!)}; ${advice(r.group!, [...fleet.providers.keys()], 'have')}`,
+      );
+    else if (r.provider !== undefined && !known.has(r.provider))
+      report(
+        [...path, 'provider'],
+        `unknown provider ${quoted(r.provider)}; ${advice(r.provider, [...known], 'have')}`,
+      );
+    return (backed ?? []).map((provider) => ({ staker: r.staker, provider, amount: r.amount }));
+  });
+  return stakes;
+}

@@ -1,0 +1,105 @@
+/**
+ * From a scenario file to a resolved scenario: read, apply overrides, check against the schema, follow names, expand. Pure and
+ * synchronous: whoever calls has opened the file.
+ */
+
+import { type Problem, ScenarioError } from '../input-error.ts';
+import type { QuantityEvaluator } from '../quantity/quantity.ts';
+import { type ResolvedScenario, SCENARIO_SCHEMA } from '../resolved.ts';
+import { fields } from '../schema/fields.ts';
+import { issueText, labelled, problemsOf } from '../schema/messages.ts';
+import { type ParsedScenario, scenarioSchema } from '../schema/scenario.ts';
+import { resolveDemand } from './demand.ts';
+import { decodeScenario, Places, readYaml } from './document.ts';
+import { resolveFleet } from './fleet.ts';
+import { CURRENCIES, resolveBilling, resolvePools, resolveStakes } from './market.ts';
+import type { Report } from './names.ts';
+import { applySets } from './overrides.ts';
+
+/**
+ * The scenario that a file and its overrides describe.
+ *
+ * `file` is the name used in messages, `sets` the texts of `--set`, in order. Throws ScenarioError with every fault found, or
+ * NeedsUnits when a quantity is an expression and no evaluator was given.
+ */
+export function resolveScenario(
+  source: Uint8Array | string,
+  file: string,
+  sets: readonly string[] = [],
+  evaluator?: QuantityEvaluator,
+): ResolvedScenario {
+  const text = decodeScenario(source, file);
+  const places = new Places(file, text);
+  const read = readYaml(text, places);
+  if (read === null && sets.length === 0)
+    throw new ScenarioError([{ place: `${file}:1:1`, text: 'the file holds no scenario; begin with "name: ..."' }]);
+  const root = applySets(read, places, sets);
+  const parsed = schemaFor(evaluator).safeParse(root, { error: issueText, reportInput: true });
+  if (!parsed.success) throw new ScenarioError(inOrder(problemsOf(parsed.error.issues, places)));
+  const problems: Problem[] = [];
+  const resolved = resolve(parsed.data, (path, what, part) => {
+    problems.push({ place: part === 'key' ? places.ofKey(path) : places.ofValue(path), text: labelled(path, what) });
+  });
+  if (resolved === null || problems.length > 0) throw new ScenarioError(inOrder(problems));
+  return resolved;
+}
+
+/** Building the schema takes longer than using it: one is kept per evaluator. */
+const schemas = new WeakMap<object, ReturnType<typeof scenarioSchema>>();
+const noEvaluator = {};
+
+function schemaFor(evaluator: QuantityEvaluator | undefined): ReturnType<typeof scenarioSchema> {
+  const key = evaluator ?? noEvaluator;
+  let schema = schemas.get(key);
+  if (schema === undefined) {
+    schema = scenarioSchema(fields(evaluator));
+    schemas.set(key, schema);
+  }
+  return schema;
+}
+
+function resolve(s: ParsedScenario, report: Report): ResolvedScenario | null {
+  if (s.horizon < 1) report(['horizon'], 'no length; write a duration above zero');
+  else if (s.warmup >= s.horizon) report(['warmup'], 'not shorter than the horizon; write a shorter one');
+  const fleet = resolveFleet(s, report);
+  const demand = resolveDemand(s, fleet, report);
+  const pools = resolvePools(s, fleet, report);
+  const billing = resolveBilling(s, report);
+  const stakes = resolveStakes(s, fleet, report);
+  if (s.output.sample < 1) report(['output', 'sample'], 'no time at all; write a duration above zero, or "none"');
+  if (demand === null) return null;
+  return {
+    schema: SCENARIO_SCHEMA,
+    name: s.name,
+    question: s.question,
+    seed: s.seed,
+    horizonUs: s.horizon,
+    warmupUs: s.warmup,
+    market: {
+      schema: 'janction.core/1',
+      epochUs: s.pricing.epoch,
+      sampleUs: s.output.sample >= Number.MAX_SAFE_INTEGER ? 0 : s.output.sample,
+      currencies: CURRENCIES.map((c) => ({ ...c })),
+      classes: fleet.classes,
+      pools,
+      nodes: fleet.nodes,
+      users: demand.users,
+      stakes,
+      ...billing,
+    },
+    nodes: fleet.lives,
+    demand: demand.demand,
+    processes: { startUs: s.fleet.processes.start, killUs: s.fleet.processes.kill },
+  };
+}
+
+/** Overrides first, then by line and column. */
+function inOrder(problems: readonly Problem[]): Problem[] {
+  const keyed = problems.map((problem, order) => {
+    const m = /:(\d+):(\d+)$/.exec(problem.place);
+    const inFile = m !== null && !problem.place.startsWith('--set ');
+    return { problem, order, line: inFile ? Number(m[1]) : 0, column: inFile ? Number(m[2]) : 0 };
+  });
+  keyed.sort((a, b) => a.line - b.line || a.column - b.column || a.order - b.order);
+  return keyed.map((k) => k.problem);
+}

@@ -1,0 +1,130 @@
+/** Schema of the demand side: personas that draw jobs, or a trace that is replayed. */
+import { z } from 'zod';
+import { rat } from '../../core/num/index.ts';
+import { traceFormats } from '../resolved.ts';
+import { type Fields, name, names, whole } from './fields.ts';
+
+export const MAX_USERS = 1_000_000;
+const attempts = (about: string) => whole(about, 1, 255).prefault(3);
+const currency = z
+  .enum(['USD', 'JCT'])
+  .describe('What the users pay in. JCT needs billing.tokenPrice. Default USD.')
+  .prefault('USD');
+
+export function demandSchema(f: Fields) {
+  return z
+    .strictObject({
+      personas: z.array(persona(f)).min(1).describe('Kinds of users whose jobs are drawn at random.').optional(),
+      trace: trace(f).optional(),
+    })
+    .describe('Who wants GPUs: either personas or a trace.');
+}
+
+const limitFactor = (f: Fields, about: string) => f.number(about, rat(1), rat(1_000_000));
+const deposit = (f: Fields) =>
+  f.deposit('Opening deposit of each user. Default: nothing, which only postpaid users can live with.');
+const postpaid = z.boolean().describe('Users may owe. Default: billing.postpaid, or false where a deposit is given.');
+
+function taskFields(f: Fields) {
+  return {
+    tasks: whole('Equal tasks that start together, each on one machine. Default 1.', 1, 4096).prefault(1),
+    gpus: whole('GPUs of one task. Default 1.', 0, 1024).prefault(1),
+    share: f.parts('Share of each of those GPUs. Default 1.', 1000, rat(1, 1000), rat(1)).prefault(1),
+    memory: f.memoryNeed('GPU memory needed on each GPU. Default 0 GiB: any.').prefault('0 GiB'),
+    cpu: f.cores('CPU cores of one task. Default 1 core.').prefault('1 core'),
+    ram: f.memoryNeed('Main memory of one task. Default 1 GiB.').prefault('1 GiB'),
+  };
+}
+
+function persona(f: Fields) {
+  const shape = z.strictObject({
+    weight: f.number('How often it is drawn, relative to the others. Default 1.', rat(0), rat(1_000_000)).prefault(1),
+    ...taskFields(f),
+    with: z
+      .array(z.strictObject(taskFields(f)))
+      .min(1)
+      .describe('Further tasks of another size that start together with these.')
+      .optional(),
+  });
+  const arrivals = z
+    .strictObject({
+      rate: f.rate('Mean rate over a day, all users of the persona together.'),
+      swing: f
+        .share('Daily swing: the rate is the mean times 1 + swing cos(2 pi (t - peak) / day). Default 0.')
+        .prefault(0),
+      peak: f.timeOfDay('Time of day at which the rate is highest. Default 14:00.').prefault('14:00'),
+    })
+    .describe('A Poisson process whose rate follows the hour of the day.');
+  const work = z
+    .strictObject({
+      median: f.duration('Median work of a job, as time on a GPU of speed 1.'),
+      sigma: f.number('Standard deviation of the logarithm. Default 0.8.', rat(0), rat(10)).prefault(0.8),
+      min: f.duration('Least work. Default 1 second.').prefault('1 second'),
+      max: f.duration('Most work. Default 7 day.').prefault('7 day'),
+    })
+    .describe('Work of a job: lognormal, cut to min..max.');
+  const value = z
+    .strictObject({
+      median: f.price('Median worth of one GPU-hour at speed 1.'),
+      sigma: f.number('Standard deviation of the logarithm. Default 0.5.', rat(0), rat(10)).prefault(0.5),
+    })
+    .describe('What an hour of GPU is worth to a job: lognormal. A job whose price lies above its worth is not run.');
+  return z.strictObject({
+    name: name('Name of the persona. Its users are called NAME-1, NAME-2, ….'),
+    users: whole('Number of users; each job draws one. Default 1.', 1, MAX_USERS).prefault(1),
+    arrivals,
+    work,
+    value,
+    shapes: z.array(shape).min(1).describe('What jobs ask for. Default: one GPU.').prefault([{}]),
+    limitFactor: limitFactor(
+      f,
+      'Wall limit of an attempt as a multiple of the work on the slowest allowed GPU. Default 2.',
+    ).prefault(2),
+    patience: f.durationOr('never', 'Longest wait before a user gives up. Default never.').prefault('never'),
+    classes: names('GPU classes the jobs may run on. Default: any.').optional(),
+    pools: names('Pools the users may enter; each user keeps to one. Default: all.').optional(),
+    currency,
+    deposit: deposit(f).optional(),
+    postpaid: postpaid.optional(),
+    failChance: f.share("Chance that a job's own command fails. Default 0.").prefault(0),
+    attempts: attempts('Attempts in all when machines fail under a job. Default 3.'),
+    priority: whole('Rank for schedulers that know ranks; higher goes first. Default 0.', -1000, 1000).prefault(0),
+  });
+}
+
+export const TRACE_PATH_HELP =
+  'the public trace is at github.com/msr-fiddle/philly-traces and, reduced to arrivals, sizes and durations, at ' +
+  'github.com/shuoshuc/RFold (WorkloadGen/data/philly_trace.csv); give it with --set demand.trace.path=FILE';
+
+function trace(f: Fields) {
+  return z
+    .strictObject({
+      format: z.enum(traceFormats).describe('Format of the trace: philly is the reduced Philly trace of RFold.'),
+      path: z
+        .string({ error: (i) => (i.input === undefined ? `no trace given; ${TRACE_PATH_HELP}` : undefined) })
+        .min(1, { error: `no trace given; ${TRACE_PATH_HELP}` })
+        .describe('File of the trace, relative to the working directory. No trace is shipped: bring a public one.'),
+      user: name('User who submits and pays every job. Default tenant.').prefault('tenant'),
+      currency,
+      deposit: deposit(f).optional(),
+      postpaid: postpaid.optional(),
+      pools: names('Pools that take the jobs in turn. Default: all.').optional(),
+      classes: names('GPU classes the jobs may run on. Default: any.').optional(),
+      gpusPerNode: whole(
+        'A job of more GPUs becomes a gang of machines with this many and a rest. Default: the GPUs of the largest machine.',
+        1,
+        1024,
+      ).optional(),
+      limitFactor: limitFactor(
+        f,
+        'Wall limit of an attempt as a multiple of the duration in the trace. Default 1.',
+      ).prefault(1),
+      attempts: attempts('Attempts in all when machines fail under a job. Default 3.'),
+      firstRows: whole(
+        'Take only this many jobs from the start of the trace. Default 0: all.',
+        0,
+        Number.MAX_SAFE_INTEGER,
+      ).prefault(0),
+    })
+    .describe('Jobs of a public trace, replayed as they came.');
+}

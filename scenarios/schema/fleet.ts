@@ -1,0 +1,85 @@
+/** Schema of the supply side: GPU classes, pools, groups of machines, failures. */
+import { z } from 'zod';
+import { rat } from '../../core/num/index.ts';
+import { type Fields, name, names, whole } from './fields.ts';
+
+export const MAX_PROVIDERS = 1_000_000;
+
+export function fleetSchema(f: Fields) {
+  const speed = (about: string) => f.parts(about, 1000, rat(1, 1000), rat(1000));
+  const gpuClass = z.strictObject({
+    name: name('Name of the class, for example rtx-4090: what prices, groups and personas refer to.'),
+    memory: f.memory('Memory of one GPU.'),
+    speed: speed(
+      'Indicative speed: work done per hour relative to the reference GPU on which the work of jobs is counted. Default 1.',
+    ).prefault(1),
+  });
+  const pool = z.strictObject({
+    name: name('Name of the pool: one aggregator with its own queue and prices.'),
+    aggregator: name("Party that receives the aggregator's share. Default: the name of the pool.").optional(),
+  });
+  const daily = z
+    .strictObject({
+      from: f.timeOfDay('When the machine comes, counted from midnight.'),
+      to: f.timeOfDay('When its owner takes it back; before `from` means the next morning.'),
+      jitter: f
+        .duration(
+          'Each coming and going is moved by up to this, by a normal draw with a third of it as deviation. Default 0.',
+        )
+        .prefault('0 second'),
+    })
+    .describe('There on the same hours every day.');
+  const availability = z
+    .union([z.literal('always'), z.strictObject({ daily })], {
+      error: 'neither "always" nor a mapping with "daily"; write one of the two',
+    })
+    .describe('When machines are there for the market, apart from failures. Default always.');
+  const group = z.strictObject({
+    name: name('Name of the group. Its providers are called NAME-001, NAME-002, …, their machines NAME-001/0, ….'),
+    providers: whole('Number of providers. Default 1.', 1, MAX_PROVIDERS).prefault(1),
+    nodes: whole('Machines of each provider. Default 1.', 1, MAX_PROVIDERS).prefault(1),
+    gpus: whole('GPUs of each machine. Default 1.', 0, 1024).prefault(1),
+    class: name('GPU class of the machines.'),
+    speed: speed("Speed of this group's GPUs, relative to the reference. Default: the speed of the class.").optional(),
+    cpu: f.cores('CPU cores of each machine. Default 8 per GPU.').optional(),
+    ram: f.memory('Main memory of each machine. Default 32 GiB per GPU.').optional(),
+    pool: names('Pool, or list of pools dealt out to the providers in turn. Default: all pools.').optional(),
+    availability: availability.prefault('always'),
+    cost: f
+      .price("The provider's own cost of one GPU leased for an hour: power, wear, bother. Default 0 USD/hour.")
+      .prefault('0 USD/hour'),
+  });
+  const processes = z
+    .strictObject({
+      start: f.duration('Time a process takes to come up. Default 1 second.').prefault('1 second'),
+      kill: f.duration('Time a killed process takes to be gone. Default 1 second.').prefault('1 second'),
+    })
+    .describe('How long simulated processes take to start and to die.');
+  return z
+    .strictObject({
+      classes: z.array(gpuClass).min(1).describe('GPU classes: each is priced as one good.'),
+      pools: z
+        .array(pool)
+        .min(1)
+        .describe('Pools, each with an aggregator. Default: one pool called main.')
+        .prefault([{ name: 'main' }]),
+      groups: z.array(group).min(1).describe('Groups of like providers.'),
+      processes: processes.prefault({}),
+    })
+    .describe('The machines: classes of GPU, pools, groups of providers.');
+}
+
+export function failuresSchema(f: Fields) {
+  const rule = z.strictObject({
+    mtbf: f.durationOr('never', 'Mean time between failures of one machine while it is up, exponential.'),
+    repair: f.duration('Mean time to repair, exponential. Default 1 hour.').prefault('1 hour'),
+  });
+  return z
+    .strictObject({
+      groups: z
+        .record(name('Group of the fleet.'), rule)
+        .describe('Failures by group; a group that is not named never fails.')
+        .prefault({}),
+    })
+    .describe('When machines break. Default: never.');
+}
