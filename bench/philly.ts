@@ -23,7 +23,7 @@ interface Measured {
 }
 
 function measure(scenario: string, sets: string[]): Measured {
-  let best: Measured | null = null;
+  let best = null as Measured | null;
   for (let i = 0; i < REPEATS; i++) {
     const dir = mkdtempSync(join(tmpdir(), 'janction-bench-'));
     try {
@@ -33,7 +33,7 @@ function measure(scenario: string, sets: string[]): Measured {
       const m = JSON.parse(done.stdout) as Measured;
       if (best !== null && m.fingerprint !== best.fingerprint) throw new Error('bench philly: two runs differ');
       if (best === null || m.cpuSeconds < best.cpuSeconds)
-        best = { ...m, maxRssMiB: Math.max(m.maxRssMiB, best?.maxRssMiB ?? 0) };
+        best = { ...m, maxRssMiB: Math.max(m.maxRssMiB, best === null ? 0 : best.maxRssMiB) };
     } finally {
       rmSync(dir, { recursive: true, force: true });
     }

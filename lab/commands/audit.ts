@@ -1,10 +1,12 @@
+import type { Command } from 'commander';
 import { JournalError } from '../../core/journal/journal.ts';
 import { InvariantViolation } from '../../core/market/invariants.ts';
 import { type TableName, tableNames } from '../../core/record/schema.ts';
 import { shipped } from '../../mechanisms/index.ts';
 import { auditIndependently } from '../audit/independent.ts';
 import { replayCheck } from '../audit/replay-check.ts';
-import { oneLine } from '../errors.ts';
+import { Finding, oneLine } from '../errors.ts';
+import { print } from '../flags.ts';
 import type { TableData } from '../rundir/parquet.ts';
 import { readJournalBytes, readManifest, readRunTable } from '../rundir/reader.ts';
 
@@ -66,4 +68,18 @@ export function readableAudit(dir: string, a: AuditResult): string {
   if (a.firstDifference !== null)
     lines.push(`  first difference, found by the ${a.firstDifference.by}: ${a.firstDifference.what}`);
   return `${lines.join('\n')}\n`;
+}
+
+export function addAudit(program: Command): void {
+  program
+    .command('audit')
+    .description('replay a run through core and recompute every balance independently; exit 1 on any difference')
+    .argument('<rundir>', 'directory written by run --out')
+    .option('--json', 'print one JSON document instead of text')
+    .addHelpText('after', '\nExample:\n  janction audit runs/q7 --json')
+    .action(async (dir: string, flags: { json?: boolean }) => {
+      const result = await auditCommand(dir);
+      print(flags.json === true ? `${JSON.stringify(result)}\n` : readableAudit(dir, result));
+      if (result.firstDifference !== null) throw new Finding('');
+    });
 }

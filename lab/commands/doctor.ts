@@ -1,9 +1,12 @@
 /** What this machine offers and what is missing: nothing here is needed for simulation. */
+
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { delimiter, join } from 'node:path';
+import type { Command } from 'commander';
 import { ENGINE_VERSION } from '../../core/version.ts';
+import { print } from '../flags.ts';
 
 export interface DoctorItem {
   name: string;
@@ -97,4 +100,15 @@ export function readableDoctor(d: DoctorJson): string {
   for (const i of d.items)
     lines.push(`  ${i.found ? 'yes' : 'no '}  ${i.name.padEnd(12)} ${i.detail}${i.found ? '' : ` - for ${i.use}`}`);
   return `${lines.join('\n')}\n`;
+}
+
+export function addDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .description('say what this machine offers (GPUs, Slurm, isolation) and what is missing')
+    .option('--json', 'print one JSON document instead of text')
+    .action((flags: { json?: boolean }) => {
+      const d = doctorCommand();
+      print(flags.json === true ? `${JSON.stringify(d)}\n` : readableDoctor(d));
+    });
 }

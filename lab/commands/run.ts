@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
+import { type Command, Option } from 'commander';
 import { NEVER } from '../../core/types.ts';
 import { shipped } from '../../mechanisms/index.ts';
 import { canonicalScenario, type ResolvedScenario, ScenarioError } from '../../scenarios/index.ts';
 import { runScenario } from '../../sim/run.ts';
 import type { RunJson } from '../../sim/summary.ts';
 import { UsageError } from '../errors.ts';
+import { append, print, seedOf } from '../flags.ts';
 import { loadScenario, traceRows } from '../load.ts';
 import { Progress } from '../progress.ts';
 import { readable } from '../readable.ts';
@@ -80,4 +82,40 @@ function dryRun(scenario: ResolvedScenario, flags: RunFlags): string {
   };
   if (flags.json === true) return `${JSON.stringify(plan)}\n`;
   return `${scenario.name}: ${plan.nodes} nodes, ${gpus} GPUs, demand from ${plan.demand}, seed ${plan.seed}\nnothing was run or written\n`;
+}
+
+export function addRun(program: Command): void {
+  program
+    .command('run')
+    .description('simulate one scenario')
+    .argument('<scenario>', 'scenario file (YAML)')
+    .option('--seed <n>', 'seed of every random stream (default: the scenario’s, or 1)', seedOf)
+    .option(
+      '--set <path=value>',
+      'change one value of the scenario, for example demand.trace.path=FILE (repeatable)',
+      append,
+      [],
+    )
+    .option('--out <dir>', 'write tables, journal and manifest there (must be absent or empty)')
+    .option('--json', 'print one JSON document instead of text')
+    .option('--quiet', 'no progress and no wall time on stderr')
+    .option('--dry-run', 'load and check the scenario, run nothing')
+    .addOption(
+      new Option('--check <when>', 'when to check every law of the market')
+        .choices(['end', 'every-event'])
+        .default('end'),
+    )
+    .addHelpText(
+      'after',
+      `
+The same scenario, seed and version print the same bytes on any machine.
+
+Examples:
+  janction run scenarios/quickstart/scenario.yaml --seed 7 --json
+  janction run scenarios/quickstart/scenario.yaml --check every-event
+  janction run scenarios/replay-philly/scenario.yaml --set demand.trace.path=philly_trace.csv --out runs/philly`,
+    )
+    .action(async (path: string, flags: RunFlags) => {
+      print((await runCommand(path, flags)).text);
+    });
 }

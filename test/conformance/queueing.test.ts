@@ -47,11 +47,10 @@ class Spy implements QueueingPolicy {
   readonly name: string;
   readonly inner: QueueingPolicy;
   readonly waiting = new Set<WaitingJob>();
-  constructor(
-    inner: QueueingPolicy,
-    readonly around: (spy: Spy, view: SchedulerView) => void,
-  ) {
+  readonly around: (spy: Spy, view: SchedulerView) => void;
+  constructor(inner: QueueingPolicy, around: (spy: Spy, view: SchedulerView) => void) {
     this.inner = inner;
+    this.around = around;
     this.name = inner.name;
   }
   add(job: WaitingJob): void {

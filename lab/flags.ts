@@ -1,0 +1,16 @@
+/** Parsers of flags that several commands share, and the way to stdout. */
+import { InvalidArgumentError } from 'commander';
+
+export function seedOf(text: string): number {
+  const n = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(n))
+    throw new InvalidArgumentError('want a whole number from 0 to 9007199254740991');
+  return n;
+}
+
+export const append = (value: string, list: string[]): string[] => [...list, value];
+
+/** The result of a command: stdout carries nothing else. */
+export const print = (text: string): void => {
+  process.stdout.write(text);
+};
