@@ -20,23 +20,33 @@ const soaks: Record<string, { file: string; runs: number; about: string }> = {
 
 const usage = (): number => {
   const list = Object.entries(soaks).map(([n, s]) => `  ${n.padEnd(10)} ${s.about} (full: ${s.runs} runs)`);
-  process.stderr.write(`error: usage: npm run soak -- NAME [--runs N]; have\n${list.join('\n')}\n`);
+  process.stderr.write(
+    `error: usage: npm run soak -- NAME [--runs N], or: npm run soak -- all [--tenth]; have\n${list.join('\n')}\n`,
+  );
   return 2;
 };
 
-function main(args: string[]): number {
-  const soak = soaks[args[0] ?? ''];
-  if (soak === undefined) return usage();
-  let runs = soak.runs;
-  if (args[1] === '--runs') runs = Number(args[2]);
-  else if (args.length > 1) return usage();
-  if (!Number.isSafeInteger(runs) || runs < 1) return usage();
-  const done = spawnSync('npx', ['vitest', 'run', soak.file, '--testTimeout', '3600000'], {
+function soak(name: string, runs: number): boolean {
+  const done = spawnSync('npx', ['vitest', 'run', soaks[name]!.file, '--testTimeout', '3600000'], {
     stdio: 'inherit',
     env: { ...process.env, JANCTION_RUNS: String(runs) },
   });
-  process.stdout.write(`soak ${args[0]}: ${runs} runs ${done.status === 0 ? 'passed' : 'FAILED'}\n`);
-  return done.status === 0 ? 0 : 1;
+  process.stdout.write(`soak ${name}: ${runs} runs ${done.status === 0 ? 'passed' : 'FAILED'}\n`);
+  return done.status === 0;
+}
+
+function main(args: string[]): number {
+  const [name = '', flag, count] = args;
+  if (name === 'all') {
+    if (args.length > 2 || (flag !== undefined && flag !== '--tenth')) return usage();
+    // Every soak is run, whatever the one before it found.
+    const ok = Object.entries(soaks).map(([n, s]) => soak(n, flag === undefined ? s.runs : Math.ceil(s.runs / 10)));
+    return ok.every((x) => x) ? 0 : 1;
+  }
+  if (soaks[name] === undefined || args.length > 3 || (flag !== undefined && flag !== '--runs')) return usage();
+  const runs = flag === undefined ? soaks[name].runs : Number(count);
+  if (!Number.isSafeInteger(runs) || runs < 1) return usage();
+  return soak(name, runs) ? 0 : 1;
 }
 
 process.exitCode = main(process.argv.slice(2));
