@@ -10,7 +10,43 @@ export type ColumnData = Float64Array | BigInt64Array | string[];
 export interface Chunk {
   table: TableName;
   rows: number;
-  columns: { name: string; column: Column; data: ColumnData }[];
+  columns: ChunkColumn[];
+}
+
+/** One column of a chunk: flat arrays that hold `rows` cells at least, of which only the first `rows` count. */
+export class ChunkColumn {
+  readonly name: string;
+  readonly column: Column;
+  readonly rows: number;
+  /** `int`: the values; `text`: the number of each name in `names`; empty for `big`. */
+  readonly ints: Float64Array;
+  readonly bigs: BigInt64Array;
+  readonly names: readonly string[];
+
+  constructor(
+    name: string,
+    column: Column,
+    rows: number,
+    ints: Float64Array,
+    bigs: BigInt64Array,
+    names: readonly string[],
+  ) {
+    this.name = name;
+    this.column = column;
+    this.rows = rows;
+    this.ints = ints;
+    this.bigs = bigs;
+    this.names = names;
+  }
+
+  /** Exactly the cells, texts as strings (made anew by each call). */
+  get data(): ColumnData {
+    if (this.column.type === 'big') return this.bigs.subarray(0, this.rows);
+    if (this.column.type === 'int') return this.ints.subarray(0, this.rows);
+    const texts = new Array<string>(this.rows);
+    for (let i = 0; i < this.rows; i++) texts[i] = this.names[this.ints[i]!]!;
+    return texts;
+  }
 }
 
 /** Most rows of one chunk. */
@@ -27,7 +63,7 @@ class ColumnBuilder {
   /** 64-bit cells without a heap object each. */
   bigs: BigInt64Array;
   /** Last text and its number: most columns repeat themselves. */
-  lastText = '';
+  lastText: string | null = null;
   lastId = -1;
 
   constructor(name: string, column: Column) {
@@ -148,17 +184,9 @@ export class Recorder {
     this.#flush?.({
       table: t.table,
       rows: t.rows,
-      columns: t.columns.map((c) => ({ name: c.name, column: c.column, data: this.#dataOf(c, t.rows) })),
+      columns: t.columns.map((c) => new ChunkColumn(c.name, c.column, t.rows, c.ints, c.bigs, this.#names)),
     });
     t.rows = 0;
-  }
-
-  #dataOf(c: ColumnBuilder, rows: number): ColumnData {
-    if (c.isBig) return c.bigs.subarray(0, rows);
-    if (!c.isText) return c.ints.subarray(0, rows);
-    const texts = new Array<string>(rows);
-    for (let i = 0; i < rows; i++) texts[i] = this.#names[c.ints[i]!]!;
-    return texts;
   }
 
   /** Hands on what is left, empty tables included, so that every table exists. */

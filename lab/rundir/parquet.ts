@@ -2,11 +2,11 @@
  * Tables as Parquet files. One file per table, one row group per chunk of the recorder, integers as INT64
  * (DELTA_BINARY_PACKED), names as dictionary-encoded strings; column documentation travels as key-value metadata.
  */
-import { asyncBufferFromFile, parquetMetadataAsync, parquetRead } from 'hyparquet';
 import { fileWriter, ParquetWriter } from 'hyparquet-writer';
 import type { Chunk } from '../../core/record/recorder.ts';
 import { type Column, type TableName, tables } from '../../core/record/schema.ts';
 import { ENGINE } from '../../core/version.ts';
+import { writeRowGroup } from './parquet-pages.ts';
 
 type SchemaElement = ConstructorParameters<typeof ParquetWriter>[0]['schema'][number];
 
@@ -42,40 +42,13 @@ export class TableFile {
   write(chunk: Chunk): void {
     this.rows += chunk.rows;
     if (chunk.rows === 0) return;
-    this.#writer.write({
-      rowGroupSize: chunk.rows,
-      columnData: chunk.columns.map((c) =>
-        c.column.type === 'text'
-          ? { name: c.name, data: c.data as string[] }
-          : {
-              name: c.name,
-              data: toInt64(c.data as Float64Array | BigInt64Array),
-              encoding: 'DELTA_BINARY_PACKED' as const,
-            },
-      ),
-    });
+    writeRowGroup(this.#writer, chunk);
   }
 
   close(): void {
     this.#writer.finish();
   }
 }
-
-/** Safe integers to 64-bit ones without a BigInt per value. */
-function toInt64(data: Float64Array | BigInt64Array): BigInt64Array {
-  if (data instanceof BigInt64Array) return data;
-  const out = new BigInt64Array(data.length);
-  const words = new Int32Array(out.buffer);
-  const low = littleEndian ? 0 : 1;
-  for (let i = 0; i < data.length; i++) {
-    const v = data[i]!;
-    words[2 * i + low] = v;
-    words[2 * i + 1 - low] = Math.floor(v / 4294967296);
-  }
-  return out;
-}
-
-const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 /** A table in memory: integers as bigint, names as string. */
 export interface TableData {
@@ -85,6 +58,8 @@ export interface TableData {
 
 /** Reads a whole table; throws when the file is no Parquet file or lacks a column. */
 export async function readTable(path: string, table: TableName): Promise<TableData> {
+  // Only readers pay for loading the reader.
+  const { asyncBufferFromFile, parquetMetadataAsync, parquetRead } = await import('hyparquet');
   const file = await asyncBufferFromFile(path);
   const metadata = await parquetMetadataAsync(file);
   const rows = Number(metadata.num_rows);

@@ -3,6 +3,7 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parquetReadObjects } from 'hyparquet';
 import { describe, expect, test } from 'vitest';
+import { ChunkColumn } from '../../core/record/recorder.ts';
 import { type Column, type TableName, tables } from '../../core/record/schema.ts';
 import { type AuditInput, auditIndependently } from '../../lab/audit/independent.ts';
 import { type AuditResult, auditCommand } from '../../lab/commands/audit.ts';
@@ -27,11 +28,16 @@ async function alter(
   file.write({
     table,
     rows: data.rows,
-    columns: Object.entries(tables[table] as Record<string, Column>).map(([name, c]) => ({
-      name,
-      column: { ...c, type: c.type === 'int' ? 'big' : c.type },
-      data: (c.type === 'text' ? data.columns[name] : BigInt64Array.from(data.columns[name] as bigint[])) as never,
-    })),
+    columns: Object.entries(tables[table] as Record<string, Column>).map(([name, c]) => {
+      const cells = data.columns[name]!;
+      if (c.type === 'text') {
+        const names = [...new Set(cells as string[])];
+        const ids = Float64Array.from(cells, (v) => names.indexOf(v as string));
+        return new ChunkColumn(name, c, data.rows, ids, new BigInt64Array(0), names);
+      }
+      const bigs = BigInt64Array.from(cells as bigint[]);
+      return new ChunkColumn(name, { ...c, type: 'big' }, data.rows, new Float64Array(0), bigs, []);
+    }),
   });
   file.close();
 }
