@@ -6,6 +6,11 @@ import { spawnSync } from 'node:child_process';
 
 /** Test file and usual full count of each soak. */
 const soaks: Record<string, { file: string; runs: number; about: string }> = {
+  elections: {
+    file: 'test/laws/elections.test.ts',
+    runs: 10_000,
+    about: 'laws of the election rules on random elections',
+  },
   wires: {
     file: 'test/fuzz/network-faults.test.ts',
     runs: 100,
