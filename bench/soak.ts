@@ -21,6 +21,11 @@ const soaks: Record<string, { file: string; runs: number; about: string }> = {
     runs: 200,
     about: 'snapshot, restore and dropped caches at random moments',
   },
+  fgd: {
+    file: 'test/reference/fgd.test.ts',
+    runs: 40,
+    about: 'published (trace, seed) pairs of the FGD study, five policies each',
+  },
 };
 
 const usage = (): number => {

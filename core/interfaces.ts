@@ -28,6 +28,30 @@ export interface ClusterView {
   fits(node: number, shape: TaskShape): boolean;
   /** False when certainly no node can take one task of the shape now: cheap, never wrong when it says false. */
   mayFit(shape: TaskShape): boolean;
+  freeMemoryOf(node: number, gpu: number): number;
+  /** What stands on the node now, in order of grant. */
+  allocationsOf(node: number): readonly NodeAllocation[];
+  /** How often the node went away since the pool has held it. */
+  lossesOf(node: number): number;
+  /** Racks are numbered over the whole fleet; nodes that name none each stand alone (-1). */
+  rackOf(node: number): number;
+  /** GPUs of one NVLink island: GPU g belongs to island floor(g / islandOf). */
+  islandOf(node: number): number;
+  /**
+   * Changes of nodes so far, and the node of change i. Only the last `changesKept` are remembered: a cache that has missed
+   * more starts again.
+   */
+  readonly changeCount: number;
+  readonly changesKept: number;
+  changedNode(change: number): number;
+}
+
+/** A part of a lease as a placement policy may see it. */
+export interface NodeAllocation {
+  readonly gpus: readonly number[];
+  readonly gpuMilli: number;
+  readonly cpuMilli: number;
+  readonly ramMiB: number;
 }
 
 /** Demand of one task, with the classes it may run on. Interned: equal demands share one object. */
@@ -92,16 +116,26 @@ export interface QueueingPolicy {
   reset(): void;
 }
 
+/** What a placement may look at besides the machines: the gang it is part of, its terms and its chance. */
+export interface PlacementContext {
+  /** Nodes already given to tasks of the same gang, in order. */
+  readonly chosen: readonly number[];
+  /** Micro-units per GPU-hour of the class under the job's quote; 0 while there is none. */
+  rateOf(gpuClass: number): number;
+  /** Uniform on 0 .. n-1, a function of the journal's key, the attempt, the task and the purpose. */
+  draw(purpose: string, n: number): number;
+}
+
 /** Which node, and optionally which of its GPUs, takes a task. */
 export interface PlacementPolicy {
   readonly name: string;
   /** A node for which `cluster.fits(node, shape)` holds and that is not in `avoid`, or -1. */
-  choose(cluster: ClusterView, shape: TaskShape, avoid: NodeSet | null): number;
+  choose(cluster: ClusterView, shape: TaskShape, avoid: NodeSet | null, context: PlacementContext): number;
   /**
    * GPUs of the node for the task, written to `out`; absent = core's rule (whole GPUs: first idle by index; a fraction:
    * least free that fits, lowest index).
    */
-  pickGpus?(cluster: ClusterView, node: number, shape: TaskShape, out: number[]): void;
+  pickGpus?(cluster: ClusterView, node: number, shape: TaskShape, out: number[], context: PlacementContext): void;
   reset(): void;
 }
 

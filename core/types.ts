@@ -32,6 +32,10 @@ export interface NodeSpec {
   gpus: number;
   cpuMilli: number;
   ramMiB: number;
+  /** Number of its rack in the fleet; absent = not known, and then no two nodes share one. */
+  rack?: number;
+  /** GPUs that one NVLink domain joins, by consecutive index; absent = 1, none joined. */
+  island?: number;
 }
 
 /** `tasks` equal tasks, each on one node. */

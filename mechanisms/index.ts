@@ -3,14 +3,24 @@
  */
 import type { MechanismRegistry, PlacementPolicy, PricingMechanism, QueueingPolicy } from '../core/interfaces.ts';
 import { BestFit } from './placement/best-fit.ts';
+import { BestFit2d } from './placement/best-fit-2d.ts';
+import { DotProduct } from './placement/dot-product.ts';
+import { Fgd, type FgdParams } from './placement/fgd.ts';
 import { FirstFit } from './placement/first-fit.ts';
+import { GpuClustering } from './placement/gpu-clustering.ts';
+import { GpuPacking } from './placement/gpu-packing.ts';
+import { PriceAware } from './placement/price-aware.ts';
+import { Random } from './placement/random.ts';
+import { ReliabilityAware } from './placement/reliability-aware.ts';
+import { TopologyAware } from './placement/topology-aware.ts';
+import { WorstFit } from './placement/worst-fit.ts';
 import { Posted, type PostedParams } from './pricing/posted.ts';
 import { Easy } from './queueing/easy.ts';
 import { Fifo } from './queueing/fifo.ts';
 import { Sjf } from './queueing/sjf.ts';
 
 export { placementNames, pricingNames, queueingNames } from './names.ts';
-export { BestFit, Easy, Fifo, FirstFit, Posted, type PostedParams, Sjf };
+export { BestFit, Easy, Fgd, type FgdParams, Fifo, FirstFit, Posted, type PostedParams, Sjf };
 
 type Params = Record<string, unknown>;
 
@@ -23,6 +33,16 @@ const queueing: Record<string, (p: Params) => QueueingPolicy> = {
 const placement: Record<string, (p: Params) => PlacementPolicy> = {
   'first-fit': () => new FirstFit(),
   'best-fit': () => new BestFit(),
+  'worst-fit': () => new WorstFit(),
+  random: () => new Random(),
+  'dot-product': () => new DotProduct(),
+  'best-fit-2d': () => new BestFit2d(),
+  'gpu-packing': () => new GpuPacking(),
+  'gpu-clustering': () => new GpuClustering(),
+  fgd: (p) => new Fgd(p as FgdParams),
+  'topology-aware': () => new TopologyAware(),
+  'price-aware': () => new PriceAware(),
+  'reliability-aware': () => new ReliabilityAware(),
 };
 
 const pricing: Record<string, (p: Params, classes: readonly string[]) => PricingMechanism> = {

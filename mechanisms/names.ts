@@ -1,4 +1,17 @@
 /** Names of the shipped mechanisms, for schemas and messages; the code is in the families' folders. */
 export const queueingNames = ['fifo', 'sjf', 'easy'] as const;
-export const placementNames = ['first-fit', 'best-fit'] as const;
+export const placementNames = [
+  'first-fit',
+  'best-fit',
+  'worst-fit',
+  'random',
+  'dot-product',
+  'best-fit-2d',
+  'gpu-packing',
+  'gpu-clustering',
+  'fgd',
+  'topology-aware',
+  'price-aware',
+  'reliability-aware',
+] as const;
 export const pricingNames = ['posted'] as const;

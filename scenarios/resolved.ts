@@ -2,7 +2,7 @@
  * A scenario after loading: unit-free plain data, everything expanded, nothing optional. What a worker or a browser tab gets,
  * what is hashed as the canonical scenario, and all that the simulator reads.
  */
-import type { MarketConfig, TaskGroup, TimeUs } from '../core/types.ts';
+import type { JobSpec, MarketConfig, TaskGroup, TimeUs } from '../core/types.ts';
 
 export const SCENARIO_SCHEMA = 'janction.scenario/1';
 
@@ -19,7 +19,7 @@ export interface ResolvedScenario {
   market: Omit<MarketConfig, 'key'>;
   /** One entry per node of `market.nodes`. */
   nodes: ResolvedNode[];
-  demand: PersonaDemandSpec | TraceDemandSpec;
+  demand: PersonaDemandSpec | TraceDemandSpec | ListDemandSpec;
   /** Times a simulated process takes to come up and to die. */
   processes: { startUs: TimeUs; killUs: TimeUs };
 }
@@ -95,6 +95,23 @@ export interface TraceDemandSpec {
   maxAttempts: number;
   /** Take only the first n rows; 0 = all. */
   firstRows: number;
+}
+
+/** Jobs one by one, in order of time: what a program builds that knows its jobs (a published study, a notebook). */
+export interface ListDemandSpec {
+  kind: 'list';
+  arrivals: ListedArrival[];
+}
+
+export interface ListedArrival {
+  timeUs: TimeUs;
+  pool: number;
+  spec: JobSpec;
+  /** Run time on a GPU of speed 1. */
+  workUs: TimeUs;
+  fails: boolean;
+  /** Worth to its user, micro-USD; -1 = not known. */
+  valueMicro: number;
 }
 
 export const traceFormats = ['philly'] as const;

@@ -15,6 +15,7 @@ import { Simulation } from './driver.ts';
 import type { EventQueue } from './kernel/queue.ts';
 import { Streams } from './kernel/streams.ts';
 import { type RunJson, Summary } from './summary.ts';
+import { ListDemand } from './world/demand.ts';
 import { PersonaDemand } from './world/personas.ts';
 import { TraceDemand } from './world/trace-demand.ts';
 
@@ -65,7 +66,9 @@ export function prepareRun(scenario: ResolvedScenario, options: RunOptions): Pre
   const demand =
     scenario.demand.kind === 'personas'
       ? new PersonaDemand(scenario, scenario.demand.personas, streams)
-      : new TraceDemand(scenario.demand, options.traceRows ?? missingTrace());
+      : scenario.demand.kind === 'list'
+        ? new ListDemand(scenario.demand.arrivals)
+        : new TraceDemand(scenario.demand, options.traceRows ?? missingTrace());
   const onJournal = options.onJournal;
   const journal =
     onJournal === undefined

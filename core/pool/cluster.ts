@@ -43,6 +43,12 @@ export class Cluster implements ClusterView {
   /** histogram[class * width + k] = up nodes with exactly k whole GPUs free. */
   readonly #histogram: Int32Array;
   readonly #width: number;
+  readonly #rack: Int32Array;
+  readonly #island: Int32Array;
+  readonly #losses: Int32Array;
+  /** Ring of the nodes that changed last: caches catch up from it. */
+  readonly #changes: Int32Array;
+  changeCount = 0;
   /** Milli-GPU of up nodes and milli-GPU in use on them, by class. */
   readonly capacityMilli: Float64Array;
   readonly usedMilli: Float64Array;
@@ -64,6 +70,12 @@ export class Cluster implements ClusterView {
     this.#cpuCap = new Float64Array(n);
     this.#ramCap = new Float64Array(n);
     this.#up = new Uint8Array(n);
+    this.#rack = Int32Array.from(nodes, (node) => node.rack ?? -1);
+    this.#island = Int32Array.from(nodes, (node) => node.island ?? 1);
+    this.#losses = new Int32Array(n);
+    let ring = 1024;
+    while (ring < n) ring *= 2;
+    this.#changes = new Int32Array(ring);
     let gpus = 0;
     let widest = 0;
     nodes.forEach((node, i) => {
@@ -119,6 +131,34 @@ export class Cluster implements ClusterView {
   }
   isUp(node: number): boolean {
     return this.#up[node] === 1;
+  }
+  allocationsOf(node: number): readonly Allocation[] {
+    return this.allocations[node]!;
+  }
+  lossesOf(node: number): number {
+    return this.#losses[node]!;
+  }
+  rackOf(node: number): number {
+    return this.#rack[node]!;
+  }
+  islandOf(node: number): number {
+    return this.#island[node]!;
+  }
+  get changesKept(): number {
+    return this.#changes.length;
+  }
+  changedNode(change: number): number {
+    return this.#changes[change & (this.#changes.length - 1)]!;
+  }
+
+  #changed(node: number): void {
+    this.version[node]!++;
+    this.#changes[this.changeCount++ & (this.#changes.length - 1)] = node;
+  }
+
+  /** Losses that a former picture of the node has seen. */
+  setLosses(node: number, losses: number): void {
+    this.#losses[node] = losses;
   }
 
   fits(node: number, shape: TaskShape): boolean {
@@ -235,7 +275,8 @@ export class Cluster implements ClusterView {
     this.#histogram[c * this.#width + this.freeWholeByNode[node]!]! += sign;
     this.capacityMilli[c]! += sign * whole;
     this.usedMilli[c]! += sign * (whole - this.freeMilliByNode[node]!);
-    this.version[node]!++;
+    if (!up) this.#losses[node]!++;
+    this.#changed(node);
     if (up) this.freedVersion++;
   }
 
@@ -268,6 +309,6 @@ export class Cluster implements ClusterView {
         this.#histogram[c * this.#width + whole]!++;
       }
     }
-    this.version[node]!++;
+    this.#changed(node);
   }
 }

@@ -1,7 +1,36 @@
-import type { GangShape, NodeSet, PlacementPolicy } from '../interfaces.ts';
+import type { GangShape, NodeSet, PlacementContext, PlacementPolicy } from '../interfaces.ts';
+import type { Quote } from '../messages.ts';
+import { type ChanceKey, chanceInt } from '../num/index.ts';
 import { NEVER } from '../types.ts';
 import type { Allocation, Cluster } from './cluster.ts';
 import { type Part, PartState } from './leases.ts';
+
+/** One attempt's side of a placement; reused from gang to gang. */
+export class GangContext implements PlacementContext {
+  readonly chosen: number[] = [];
+  readonly #key: ChanceKey;
+  #hold = 0;
+  #quote: Quote | null = null;
+
+  constructor(key: ChanceKey) {
+    this.#key = key;
+  }
+
+  of(hold: number, quote: Quote | null): this {
+    this.#hold = hold;
+    this.#quote = quote;
+    return this;
+  }
+
+  rateOf(gpuClass: number): number {
+    const at = this.#quote?.classes.indexOf(gpuClass) ?? -1;
+    return at < 0 ? 0 : this.#quote!.rates[at]!;
+  }
+
+  draw(purpose: string, n: number): number {
+    return chanceInt(this.#key, purpose, [this.#hold, this.chosen.length], n);
+  }
+}
 
 /** Places every task of the gang, or none (null). A proposal that does not fit is the policy's fault and named. */
 export function placeGang(
@@ -9,11 +38,13 @@ export function placeGang(
   policy: PlacementPolicy,
   shape: GangShape,
   avoid: NodeSet | null,
+  context: GangContext,
 ): Part[] | null {
   const parts: Part[] = [];
+  context.chosen.length = 0;
   for (const { tasks, shape: task } of shape.groups) {
     for (let t = 0; t < tasks; t++) {
-      const node = cluster.mayFit(task) ? policy.choose(cluster, task, avoid) : -1;
+      const node = cluster.mayFit(task) ? policy.choose(cluster, task, avoid, context) : -1;
       if (node < 0) {
         for (let i = parts.length - 1; i >= 0; i--) cluster.give(parts[i]!.node, parts[i]!.allocation!, false);
         return null;
@@ -24,7 +55,7 @@ export function placeGang(
       const gpus: number[] = [];
       if (policy.pickGpus === undefined) cluster.defaultGpus(node, task, gpus);
       else {
-        policy.pickGpus(cluster, node, task, gpus);
+        policy.pickGpus(cluster, node, task, gpus, context);
         gpus.sort((a, b) => a - b);
       }
       if (!cluster.gpusFit(node, task, gpus)) {
@@ -41,6 +72,7 @@ export function placeGang(
       };
       cluster.take(node, allocation);
       parts.push({ node, state: PartState.sent, allocation });
+      context.chosen.push(node);
     }
   }
   return parts;
@@ -54,6 +86,7 @@ export class Trial {
   readonly #cluster: Cluster;
   readonly #policy: PlacementPolicy;
   readonly #known = new Map<number, boolean>();
+  readonly #context = new GangContext([0, 0]);
 
   constructor(cluster: Cluster, policy: PlacementPolicy) {
     this.#cluster = cluster;
@@ -63,7 +96,7 @@ export class Trial {
   fits(shape: GangShape): boolean {
     let fits = this.#known.get(shape.id);
     if (fits === undefined) {
-      const parts = placeGang(this.#cluster, this.#policy, shape, null);
+      const parts = placeGang(this.#cluster, this.#policy, shape, null, this.#context.of(0, null));
       fits = parts !== null;
       for (const p of parts ?? []) this.#cluster.give(p.node, p.allocation!, true);
       this.#known.set(shape.id, fits);

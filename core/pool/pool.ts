@@ -43,7 +43,7 @@ import {
   type TimeUs,
 } from '../types.ts';
 import type { Cluster } from './cluster.ts';
-import { placeGang, Trial } from './gang-placement.ts';
+import { GangContext, placeGang, Trial } from './gang-placement.ts';
 import { JobState, jobRow, noCounts, type PoolCounts, type PoolJob, sampleRow } from './job.ts';
 import { type Lease, LeaseBook, type Part, PartState } from './leases.ts';
 import { PriceDesk, type PriceDeskState } from './price-desk.ts';
@@ -77,6 +77,7 @@ export class Pool implements Machine, SchedulerView {
   readonly #queueing: QueueingPolicy;
   readonly #newPlacement: () => PlacementPolicy;
   readonly #placement: PlacementPolicy;
+  readonly #context: GangContext;
   /** Made when first asked, forgotten when the machines change. */
   #trial: Trial | null = null;
   readonly #shapes: Shapes;
@@ -109,6 +110,7 @@ export class Pool implements Machine, SchedulerView {
     this.#queueing = registry.queueing(spec.queueing.name, spec.queueing.params);
     this.#newPlacement = () => registry.placement(spec.placement.name, spec.placement.params);
     this.#placement = this.#newPlacement();
+    this.#context = new GangContext(config.key);
     this.#allClasses = config.classes.map((_, c) => c);
     const classNames = config.classes.map((c) => c.name);
     const pricing = registry.pricing(spec.pricing.name, spec.pricing.params, classNames);
@@ -391,7 +393,7 @@ export class Pool implements Machine, SchedulerView {
     if (job === undefined || job !== waiting || job.state !== JobState.waiting) {
       throw new Error(`queueing policy ${this.#queueing.name} proposed job ${waiting.spec.job}, which is not waiting`);
     }
-    const parts = placeGang(this.cluster, this.#placement, job.shape, avoid);
+    const parts = placeGang(this.cluster, this.#placement, job.shape, avoid, this.#context.of(job.hold, job.quote));
     if (parts === null) return false;
     this.#leaveQueue(job);
     this.#grant(job, parts);

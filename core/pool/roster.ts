@@ -13,6 +13,7 @@ export interface RosterState {
   seqs: number[];
   healthy: boolean[];
   contactUntilUs: TimeUs[];
+  losses: number[];
 }
 
 export class Roster {
@@ -65,6 +66,7 @@ export class Roster {
   assign(term: number, nodes: readonly number[], retake: (cluster: Cluster) => void): void {
     this.term = term;
     const up = this.#nodes.map((_, i) => this.cluster.isUp(i));
+    const losses = this.#losses();
     for (const n of nodes) {
       if (this.#local.has(n)) continue;
       this.#local.set(n, this.#nodes.length);
@@ -80,6 +82,7 @@ export class Roster {
     retake(this.cluster);
     up.forEach((u, i) => {
       this.cluster.setUp(i, u);
+      this.cluster.setLosses(i, losses[i]!);
     });
   }
 
@@ -131,6 +134,10 @@ export class Roster {
     return came;
   }
 
+  #losses(): number[] {
+    return Array.from({ length: this.cluster.nodeCount }, (_, i) => this.cluster.lossesOf(i));
+  }
+
   snapshot(): RosterState {
     return {
       term: this.term,
@@ -138,6 +145,7 @@ export class Roster {
       seqs: this.#seqs,
       healthy: this.#healthy,
       contactUntilUs: this.#contactUntilUs,
+      losses: this.#losses(),
     };
   }
 
@@ -151,6 +159,7 @@ export class Roster {
     for (let local = 0; local < this.#nodes.length; local++) {
       this.#refresh(now, local);
       this.#lapses.add(local, this.#contactUntilUs[local]!);
+      this.cluster.setLosses(local, s.losses[local]!);
     }
   }
 }

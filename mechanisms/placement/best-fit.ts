@@ -1,34 +1,11 @@
-import type { ClusterView, NodeSet, PlacementPolicy, TaskShape } from '../../core/interfaces.ts';
+import type { ClusterView, TaskShape } from '../../core/interfaces.ts';
+import { ScoredPlacement } from './lib/scored.ts';
 
 /** The node with the least free milli-GPU that has room (for a task without GPUs: the least free CPU); ties to the first. */
-export class BestFit implements PlacementPolicy {
+export class BestFit extends ScoredPlacement {
   readonly name = 'best-fit';
 
-  choose(cluster: ClusterView, shape: TaskShape, avoid: NodeSet | null): number {
-    const n = cluster.nodeCount;
-    let best = -1;
-    let least = 0x7fffffff;
-    if (shape.gpus > 0) {
-      const free = cluster.freeMilliByNode;
-      const need = shape.gpus * shape.gpuMilli;
-      for (let node = 0; node < n; node++) {
-        const left = free[node]!;
-        if (left < least && left >= need && cluster.fits(node, shape) && !avoid?.has(node)) {
-          best = node;
-          least = left;
-        }
-      }
-      return best;
-    }
-    for (let node = 0; node < n; node++) {
-      const left = cluster.freeCpuMilli(node);
-      if (left < least && cluster.fits(node, shape) && !avoid?.has(node)) {
-        best = node;
-        least = left;
-      }
-    }
-    return best;
+  protected score(cluster: ClusterView, node: number, shape: TaskShape): number {
+    return -(shape.gpus > 0 ? cluster.freeMilli(node) : cluster.freeCpuMilli(node));
   }
-
-  reset(): void {}
 }

@@ -1,21 +1,30 @@
-import type { JobSpec, TimeUs } from '../../core/types.ts';
+import type { ListedArrival } from '../../scenarios/resolved.ts';
 
-/** What the world knows of a job and core does not. */
-export interface Arrival {
-  timeUs: TimeUs;
-  pool: number;
-  spec: JobSpec;
-  /** Run time on a GPU of speed 1. */
-  workUs: TimeUs;
-  /** The job's own command will fail at the end of its work. */
-  fails: boolean;
-  /** What the job is worth to its user, micro-USD; -1 = the source carries no values. */
-  valueMicro: number;
-}
+/** A job with what the world knows of it and core does not. */
+export type Arrival = ListedArrival;
 
 /** A source of jobs in order of time. Its state is plain data, so a run can be forked. */
 export interface DemandSource {
   next(): Arrival | null;
   snapshot(): unknown;
   restore(state: never): void;
+}
+
+/** Jobs of a list, in its order. */
+export class ListDemand implements DemandSource {
+  readonly #list: readonly Arrival[];
+  #next = 0;
+
+  constructor(list: readonly Arrival[]) {
+    this.#list = list;
+  }
+  next(): Arrival | null {
+    return this.#list[this.#next++] ?? null;
+  }
+  snapshot(): number {
+    return this.#next;
+  }
+  restore(next: number): void {
+    this.#next = next;
+  }
 }

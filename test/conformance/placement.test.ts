@@ -1,11 +1,18 @@
 /** What every placement policy must keep, run by each. Add a policy to the registry and it is tested here. */
 import { describe, expect, test } from 'vitest';
-import type { NodeSet, TaskShape } from '../../core/interfaces.ts';
+import type { NodeSet, PlacementContext, TaskShape } from '../../core/interfaces.ts';
+import { chanceInt } from '../../core/num/index.ts';
 import { type Allocation, Cluster } from '../../core/pool/cluster.ts';
 import { Shapes } from '../../core/pool/shapes.ts';
 import { NEVER, type NodeSpec } from '../../core/types.ts';
 import { placementNames, shipped } from '../../mechanisms/index.ts';
 import { generator, node, spec, task } from '../support/market.ts';
+
+const context: PlacementContext = {
+  chosen: [],
+  rateOf: (c) => 2_000_000 - c,
+  draw: (purpose, n) => chanceInt([7, 0], purpose, 1, n),
+};
 
 interface Scene {
   cluster: Cluster;
@@ -68,7 +75,7 @@ for (const name of placementNames) {
     test('proposes a node that fits and is not avoided, or -1 exactly when there is none', () => {
       for (const { cluster, nodes, shape, avoid } of scenes(400)) {
         const possible = nodes.map((_, n) => n).filter((n) => cluster.fits(n, shape) && !avoid?.has(n));
-        const chosen = policy.choose(cluster, shape, avoid);
+        const chosen = policy.choose(cluster, shape, avoid, context);
         if (possible.length === 0) expect(chosen).toBe(-1);
         else expect(possible).toContain(chosen);
       }
@@ -76,18 +83,18 @@ for (const name of placementNames) {
 
     test('is a function of the state: asked twice, after a reset, or built afresh it answers alike', () => {
       for (const { cluster, shape, avoid } of scenes(150)) {
-        const once = policy.choose(cluster, shape, avoid);
-        expect(policy.choose(cluster, shape, avoid)).toBe(once);
+        const once = policy.choose(cluster, shape, avoid, context);
+        expect(policy.choose(cluster, shape, avoid, context)).toBe(once);
         policy.reset();
-        expect(policy.choose(cluster, shape, avoid)).toBe(once);
-        expect(shipped.placement(name, {}).choose(cluster, shape, avoid)).toBe(once);
+        expect(policy.choose(cluster, shape, avoid, context)).toBe(once);
+        expect(shipped.placement(name, {}).choose(cluster, shape, avoid, context)).toBe(once);
       }
     });
 
     test('changes nothing it looks at', () => {
       for (const { cluster, nodes, shape, avoid } of scenes(60)) {
         const before = nodes.map((_, n) => [cluster.freeMilli(n), cluster.freeCpuMilli(n), cluster.version[n]]);
-        policy.choose(cluster, shape, avoid);
+        policy.choose(cluster, shape, avoid, context);
         expect(nodes.map((_, n) => [cluster.freeMilli(n), cluster.freeCpuMilli(n), cluster.version[n]])).toEqual(
           before,
         );
@@ -97,10 +104,10 @@ for (const name of placementNames) {
     if (policy.pickGpus !== undefined) {
       test('names GPUs that fit', () => {
         for (const { cluster, shape, avoid } of scenes(200)) {
-          const chosen = policy.choose(cluster, shape, avoid);
+          const chosen = policy.choose(cluster, shape, avoid, context);
           if (chosen < 0) continue;
           const out: number[] = [];
-          policy.pickGpus!(cluster, chosen, shape, out);
+          policy.pickGpus!(cluster, chosen, shape, out, context);
           expect(
             cluster.gpusFit(
               chosen,
@@ -125,21 +132,23 @@ describe('the rules themselves', () => {
       const left = (n: number) => (shape.gpus > 0 ? cluster.freeMilli(n) : cluster.freeCpuMilli(n));
       let b = -1;
       for (const n of possible) if (b < 0 || left(n) < left(b)) b = n;
-      expect(first.choose(cluster, shape, avoid)).toBe(f);
-      expect(best.choose(cluster, shape, avoid)).toBe(b);
+      expect(first.choose(cluster, shape, avoid, context)).toBe(f);
+      expect(best.choose(cluster, shape, avoid, context)).toBe(b);
       if (f !== b) differ++;
     }
     expect(differ).toBeGreaterThan(30);
   });
 
   test('a policy that proposes what does not fit is refused by name', async () => {
-    const { placeGang } = await import('../../core/pool/gang-placement.ts');
+    const { GangContext, placeGang } = await import('../../core/pool/gang-placement.ts');
     for (const { cluster, nodes, shape } of scenes(80)) {
       const wrong = nodes.findIndex((_, n) => !cluster.fits(n, shape));
       if (wrong < 0 || !cluster.mayFit(shape)) continue;
       const gang = { id: 0, groups: [{ tasks: 1, shape }], totalMilli: 0 };
       const liar = { name: 'liar', choose: () => wrong, reset: () => {} };
-      expect(() => placeGang(cluster, liar, gang, null)).toThrow(/placement policy liar proposed node/);
+      expect(() => placeGang(cluster, liar, gang, null, new GangContext([0, 0]))).toThrow(
+        /placement policy liar proposed node/,
+      );
       return;
     }
     expect.unreachable();

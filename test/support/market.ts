@@ -13,7 +13,9 @@ import {
 import { shipped } from '../../mechanisms/index.ts';
 import { Simulation, type SimulationOptions } from '../../sim/driver.ts';
 import { Streams } from '../../sim/kernel/streams.ts';
-import type { Arrival, DemandSource } from '../../sim/world/demand.ts';
+import { type Arrival, type DemandSource, ListDemand } from '../../sim/world/demand.ts';
+
+export { ListDemand };
 
 export const SECOND = 1_000_000;
 
@@ -94,24 +96,6 @@ export function spec(job: number, over: Partial<JobSpec> = {}): JobSpec {
 
 export function arrival(timeUs: number, workUs: number, s: JobSpec, over: Partial<Arrival> = {}): Arrival {
   return { timeUs, pool: 0, spec: s, workUs, fails: false, valueMicro: -1, ...over };
-}
-
-/** Arrivals from a list, in its order. */
-export class ListDemand implements DemandSource {
-  readonly #list: readonly Arrival[];
-  #next = 0;
-  constructor(list: readonly Arrival[]) {
-    this.#list = list;
-  }
-  next(): Arrival | null {
-    return this.#list[this.#next++] ?? null;
-  }
-  snapshot(): number {
-    return this.#next;
-  }
-  restore(next: number): void {
-    this.#next = next;
-  }
 }
 
 /** Keeps rows by table. */

@@ -1,0 +1,11 @@
+import type { ClusterView, TaskShape } from '../../core/interfaces.ts';
+import { ScoredPlacement } from './lib/scored.ts';
+
+/** The node with the most free milli-GPU that has room (for a task without GPUs: the most free CPU); ties to the first. */
+export class WorstFit extends ScoredPlacement {
+  readonly name = 'worst-fit';
+
+  protected score(cluster: ClusterView, node: number, shape: TaskShape): number {
+    return shape.gpus > 0 ? cluster.freeMilli(node) : cluster.freeCpuMilli(node);
+  }
+}
