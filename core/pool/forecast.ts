@@ -5,7 +5,7 @@
  */
 import type { GangShape, NodeSet, Reservation, TaskShape } from '../interfaces.ts';
 import { NEVER, type TimeUs, WHOLE_GPU } from '../types.ts';
-import type { Cluster } from './cluster.ts';
+import type { Allocation, Cluster } from './cluster.ts';
 import { MAX_TASKS } from './spec.ts';
 
 class Marks implements NodeSet {
@@ -21,16 +21,79 @@ class Marks implements NodeSet {
   }
 }
 
-interface Memo {
-  version: number;
-  times: TimeUs[];
+/** What is known of one task shape: per node, the stamps at which its 1st, 2nd, … task fits (0 = now). */
+class ShapeMemo {
+  /** Version of the node when its stamps were computed; -1 = never. */
+  readonly version: Int32Array;
+  readonly times: TimeUs[][];
+  /** times[node][0], or NEVER. */
+  readonly first: Float64Array;
+
+  constructor(nodes: number) {
+    this.version = new Int32Array(nodes).fill(-1);
+    this.times = new Array<TimeUs[]>(nodes);
+    this.first = new Float64Array(nodes).fill(NEVER);
+  }
+}
+
+/** The `size` smallest (stamp, node) pairs of those offered: a heap with the largest of them on top. */
+class Earliest {
+  readonly at: TimeUs[] = [];
+  readonly node: number[] = [];
+  readonly #size: number;
+
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  /** Offers come in order of node, so a tie with the top is lost. */
+  offer(at: TimeUs, node: number): void {
+    const n = this.at.length;
+    if (n === this.#size) {
+      if (at >= this.at[0]!) return;
+      this.#down(at, node);
+      return;
+    }
+    let i = n;
+    while (i > 0) {
+      const parent = (i - 1) >> 1;
+      if (this.#later(parent, at, node)) break;
+      this.at[i] = this.at[parent]!;
+      this.node[i] = this.node[parent]!;
+      i = parent;
+    }
+    this.at[i] = at;
+    this.node[i] = node;
+  }
+
+  /** Entry `i` comes after (at, node). */
+  #later(i: number, at: TimeUs, node: number): boolean {
+    return this.at[i]! > at || (this.at[i]! === at && this.node[i]! > node);
+  }
+
+  #down(at: TimeUs, node: number): void {
+    const n = this.at.length;
+    let i = 0;
+    for (;;) {
+      let child = 2 * i + 1;
+      if (child >= n) break;
+      if (child + 1 < n && this.#later(child + 1, this.at[child]!, this.node[child]!)) child++;
+      if (!this.#later(child, at, node)) break;
+      this.at[i] = this.at[child]!;
+      this.node[i] = this.node[child]!;
+      i = child;
+    }
+    this.at[i] = at;
+    this.node[i] = node;
+  }
 }
 
 export class Forecast {
   readonly #cluster: Cluster;
-  /** Per task shape (few are ever at the head at once), per node. */
-  readonly #memo = new Map<number, (Memo | undefined)[]>();
+  /** Per task shape: few are ever at the head at once. */
+  readonly #memo = new Map<number, ShapeMemo>();
   static readonly #shapesKept = 8;
+  readonly #ends: Allocation[] = [];
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
@@ -46,59 +109,108 @@ export class Forecast {
    * gang's groups could share a node.
    */
   reserve(now: TimeUs, gang: GangShape): Reservation | null {
-    const marks = new Marks(this.#cluster.nodeCount);
+    const nodes = this.#cluster.nodeCount;
+    const marks = new Marks(nodes);
     let start = now;
-    for (const { tasks, shape } of gang.groups) {
-      const slots: { at: TimeUs; node: number }[] = [];
+    for (let g = 0; g < gang.groups.length; g++) {
+      const { tasks, shape } = gang.groups[g]!;
+      const memo = this.#memoOf(shape);
       if (tasks === 1) {
-        let best = NEVER;
+        const first = memo.first;
+        let best: TimeUs = NEVER;
         let node = -1;
-        for (let v = 0; v < this.#cluster.nodeCount; v++) {
-          if (marks.has(v)) continue;
-          const at = this.#times(shape, 1, v)[0];
-          if (at !== undefined && at < best) {
+        for (let v = 0; v < nodes; v++) {
+          const at = first[v]!;
+          if (at < best && !marks.has(v)) {
             best = at;
             node = v;
           }
         }
-        if (node >= 0) slots.push({ at: best, node });
-      } else {
-        for (let v = 0; v < this.#cluster.nodeCount; v++) {
-          if (marks.has(v)) continue;
-          const times = this.#times(shape, tasks, v);
-          for (let k = 0; k < times.length; k++) slots.push({ at: times[k]!, node: v });
-        }
-        slots.sort((a, b) => a.at - b.at || a.node - b.node);
+        if (node < 0) return null;
+        marks.add(node);
+        if (best > start) start = best;
+        continue;
       }
-      if (slots.length < tasks) return null;
-      for (let k = 0; k < tasks; k++) {
-        marks.add(slots[k]!.node);
-        if (slots[k]!.at > start) start = slots[k]!.at;
+      const slots = new Earliest(tasks);
+      for (let v = 0; v < nodes; v++) {
+        if (marks.has(v)) continue;
+        const times = memo.times[v]!;
+        const most = Math.min(times.length, tasks);
+        for (let k = 0; k < most; k++) slots.offer(times[k]!, v);
       }
+      if (slots.at.length < tasks) return null;
+      for (const v of slots.node) marks.add(v);
+      if (slots.at[0]! > start) start = slots.at[0]!;
     }
     return { startUs: start, nodes: marks };
   }
 
-  /** Stamps at which the node has room for 1, 2, … tasks (at most `tasks`). Past stamps mean now. */
-  #times(shape: TaskShape, tasks: number, node: number): TimeUs[] {
-    let perNode = this.#memo.get(shape.id);
-    if (perNode === undefined) {
+  /** The shape's stamps on every node, brought up to date. Past stamps mean now. */
+  #memoOf(shape: TaskShape): ShapeMemo {
+    const nodes = this.#cluster.nodeCount;
+    let memo = this.#memo.get(shape.id);
+    if (memo === undefined) {
       if (this.#memo.size >= Forecast.#shapesKept) this.#memo.delete(this.#memo.keys().next().value!);
-      perNode = new Array<Memo | undefined>(this.#cluster.nodeCount);
-      this.#memo.set(shape.id, perNode);
+      memo = new ShapeMemo(nodes);
+      this.#memo.set(shape.id, memo);
     }
-    const version = this.#cluster.version[node]!;
-    const memo = perNode[node];
-    if (memo !== undefined && memo.version === version) return memo.times;
-    const times = this.#compute(shape, node);
-    perNode[node] = { version, times };
-    return times.length > tasks ? times.slice(0, tasks) : times;
+    const seen = memo.version;
+    const version = this.#cluster.version;
+    for (let v = 0; v < nodes; v++) {
+      if (seen[v] === version[v]) continue;
+      seen[v] = version[v]!;
+      const times = this.#compute(shape, v);
+      memo.times[v] = times;
+      memo.first[v] = times.length > 0 ? times[0]! : NEVER;
+    }
+    return memo;
+  }
+
+  /** The node's allocations in order of their ends. Few: by insertion. */
+  #byEnd(node: number): readonly Allocation[] {
+    const ends = this.#ends;
+    const list = this.#cluster.allocations[node]!;
+    for (let i = 0; i < list.length; i++) {
+      const a = list[i]!;
+      let k = i - 1;
+      while (k >= 0 && (ends[k]!.endUs > a.endUs || (ends[k]!.endUs === a.endUs && ends[k]!.lease > a.lease))) {
+        ends[k + 1] = ends[k]!;
+        k--;
+      }
+      ends[k + 1] = a;
+    }
+    ends.length = list.length;
+    return ends;
   }
 
   #compute(shape: TaskShape, node: number): TimeUs[] {
     const c = this.#cluster;
     if (!c.isUp(node) || !c.fitsEmpty(node, shape)) return [];
-    const ends = [...c.allocations[node]!].sort((a, b) => a.endUs - b.endUs || a.lease - b.lease);
+    const ends = this.#byEnd(node);
+    const simple =
+      shape.gpus > 0 &&
+      shape.gpuMilli === WHOLE_GPU &&
+      shape.cpuMilli === 0 &&
+      shape.ramMiB === 0 &&
+      ends.every((a) => a.gpuMilli === WHOLE_GPU);
+    return simple ? this.#wholeGpus(shape, node, ends) : this.#anything(shape, node, ends);
+  }
+
+  /** Whole GPUs on both sides and nothing else asked for: their number is all that counts. */
+  #wholeGpus(shape: TaskShape, node: number, ends: readonly Allocation[]): TimeUs[] {
+    let free = this.#cluster.freeWholeGpus(node);
+    const times: TimeUs[] = [];
+    for (let k = Math.floor(free / shape.gpus); k > 0; k--) times.push(0);
+    for (let i = 0; i < ends.length; i++) {
+      const a = ends[i]!;
+      free += a.gpus.length;
+      for (let k = Math.floor(free / shape.gpus); k > times.length; k--) times.push(a.endUs);
+    }
+    return times;
+  }
+
+  #anything(shape: TaskShape, node: number, ends: readonly Allocation[]): TimeUs[] {
+    const c = this.#cluster;
     const gpus = c.gpusOf(node);
     const milli = Array.from({ length: gpus }, (_, g) => c.freeMilliOf(node, g));
     const memory = Array.from({ length: gpus }, (_, g) => c.freeMemoryOf(node, g));

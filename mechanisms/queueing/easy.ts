@@ -1,33 +1,54 @@
 import type { QueueingPolicy, SchedulerView, WaitingJob } from '../../core/interfaces.ts';
 import { ShapeQueue } from './lib/shape-queue.ts';
 
+/** What a demand may still do in this pass. */
+const Pass = { open: 0, inside: 1, blocked: 2 } as const;
+
+/** The waiting jobs of one demand. */
+interface Line {
+  queue: ShapeQueue;
+  pass: (typeof Pass)[keyof typeof Pass];
+}
+
 /**
  * EASY backfill: first in, first out, but a job may overtake when it cannot delay the head. The head gets a reservation from
  * the limits of what runs; an overtaker either ends by the reserved stamp or keeps off the reserved nodes.
  */
 export class Easy implements QueueingPolicy {
   readonly name = 'easy';
-  readonly #queues = new Map<number, ShapeQueue>();
+  readonly #lines = new Map<number, Line>();
+  /** The same lines, to scan. */
+  #list: Line[] = [];
+  /** Emptied lines, kept so that a market without a backlog does not make a new one per job. */
+  readonly #spare: Line[] = [];
+  static readonly #sparesKept = 16;
 
   add(job: WaitingJob): void {
-    let queue = this.#queues.get(job.shape.id);
-    if (queue === undefined) {
-      queue = new ShapeQueue(job.shape);
-      this.#queues.set(job.shape.id, queue);
+    let line = this.#lines.get(job.shape.id);
+    if (line === undefined) {
+      line = this.#spare.pop() ?? { queue: new ShapeQueue(job.shape), pass: Pass.open };
+      line.queue.open(job.shape);
+      this.#lines.set(job.shape.id, line);
+      this.#list.push(line);
     }
-    queue.add(job);
+    line.queue.add(job);
   }
 
   remove(job: WaitingJob): void {
-    const queue = this.#queues.get(job.shape.id);
-    queue?.remove(job);
-    if (queue?.size === 0) this.#queues.delete(job.shape.id);
+    const line = this.#lines.get(job.shape.id);
+    if (line === undefined) return;
+    line.queue.remove(job);
+    if (line.queue.size > 0) return;
+    this.#lines.delete(job.shape.id);
+    this.#list.splice(this.#list.indexOf(line), 1);
+    if (this.#spare.length < Easy.#sparesKept) this.#spare.push(line);
   }
 
   #head(): WaitingJob | null {
     let head: WaitingJob | null = null;
-    for (const q of this.#queues.values()) {
-      const h = q.head();
+    const list = this.#list;
+    for (let i = 0; i < list.length; i++) {
+      const h = list[i]!.queue.head();
       if (h !== null && (head === null || h.order < head.order)) head = h;
     }
     return head;
@@ -36,32 +57,50 @@ export class Easy implements QueueingPolicy {
   schedule(view: SchedulerView): void {
     let head = this.#head();
     while (head !== null && view.start(head, null)) head = this.#head();
-    if (head === null) return;
-    // Demands that fit nowhere now, and those that fit only on the reserved nodes. The head's own is among the former.
-    const blocked = new Set<number>([head.shape.id]);
-    for (const q of this.#queues.values()) {
-      if (!blocked.has(q.shape.id) && q.shape.groups.some((g) => !view.cluster.mayFit(g.shape)))
-        blocked.add(q.shape.id);
-    }
-    if (blocked.size === this.#queues.size) return;
+    if (head === null || !this.#open(view, head)) return;
     const reservation = view.reserve(head);
     const window = reservation === null ? Infinity : reservation.startUs - view.now;
-    const inside = new Set<number>();
     for (;;) {
+      // The oldest job of any demand that may still start; one that must end inside the window looks past longer ones.
       let next: WaitingJob | null = null;
-      for (const q of this.#queues.values()) {
-        if (blocked.has(q.shape.id)) continue;
-        const job = q.firstWithin(inside.has(q.shape.id) ? window : Number.MAX_VALUE);
-        if (job !== null && (next === null || job.order < next.order)) next = job;
+      let from: Line | null = null;
+      const list = this.#list;
+      for (let i = 0; i < list.length; i++) {
+        const line = list[i]!;
+        if (line.pass === Pass.blocked) continue;
+        const job = line.pass === Pass.inside ? line.queue.firstWithin(window) : line.queue.head();
+        if (job !== null && (next === null || job.order < next.order)) {
+          next = job;
+          from = line;
+        }
       }
       if (next === null) return;
       if (next.spec.limitUs <= window) {
-        if (!view.start(next, null)) blocked.add(next.shape.id);
-      } else if (!view.start(next, reservation!.nodes)) inside.add(next.shape.id);
+        if (!view.start(next, null)) from!.pass = Pass.blocked;
+      } else if (!view.start(next, reservation!.nodes)) from!.pass = Pass.inside;
     }
   }
 
-  reset(): void {
-    this.#queues.clear();
+  /** Blocks the demands that fit nowhere now, the head's own among them; false = nothing is left. */
+  #open(view: SchedulerView, head: WaitingJob): boolean {
+    let open = 0;
+    const list = this.#list;
+    for (let i = 0; i < list.length; i++) {
+      const line = list[i]!;
+      line.pass = line.queue.shape.id === head.shape.id || !mayFit(view, line.queue.shape) ? Pass.blocked : Pass.open;
+      if (line.pass === Pass.open) open++;
+    }
+    return open > 0;
   }
+
+  reset(): void {
+    this.#lines.clear();
+    this.#list = [];
+    this.#spare.length = 0;
+  }
+}
+
+function mayFit(view: SchedulerView, shape: WaitingJob['shape']): boolean {
+  for (let i = 0; i < shape.groups.length; i++) if (!view.cluster.mayFit(shape.groups[i]!.shape)) return false;
+  return true;
 }

@@ -5,7 +5,7 @@ import type { GangShape, WaitingJob } from '../../../core/interfaces.ts';
  * with a limit of at most x, is found in O(log n). Shared by the policies that reason per shape.
  */
 export class ShapeQueue {
-  readonly shape: GangShape;
+  #shape: GangShape;
   #jobs: (WaitingJob | null)[] = [];
   /** Tree over slots: smallest limit below each inner node; leaves start at `#leaves`. */
   #tree: Float64Array = new Float64Array(32).fill(Infinity);
@@ -15,7 +15,19 @@ export class ShapeQueue {
   readonly #slot = new Map<WaitingJob, number>();
 
   constructor(shape: GangShape) {
-    this.shape = shape;
+    this.#shape = shape;
+  }
+
+  get shape(): GangShape {
+    return this.#shape;
+  }
+
+  /** An empty queue starts anew, for another demand. */
+  open(shape: GangShape): void {
+    if (this.#live > 0) throw new Error('shape queue: still in use');
+    this.#shape = shape;
+    this.#jobs.length = 0;
+    this.#first = 0;
   }
 
   get size(): number {
