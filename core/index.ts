@@ -9,10 +9,11 @@ export {
   FrameType,
   JournalError,
   type JournalHeader,
+  type JournalPosition,
   JournalWriter,
   readJournal,
 } from './journal/journal.ts';
-export { type ReplayResult, replay } from './journal/replay.ts';
+export { type EffectSink, type ReplayResult, replay, replayOnto } from './journal/replay.ts';
 export { Link, type LinkOptions, type Packet } from './link/link.ts';
 export { nodeAddress, poolAddress, SETTLEMENT } from './machine.ts';
 export {

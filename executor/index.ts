@@ -1,1 +1,16 @@
-export type { TimeUs } from '../core/types.ts';
+/**
+ * janction-lab/executor: wall time for the market. The same core as in simulation, driven by the clock, with real processes and
+ * a durable journal. Nothing here knows the simulator.
+ */
+export { WallClock } from './clock.ts';
+export { type Device, findDevices, nvidiaDevices, parseNvidiaList } from './devices/devices.ts';
+export { type ExecutionResult, Executor, type ExecutorOptions } from './driver.ts';
+export { Lock } from './durable/lock.ts';
+export { type Recovered, recover } from './durable/recover.ts';
+export { readSnapshot, type Snapshot, writeSnapshot } from './durable/snapshot.ts';
+export { FileStorage, type JournalStorage, StorageFull, syncDirectory } from './durable/storage.ts';
+export { ExecutorError } from './executor-error.ts';
+export { Lag, type LagJson } from './lag.ts';
+export type { Arrivals, FactSink, Launcher, PlannedArrival, Work } from './launcher.ts';
+export { LocalLauncher, type LocalOptions } from './work/local.ts';
+export { processesOf, reapRun } from './work/proc.ts';

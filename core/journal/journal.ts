@@ -3,8 +3,8 @@
  *
  *   magic "JNCJ1\n", then frames: type u8, length LEB128, payload, CRC-32 (u32) of type + length + payload.
  *   header (1)  JSON of JournalHeader, first and once
- *   step (2)    stamp delta, number of facts, facts. Pulses are not written, replay derives them; only one that was followed
- *               by facts of the same stamp is, as a step without facts, because it came first
+ *   step (2)    stamp delta, number of facts, facts. Pulses are not written, replay derives them; only those are, as a step
+ *               without facts, that facts of the same stamp followed or whose actions left the host
  *   check (3)   steps so far, digest of every decision so far
  *   end (4)     last stamp, digest: a journal without it was cut off
  *
@@ -38,6 +38,12 @@ export type Frame =
 /** Steps between two check frames: how closely a replay can name the first difference. */
 export const CHECK_EVERY = 1024;
 
+/** Stamp of the last frame and number of steps with facts before some byte of a journal. */
+export interface JournalPosition {
+  last: TimeUs;
+  steps: number;
+}
+
 export class JournalWriter {
   readonly #out = new ByteSink();
   readonly #body = new ByteSink(1024);
@@ -48,10 +54,23 @@ export class JournalWriter {
   #pulsed: TimeUs = -1;
   #steps = 0;
 
-  /** `flush` receives finished frames; the bytes are only valid during the call. */
-  constructor(header: JournalHeader, flush: (bytes: Uint8Array) => void, flushAt = 65536) {
+  /**
+   * `flush` receives finished frames; the bytes are only valid during the call. `resumed` continues a journal that was cut
+   * off, from where its last whole frame stands: magic and header are there already.
+   */
+  constructor(
+    header: JournalHeader,
+    flush: (bytes: Uint8Array) => void,
+    flushAt = 65536,
+    resumed: JournalPosition | null = null,
+  ) {
     this.#flush = flush;
     this.#flushAt = flushAt;
+    if (resumed !== null) {
+      this.#last = resumed.last;
+      this.#steps = resumed.steps;
+      return;
+    }
     for (const ch of MAGIC) this.#out.u8(ch.charCodeAt(0));
     this.#body.text(JSON.stringify(header));
     this.#frame(FrameType.header);
@@ -60,6 +79,10 @@ export class JournalWriter {
   /** Steps written so far. */
   get steps(): number {
     return this.#steps;
+  }
+  /** Where a writer that continues after the frames written so far must stand. */
+  get position(): JournalPosition {
+    return { last: this.#last, steps: this.#steps };
   }
 
   /** `digest` is asked for when a check frame is due: the state before this step. */
@@ -80,6 +103,16 @@ export class JournalWriter {
     if (this.#out.length >= this.#flushAt) this.flush();
   }
 
+  /**
+   * Writes the last pulse although no facts follow it: a driver whose actions leave the host needs their cause on disk
+   * first, and replay would otherwise not reach that deadline after a crash.
+   */
+  keepPulse(): void {
+    if (this.#pulsed < 0) return;
+    this.#write(this.#pulsed, []);
+    this.#pulsed = -1;
+  }
+
   #write(now: TimeUs, facts: readonly Fact[]): void {
     this.#body.uint(now - this.#last);
     this.#body.uint(facts.length);
@@ -95,10 +128,12 @@ export class JournalWriter {
     this.flush();
   }
 
-  flush(): void {
-    if (this.#out.length === 0) return;
+  /** Hands over what is buffered; false when there was nothing. When the receiver throws, the bytes are kept for another try. */
+  flush(): boolean {
+    if (this.#out.length === 0) return false;
     this.#flush(this.#out.bytes.subarray(0, this.#out.length));
     this.#out.length = 0;
+    return true;
   }
 
   #frame(type: number): void {
@@ -120,14 +155,20 @@ export class JournalError extends Error {
   }
 }
 
-/** Reads a journal that lies in memory. Throws JournalError at the first byte that makes no sense. */
-export function* readJournal(bytes: Uint8Array): Generator<Frame, void, void> {
+/**
+ * Reads a journal that lies in memory. Throws JournalError at the first byte that makes no sense. `from` starts at a frame
+ * boundary behind the header, where the last stamp was `last`.
+ */
+export function* readJournal(
+  bytes: Uint8Array,
+  from: { offset: number; last: TimeUs } | null = null,
+): Generator<Frame, void, void> {
   for (let i = 0; i < MAGIC.length; i++) {
     if (bytes[i] !== MAGIC.charCodeAt(i)) throw new JournalError(i, 'this is no janction journal (bad magic)');
   }
-  const src = new ByteSource(bytes, MAGIC.length);
-  let last: TimeUs = 0;
-  let first = true;
+  const src = new ByteSource(bytes, from?.offset ?? MAGIC.length);
+  let last: TimeUs = from?.last ?? 0;
+  let first = from === null;
   while (!src.done) {
     const offset = src.at;
     let frame: Frame;

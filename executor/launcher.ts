@@ -1,0 +1,44 @@
+/**
+ * The seam between the driver and whatever runs jobs: processes on this machine, Slurm, or a twin in tests. It carries out
+ * core's actions, each once by (lease, fence), and reports facts; it decides nothing.
+ */
+import type { Action, Fact } from '../core/facts.ts';
+import type { JobSpec, TimeUs } from '../core/types.ts';
+
+/** What the world knows of a job and core does not. */
+export interface Work {
+  /** Run time on a device of speed 1, in the scenario's time. */
+  workUs: TimeUs;
+  /** The built-in workload ends with an error. */
+  fails: boolean;
+  /** The user's own command; absent = the built-in workload of the length of the work. */
+  command?: readonly string[];
+}
+
+/** A job that will be submitted at a stamp. */
+export interface PlannedArrival extends Work {
+  timeUs: TimeUs;
+  pool: number;
+  spec: JobSpec;
+}
+
+/** Jobs in order of time; null = there will be no more. */
+export interface Arrivals {
+  next(): PlannedArrival | null;
+}
+
+export type FactSink = (fact: Fact) => void;
+
+export interface Launcher {
+  /** Name of the isolation that jobs get: it is stated with the bill. */
+  readonly isolation: string;
+  /** Facts are reported through this from now on, each when the world has let it happen. */
+  open(sink: FactSink): void;
+  act(action: Action, work: Work | null): void;
+  /** Jobs that may have a process. */
+  readonly running: number;
+  /** Ends whatever a former executor of the same run left; answers how many processes that were. Before `open`. */
+  reap(): number;
+  /** Ends every process at once; resolves when none is left. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,35 @@
+/**
+ * The built-in workload on a processor: multiplies matrices for a share of the time until its work is done. Arguments: wall
+ * milliseconds from the start of the process, share of a processor in percent, exit status at the end. Prints one line of JSON.
+ */
+const [workMs, percent, status] = process.argv.slice(2).map(Number) as [number, number, number];
+
+const SIZE = 48;
+const a = Float64Array.from({ length: SIZE * SIZE }, (_, i) => (i % 7) - 3);
+const b = Float64Array.from({ length: SIZE * SIZE }, (_, i) => (i % 5) - 2);
+const c = new Float64Array(SIZE * SIZE);
+
+function multiply(): void {
+  for (let i = 0; i < SIZE; i++) {
+    for (let j = 0; j < SIZE; j++) {
+      let sum = 0;
+      for (let k = 0; k < SIZE; k++) sum += a[i * SIZE + k]! * b[k * SIZE + j]!;
+      c[i * SIZE + j] = sum;
+    }
+  }
+}
+
+// performance.now() counts from the start of the process, so starting up is part of the work.
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+let products = 0;
+for (let now = performance.now(); now < workMs; now = performance.now()) {
+  multiply();
+  products++;
+  const after = performance.now();
+  const idleMs = Math.min(((after - now) * (100 - percent)) / Math.max(percent, 1), workMs - after);
+  if (idleMs > 0) Atomics.wait(sleeper, 0, 0, idleMs);
+}
+process.stdout.write(
+  `${JSON.stringify({ workload: 'matmul', size: SIZE, products, flop: products * 2 * SIZE * SIZE * SIZE, checksum: c[SIZE + 1] })}\n`,
+);
+process.exitCode = status;
