@@ -5,7 +5,7 @@
  */
 import { type Action, ActionKind, type Fact, FactKind } from '../core/facts.ts';
 import type { MechanismRegistry } from '../core/interfaces.ts';
-import { JOURNAL_SCHEMA, type JournalHeader, type JournalPosition, JournalWriter } from '../core/journal/journal.ts';
+import { JOURNAL_SCHEMA, type JournalHeader, JournalWriter } from '../core/journal/journal.ts';
 import { checkInvariants } from '../core/market/invariants.ts';
 import { type Effects, Market, type RowSink, type StepSink } from '../core/market/market.ts';
 import { LeaseState } from '../core/node/node-agent.ts';
@@ -24,8 +24,9 @@ export interface ExecutorOptions {
   registry: MechanismRegistry;
   arrivals: Arrivals;
   launcher: Launcher;
-  storage: JournalStorage;
-  /** What a former executor left of this journal; null = a new run. Bytes behind its last whole frame must be cut off already. */
+  /** Opens the journal: a new one, or the old one cut to its first `keep` bytes. */
+  storage(keep: number | null): JournalStorage;
+  /** What a former executor left of this journal; null = a new run. */
   former: { bytes: Uint8Array; snapshot: Snapshot | null } | null;
   /** Keeps a snapshot; absent = a restart replays everything. */
   keep?: (snapshot: Omit<Snapshot, 'schema'>) => void;
@@ -49,8 +50,21 @@ export interface ExecutionResult {
   facts: number;
   checks: number;
   lag: { deadlines: LagJson; facts: LagJson };
-  /** Facts that the market had to be told after a crash, and processes ended then. */
-  restart: { replayed: number; fromSnapshot: boolean; lost: number; reaped: number } | null;
+  restart: Restart | null;
+}
+
+/** What a restart found. */
+export interface Restart {
+  /** Bytes at the end of the journal that made no sense: never synced, so never acted upon. */
+  dropped: number;
+  /** Facts replayed, and whether a snapshot spared the others. */
+  replayed: number;
+  fromSnapshot: boolean;
+  /** Leases that had or were to have a process, and processes ended. */
+  lost: number;
+  reaped: number;
+  /** The run was over already: only its directory was unfinished. */
+  ended: boolean;
 }
 
 interface Due {
@@ -72,7 +86,7 @@ export class Executor {
   #due: Due[] = [];
   readonly #work = new Map<number, Work>();
   #live = 0;
-  #pending: PlannedArrival | null;
+  #pending: PlannedArrival | null = null;
   #submitted = 0;
   #over = 0;
   #syncs = 0;
@@ -82,7 +96,8 @@ export class Executor {
   #stopping = false;
   readonly #deadlineLag = new Lag();
   readonly #factLag = new Lag();
-  readonly #restart: ExecutionResult['restart'];
+  readonly #storage: JournalStorage;
+  readonly restart: Restart | null;
 
   /** Reads what a former executor left, ends its processes, and stands ready; nothing runs before `run`. */
   constructor(options: ExecutorOptions) {
@@ -90,25 +105,34 @@ export class Executor {
     this.#launcher = options.launcher;
     const rows: RowSink = { row: (table, row) => this.#row(table, row) };
     const steps: StepSink = { step: (now, facts) => this.#writer?.step(now, facts, () => this.market.digest) };
-    const header: JournalHeader = { schema: JOURNAL_SCHEMA, engine: ENGINE, host: 0, config: options.config, solvers: {} };
-    const flush = (bytes: Uint8Array): void => this.#append(bytes);
+    const header: JournalHeader = {
+      schema: JOURNAL_SCHEMA,
+      engine: ENGINE,
+      host: 0,
+      config: options.config,
+      solvers: {},
+    };
+    const flush = (bytes: Uint8Array): void => this.#storage.append(bytes);
     const former = options.former;
     if (former === null) {
       this.market = new Market(options.config, options.registry, rows, steps);
+      this.#storage = options.storage(null);
       this.#writer = new JournalWriter(header, flush, Number.MAX_SAFE_INTEGER);
       this.#writer.flush();
-      options.storage.sync();
-      this.#restart = null;
+      this.#storage.sync();
+      this.restart = null;
       this.#pending = options.arrivals.next();
     } else {
       // Whatever the dead executor started must be gone before the market is told so.
       const reaped = this.#launcher.reap();
       const r = recover(former.bytes, former.snapshot, options.registry, rows, steps);
       this.market = r.market;
+      this.#storage = options.storage(r.length);
       this.#resumeArrivals();
-      this.#writer = this.#continued(header, flush, r.position);
-      const lost = this.#answerForTheDead();
-      this.#restart = { replayed: r.facts, fromSnapshot: r.fromSnapshot, lost, reaped };
+      this.#writer = new JournalWriter(header, flush, Number.MAX_SAFE_INTEGER, r.position);
+      const lost = r.ended ? 0 : this.#answerForTheDead();
+      const { dropped, facts, fromSnapshot, ended } = r;
+      this.restart = { dropped, replayed: facts, fromSnapshot, lost, reaped, ended };
     }
     this.#nextSnapshot = this.#writer.steps + options.snapshotEvery;
     this.#clock = new WallClock(options.timeScale, Math.max(0, this.market.now + 1));
@@ -117,10 +141,6 @@ export class Executor {
       this.#reported.push(this.#clock.now());
       this.#wake?.();
     });
-  }
-
-  #continued(header: JournalHeader, flush: (b: Uint8Array) => void, at: JournalPosition): JournalWriter {
-    return new JournalWriter(header, flush, Number.MAX_SAFE_INTEGER, at);
   }
 
   /** Brings the list of jobs to where the journal ends: those it has are skipped, those still alive keep their work. */
@@ -176,6 +196,7 @@ export class Executor {
 
   async run(): Promise<ExecutionResult> {
     try {
+      if (this.restart?.ended === true) return this.#result(true, 0);
       for (;;) {
         if (this.#stopping) return this.#result(false, 0);
         const over = this.#turn();
@@ -187,12 +208,21 @@ export class Executor {
         await this.#sleep();
       }
       const checks = checkInvariants(this.market, true);
-      this.#writer!.end(this.market.now, this.market.digest);
+      this.#end();
       await this.#makeDurable();
       return this.#result(true, checks);
     } finally {
       await this.#launcher.close();
-      this.#options.storage.close();
+      this.#storage.close();
+    }
+  }
+
+  #end(): void {
+    try {
+      this.#writer!.end(this.market.now, this.market.digest);
+    } catch (e) {
+      // The frame is buffered: it is written when there is room.
+      if (!(e instanceof StorageFull)) throw e;
     }
   }
 
@@ -259,17 +289,13 @@ export class Executor {
     return this.#pending === null && this.#live === 0 && this.#facts.length === 0 && this.#launcher.running === 0;
   }
 
-  #append(bytes: Uint8Array): void {
-    this.#options.storage.append(bytes);
-  }
-
   /** Nothing may leave before this is done; a full disk is waited out. */
   async #makeDurable(): Promise<void> {
     let told = false;
     for (;;) {
       try {
         if (this.#writer!.flush()) {
-          this.#options.storage.sync();
+          this.#storage.sync();
           this.#syncs++;
         }
         if (told) this.#options.onStorage?.(false);
@@ -296,7 +322,7 @@ export class Executor {
     if (this.#options.keep === undefined || writer.steps < this.#nextSnapshot) return;
     this.#nextSnapshot = writer.steps + this.#options.snapshotEvery;
     const { last, steps } = writer.position;
-    const offset = this.#options.storage.length;
+    const offset = this.#storage.length;
     this.#options.keep({ engine: ENGINE, offset, last, steps, market: this.market.snapshot() });
   }
 
@@ -326,7 +352,7 @@ export class Executor {
       facts: this.#factCount,
       checks,
       lag: { deadlines: this.#deadlineLag.toJson(), facts: this.#factLag.toJson() },
-      restart: this.#restart,
+      restart: this.restart,
     };
   }
 }

@@ -8,14 +8,16 @@ import { ENGINE_VERSION } from '../core/version.ts';
 import { addAudit } from './commands/audit.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addElect } from './commands/elect.ts';
+import { addExecute } from './commands/execute.ts';
 import { addReproduce } from './commands/reproduce.ts';
 import { addRun } from './commands/run.ts';
 import { addSchema } from './commands/schema.ts';
+import { addValidate } from './commands/validate.ts';
 import { Finding, oneLine, UsageError } from './errors.ts';
 import { print } from './flags.ts';
 
 /** Each command registers itself; help lists them in this order. */
-const commands = [addRun, addAudit, addReproduce, addElect, addSchema, addDoctor];
+const commands = [addRun, addExecute, addAudit, addValidate, addReproduce, addElect, addSchema, addDoctor];
 
 export function buildProgram(): Command {
   const program = new Command('janction')

@@ -18,7 +18,7 @@ import type { Arrival, DemandSource } from './world/demand.ts';
 import { Phase, WorldEvent } from './world/events.ts';
 import { Fleet, type FleetState, type NodeLife } from './world/fleet.ts';
 import type { Network } from './world/network.ts';
-import { Processes, type ProcessesState, type ProcessTimes } from './world/processes.ts';
+import { Processes, type ProcessModel, type ProcessTimes } from './world/processes.ts';
 
 export interface SimulationOptions {
   config: MarketConfig;
@@ -29,7 +29,8 @@ export interface SimulationOptions {
   lives: readonly NodeLife[];
   /** Thousandths of the reference speed, one per node. */
   speedMilli: readonly number[];
-  processes: ProcessTimes;
+  /** Times of simulated processes, or another world that answers core's actions. */
+  processes: ProcessTimes | ((queue: EventQueue) => ProcessModel);
   /** End of the run; NEVER = until the demand is used up and every job is over. */
   horizonUs: TimeUs;
   rows?: RowSink;
@@ -61,7 +62,7 @@ export interface SimulationState {
   streams: [string, StreamState][];
   demand: unknown;
   fleet: FleetState;
-  processes: ProcessesState;
+  processes: unknown;
   network: unknown;
   work: [number, JobWork][];
   pending: Arrival | null;
@@ -75,7 +76,7 @@ export class Simulation {
   readonly #queue: EventQueue;
   readonly #demand: DemandSource;
   readonly #fleet: Fleet;
-  readonly #processes: Processes;
+  readonly #processes: ProcessModel;
   readonly #network: Network | null;
   readonly #hostOf: readonly number[] | null;
   readonly #work = new Map<number, JobWork>();
@@ -98,7 +99,11 @@ export class Simulation {
     this.#hostOf = this.#network?.hostOf ?? null;
     const names = config.nodes.map((n) => n.id);
     this.#fleet = new Fleet(this.#queue, options.streams, options.lives, names);
-    this.#processes = new Processes(this.#queue, options.processes, options.speedMilli, (job) => this.#work.get(job)!);
+    const { processes } = options;
+    this.#processes =
+      typeof processes === 'function'
+        ? processes(this.#queue)
+        : new Processes(this.#queue, processes, options.speedMilli, (job) => this.#work.get(job)!);
     const rows: RowSink = { row: (table, row) => this.#row(table, row) };
     const hosts = this.#network?.hosts ?? 1;
     this.markets = Array.from({ length: hosts }, (_, host) => {
@@ -218,9 +223,9 @@ export class Simulation {
   #happen(t: TimeUs, type: number, a: number, b: number): Fact | null {
     switch (type) {
       case WorldEvent.started:
-        return this.#processes.started(t, a);
       case WorldEvent.exited:
-        return this.#processes.exited(a, b);
+      case WorldEvent.recorded:
+        return this.#processes.happen(t, type, a, b);
       case WorldEvent.nodeDown:
       case WorldEvent.nodeUp:
         return this.#fleet.happen(t, type, a, b, (node) => this.#processes.lose(node));
@@ -346,7 +351,7 @@ export class Simulation {
     });
     this.#demand.restore(state.demand as never);
     this.#fleet.restore(state.fleet);
-    this.#processes.restore(state.processes);
+    this.#processes.restore(state.processes as never);
     this.#network?.restore(state.network as never);
     for (const [job, w] of state.work) this.#work.set(job, { ...w });
     this.#pending = state.pending;

@@ -3,11 +3,28 @@ export { Simulation, type SimulationOptions, type SimulationState } from './driv
 export { HeapQueue } from './kernel/heap-queue.ts';
 export { type EventQueue, emptyEvent, type QueueState, type SimEvent } from './kernel/queue.ts';
 export { Stream, type StreamState, Streams } from './kernel/streams.ts';
-export { finishRun, marketConfig, type PreparedRun, prepareRun, type RunOptions, runScenario } from './run.ts';
+export {
+  demandSource,
+  finishRun,
+  marketConfig,
+  type PreparedRun,
+  prepareRun,
+  type RunOptions,
+  resultOf,
+  runScenario,
+} from './run.ts';
 export { type RunJson, Summary } from './summary.ts';
 export type { Arrival, DemandSource } from './world/demand.ts';
 export { type Availability, Fleet, type NodeLife } from './world/fleet.ts';
 export { Network, type NetworkOptions, type Partition } from './world/network.ts';
 export { PersonaDemand } from './world/personas.ts';
-export { Processes, type ProcessTimes, type Work } from './world/processes.ts';
+export { Processes, type ProcessModel, type ProcessTimes, type Work } from './world/processes.ts';
+export {
+  answerKey,
+  type RecordedAnswer,
+  RecordedArrivals,
+  RecordedWorld,
+  type Recording,
+  RecordingBuilder,
+} from './world/recorded.ts';
 export { TraceDemand } from './world/trace-demand.ts';

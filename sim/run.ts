@@ -5,17 +5,17 @@
 import type { MechanismRegistry } from '../core/interfaces.ts';
 import { JOURNAL_SCHEMA, JournalWriter } from '../core/journal/journal.ts';
 import { invariants } from '../core/market/invariants.ts';
-import type { RowSink } from '../core/market/market.ts';
+import type { Market, RowSink } from '../core/market/market.ts';
 import { JobState } from '../core/pool/job.ts';
 import { type Chunk, Recorder } from '../core/record/recorder.ts';
-import type { MarketConfig } from '../core/types.ts';
+import type { MarketConfig, TimeUs } from '../core/types.ts';
 import { ENGINE } from '../core/version.ts';
 import type { ResolvedScenario, TraceJob } from '../scenarios/resolved.ts';
 import { Simulation } from './driver.ts';
 import type { EventQueue } from './kernel/queue.ts';
 import { Streams } from './kernel/streams.ts';
 import { type RunJson, Summary } from './summary.ts';
-import { ListDemand } from './world/demand.ts';
+import { type DemandSource, ListDemand } from './world/demand.ts';
 import { PersonaDemand } from './world/personas.ts';
 import { TraceDemand } from './world/trace-demand.ts';
 
@@ -63,12 +63,7 @@ export function prepareRun(scenario: ResolvedScenario, options: RunOptions): Pre
       summary.row(table, row);
     },
   };
-  const demand =
-    scenario.demand.kind === 'personas'
-      ? new PersonaDemand(scenario, scenario.demand.personas, streams)
-      : scenario.demand.kind === 'list'
-        ? new ListDemand(scenario.demand.arrivals)
-        : new TraceDemand(scenario.demand, options.traceRows ?? missingTrace());
+  const demand = demandSource(scenario, streams, options.traceRows);
   const onJournal = options.onJournal;
   const journal =
     onJournal === undefined
@@ -92,6 +87,19 @@ export function prepareRun(scenario: ResolvedScenario, options: RunOptions): Pre
   return { simulation, recorder, summary };
 }
 
+/** The jobs of a scenario; the streams are those of its seed. */
+export function demandSource(
+  scenario: ResolvedScenario,
+  streams: Streams,
+  traceRows: Iterable<TraceJob> | undefined,
+): DemandSource {
+  return scenario.demand.kind === 'personas'
+    ? new PersonaDemand(scenario, scenario.demand.personas, streams)
+    : scenario.demand.kind === 'list'
+      ? new ListDemand(scenario.demand.arrivals)
+      : new TraceDemand(scenario.demand, traceRows ?? missingTrace());
+}
+
 function missingTrace(): never {
   throw new Error('this scenario replays a trace: its rows must be given');
 }
@@ -110,11 +118,21 @@ export function runScenario(scenario: ResolvedScenario, options: RunOptions): Ru
 
 export function finishRun({ simulation, recorder, summary }: PreparedRun): RunJson {
   simulation.finish();
+  return resultOf(simulation.markets, recorder, summary, simulation);
+}
+
+/** What a finished run amounts to, whoever drove it. */
+export function resultOf(
+  markets: readonly Market[],
+  recorder: Recorder,
+  summary: Summary,
+  run: { now: TimeUs; submitted: number; checks: number },
+): RunJson {
   recorder.finish();
   let running = 0;
   let pending = 0;
   let restarts = 0;
-  for (const market of simulation.markets) {
+  for (const market of markets) {
     for (const pool of market.pools) {
       if (pool === null) continue;
       restarts += pool.counts.restarts;
@@ -126,12 +144,12 @@ export function finishRun({ simulation, recorder, summary }: PreparedRun): RunJs
   }
   return summary.toJson({
     fingerprint: recorder.fingerprint,
-    endUs: simulation.now,
-    submitted: simulation.submitted,
+    endUs: run.now,
+    submitted: run.submitted,
     running,
     pending,
     restarts,
     registered: invariants.length,
-    checks: simulation.checks,
+    checks: run.checks,
   });
 }

@@ -111,7 +111,8 @@ export class LocalLauncher implements Launcher {
       if (job.state === 'starting') this.#over(job, Outcome.failed, true);
     });
     child.once('exit', (code) => {
-      if (job.state === 'up') this.#leave(job, job.ordered ? Outcome.aborted : code === 0 ? Outcome.completed : Outcome.failed);
+      if (job.state === 'up')
+        this.#leave(job, job.ordered ? Outcome.aborted : code === 0 ? Outcome.completed : Outcome.failed);
     });
   }
 

@@ -16,6 +16,7 @@ import { join, resolve } from 'node:path';
 import type { Chunk } from '../../core/record/recorder.ts';
 import { type TableName, tableNames } from '../../core/record/schema.ts';
 import { ENGINE } from '../../core/version.ts';
+import type { LagJson } from '../../executor/lag.ts';
 import type { ResolvedScenario } from '../../scenarios/resolved.ts';
 import type { RunJson } from '../../sim/summary.ts';
 import { UsageError } from '../errors.ts';
@@ -34,6 +35,24 @@ export interface Manifest {
   journalBytes: number;
   scenario: ResolvedScenario;
   result: RunJson;
+  /** How it was executed; absent when it was simulated. */
+  execution?: ExecutionRecord;
+}
+
+/** What an executed run says of the real world it ran in. */
+export interface ExecutionRecord {
+  timeScale: number;
+  /** Device behind each GPU of the fleet. */
+  devices: { node: string; gpu: number; device: string; name: string }[];
+  /** What kept the jobs apart: stated with every bill. */
+  isolation: string;
+  /** Wall time added to every limit, scenario us. */
+  allowanceUs: number;
+  /** Times the executor was started again after a crash or a stop. */
+  resumes: number;
+  /** Wall time of acting minus stamp, of the last start. */
+  lag: { deadlines: LagJson; facts: LagJson };
+  syncs: number;
 }
 
 /** Refuses a target that holds anything: results are never mixed. */
@@ -53,13 +72,16 @@ export class RunDirWriter {
   readonly #journal: number;
   #journalBytes = 0;
 
-  constructor(dir: string) {
-    checkTarget(dir);
+  /** `journalBytes`: an executed run, whose DIR.partial and journal are there already. */
+  constructor(dir: string, journalBytes: number | null = null) {
     this.#dir = resolve(dir);
     this.#partial = `${this.#dir}.partial`;
-    mkdirSync(this.#partial, { recursive: true });
+    if (journalBytes === null) {
+      checkTarget(dir);
+      mkdirSync(this.#partial, { recursive: true });
+    } else this.#journalBytes = journalBytes;
     for (const t of tableNames) this.#files.set(t, new TableFile(join(this.#partial, `${t}.parquet`), t));
-    this.#journal = openSync(join(this.#partial, 'journal'), 'w');
+    this.#journal = openSync(join(this.#partial, 'journal'), journalBytes === null ? 'w' : 'r');
   }
 
   chunk(chunk: Chunk): void {

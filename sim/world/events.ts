@@ -1,5 +1,13 @@
 /** Event types of the simulated world. */
-export const WorldEvent = { started: 1, exited: 2, nodeDown: 3, nodeUp: 4, arrival: 5, packet: 6 } as const;
+export const WorldEvent = {
+  started: 1,
+  exited: 2,
+  nodeDown: 3,
+  nodeUp: 4,
+  arrival: 5,
+  packet: 6,
+  recorded: 7,
+} as const;
 
 /** Phases, in the order of core's fact phases. */
 export const Phase = { release: 0, failure: 1, message: 2, arrival: 3 } as const;

@@ -38,12 +38,23 @@ interface Gang {
   members: Process[];
 }
 
+/** Answers core's actions with facts; its events come back through the queue it was given. */
+export interface ProcessModel {
+  act(now: TimeUs, action: Action): void;
+  /** The fact behind one of its events. */
+  happen(now: TimeUs, type: number, a: number, b: number): Fact;
+  /** The machine is gone and everything on it. */
+  lose(node: number): void;
+  snapshot(): unknown;
+  restore(state: never): void;
+}
+
 export interface ProcessesState {
   gangs: [number, Gang][];
 }
 
 /** The processes of a simulated fleet: answers core's actions with facts, after the times a real machine takes. */
-export class Processes {
+export class Processes implements ProcessModel {
   readonly #queue: EventQueue;
   readonly #times: ProcessTimes;
   readonly #speedMilli: readonly number[];
@@ -120,7 +131,11 @@ export class Processes {
     p.event = this.#queue.push(now + this.#times.killUs, Phase.release, WorldEvent.exited, lease, Outcome.aborted);
   }
 
-  started(now: TimeUs, lease: number): Fact {
+  happen(now: TimeUs, type: number, a: number, b: number): Fact {
+    return type === WorldEvent.started ? this.#started(now, a) : this.#exited(a, b);
+  }
+
+  #started(now: TimeUs, lease: number): Fact {
     const p = this.#processes.get(lease)!;
     p.state = 'up';
     p.counted = true;
@@ -136,7 +151,7 @@ export class Processes {
     return { kind: FactKind.started, node: p.node, lease, fence: p.fence };
   }
 
-  exited(lease: number, outcome: number): Fact {
+  #exited(lease: number, outcome: number): Fact {
     const p = this.#processes.get(lease)!;
     this.#forget(p);
     return { kind: FactKind.exited, node: p.node, lease, fence: p.fence, outcome: outcome as Outcome, clean: true };

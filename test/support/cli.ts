@@ -28,3 +28,9 @@ export async function inTemp<T>(body: (dir: string) => T | Promise<T>): Promise<
     rmSync(dir, { recursive: true, force: true });
   }
 }
+
+/** A fresh directory for a whole group of tests. */
+export function scratch(): { dir: string; remove: () => void } {
+  const dir = mkdtempSync(join(tmpdir(), 'janction-test-'));
+  return { dir, remove: () => rmSync(dir, { recursive: true, force: true }) };
+}

@@ -1,0 +1,275 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
+import { NEVER } from '../../core/types.ts';
+import {
+  type ExecutionResult,
+  Executor,
+  ExecutorError,
+  FileStorage,
+  findDevices,
+  LocalLauncher,
+  Lock,
+  readSnapshot,
+  syncDirectory,
+  writeSnapshot,
+} from '../../executor/index.ts';
+import { shipped } from '../../mechanisms/index.ts';
+import { ScenarioError } from '../../scenarios/index.ts';
+import { marketConfig } from '../../sim/run.ts';
+import type { RunJson } from '../../sim/summary.ts';
+import { Finding, oneLine, UsageError } from '../errors.ts';
+import { executionRecord, finishExecution } from '../execution/finish.ts';
+import {
+  assignDevices,
+  type ExecutionPlan,
+  gpusOf,
+  LIMIT_ALLOWANCE_MS,
+  plannedArrivals,
+  withWallGraces,
+} from '../execution/plan.ts';
+import { append, print, seedOf } from '../flags.ts';
+import { loadScenario } from '../load.ts';
+import { Progress } from '../progress.ts';
+import { readable } from '../readable.ts';
+import { checkTarget, type ExecutionRecord } from '../rundir/writer.ts';
+
+export interface ExecuteFlags {
+  seed?: number;
+  set: string[];
+  out?: string;
+  resume?: string;
+  devices: string;
+  timeScale: number;
+  grace: number;
+  utilisation: number;
+  json?: boolean;
+  quiet?: boolean;
+  dryRun?: boolean;
+}
+
+const SNAPSHOT_EVERY = 256;
+
+/** Runs a scenario for real, or goes on with one that was cut off. */
+export async function executeCommand(path: string | undefined, flags: ExecuteFlags): Promise<string> {
+  try {
+    if (flags.resume !== undefined) {
+      if (path !== undefined) throw new UsageError('--resume goes on with its own scenario; leave the scenario out');
+      const dir = flags.resume.replace(/\/+$/, '').replace(/\.partial$/, '');
+      return await carryOut(dir, flags, readPlan(dir));
+    }
+    if (path === undefined) throw new UsageError('missing the scenario; or give --resume DIR to go on with a run');
+    const plan = await makePlan(path, flags);
+    if (flags.dryRun === true) return dryRun(plan, flags);
+    return await carryOut(flags.out!, flags, plan, true);
+  } catch (e) {
+    if (e instanceof ScenarioError || e instanceof ExecutorError) throw new UsageError(e.message);
+    throw e;
+  }
+}
+
+async function makePlan(path: string, flags: ExecuteFlags): Promise<ExecutionPlan> {
+  const loaded = await loadScenario(path, flags.set, flags.seed ?? null);
+  const scenario = withWallGraces(loaded, flags.timeScale, flags.grace);
+  const devices = assignDevices(scenario, findDevices(flags.devices, gpusOf(scenario)));
+  if (flags.out === undefined && flags.dryRun !== true)
+    throw new UsageError('an execution keeps a durable journal; say where with --out DIR');
+  if (flags.out !== undefined) checkTarget(flags.out);
+  const quoted = (s: string): string => (/^[\w./=:-]+$/.test(s) ? s : `'${s}'`);
+  const sets = flags.set.map((s) => ` --set ${quoted(s)}`).join('');
+  return {
+    schema: 'janction.execution/1',
+    run: randomUUID(),
+    command: `janction execute ${path} --devices ${flags.devices} --time-scale ${flags.timeScale} --seed ${scenario.seed}${sets}`,
+    scenario,
+    devices,
+    timeScale: flags.timeScale,
+    graceMs: flags.grace,
+    utilisation: flags.utilisation,
+    allowanceUs: Math.ceil(LIMIT_ALLOWANCE_MS * 1000 * flags.timeScale),
+    resumes: 0,
+  };
+}
+
+function readPlan(dir: string): ExecutionPlan {
+  const partial = `${dir}.partial`;
+  if (!existsSync(partial)) {
+    throw new UsageError(
+      existsSync(join(dir, 'run.json'))
+        ? `${dir}: this run is complete; there is nothing to resume`
+        : `${partial}: no such run; start one with: janction execute SCENARIO --out ${dir}`,
+    );
+  }
+  const path = join(partial, 'execution.json');
+  try {
+    const plan = JSON.parse(readFileSync(path, 'utf8')) as ExecutionPlan;
+    if (plan.schema !== 'janction.execution/1') throw new Error(`schema ${String(plan.schema)}`);
+    return plan;
+  } catch (e) {
+    throw new UsageError(`${path}: cannot be read (${oneLine(e)}); only an execution that was cut off can be resumed`);
+  }
+}
+
+function writePlan(partial: string, plan: ExecutionPlan): void {
+  const path = join(partial, 'execution.json');
+  writeFileSync(`${path}.new`, `${JSON.stringify(plan)}\n`, { flush: true });
+  renameSync(`${path}.new`, path);
+  syncDirectory(partial);
+}
+
+async function carryOut(dir: string, flags: ExecuteFlags, plan: ExecutionPlan, fresh = false): Promise<string> {
+  const partial = `${resolve(dir)}.partial`;
+  if (fresh) mkdirSync(partial, { recursive: true });
+  const lock = Lock.take(join(partial, 'lock'));
+  try {
+    if (fresh) writePlan(partial, plan);
+    else {
+      plan.resumes++;
+      writePlan(partial, plan);
+    }
+    const executed = await execute(partial, flags, plan);
+    const json = finishExecution(dir, plan, executed);
+    rmSync(join(resolve(dir), 'lock'), { force: true });
+    return flags.json === true
+      ? `${JSON.stringify({ ...json, execution: executed })}\n`
+      : `${readable(plan.scenario, json as RunJson, dir)}${readableExecution(executed)}`;
+  } finally {
+    lock.release();
+  }
+}
+
+async function execute(partial: string, flags: ExecuteFlags, plan: ExecutionPlan): Promise<ExecutionRecord> {
+  const quiet = flags.quiet === true;
+  const say = (text: string): void => {
+    if (!quiet) process.stderr.write(`${text}\n`);
+  };
+  const { scenario } = plan;
+  const config = marketConfig(scenario);
+  const journal = join(partial, 'journal');
+  const snapshotPath = join(partial, 'snapshot');
+  const deviceOf = new Map(plan.devices.map((d) => [`${d.node}/${d.gpu}`, d.device]));
+  const launcher = new LocalLauncher({
+    run: plan.run,
+    dir: join(partial, 'jobs'),
+    config,
+    deviceOf: (node, gpu) => deviceOf.get(`${node}/${gpu}`)!,
+    timeScale: plan.timeScale,
+    graceMs: plan.graceMs,
+    utilisation: plan.utilisation,
+  });
+  const bytes = existsSync(journal) ? readFileSync(journal) : new Uint8Array(0);
+  // An empty file: the executor died before it had written anything, so it had done nothing.
+  if (bytes.length === 0) rmSync(journal, { force: true });
+  const bounded = scenario.horizonUs < NEVER;
+  const progress = new Progress(`executing ${scenario.name}`, quiet);
+  const executor = new Executor({
+    config,
+    registry: shipped,
+    arrivals: plannedArrivals(scenario, plan.allowanceUs),
+    launcher,
+    storage: (kept) => new FileStorage(journal, kept),
+    former: bytes.length === 0 ? null : { bytes, snapshot: readSnapshot(snapshotPath) },
+    keep: (s) => writeSnapshot(snapshotPath, s),
+    snapshotEvery: SNAPSHOT_EVERY,
+    horizonUs: scenario.horizonUs,
+    timeScale: plan.timeScale,
+    onProgress: (now, submitted, over) =>
+      progress.update(bounded ? now / scenario.horizonUs : -1, `${submitted} jobs, ${over} over`),
+    onStorage: (full) =>
+      say(full ? 'no space left for the journal: waiting, nothing is started' : 'there is space again'),
+  });
+  const found = executor.restart;
+  if (found !== null) {
+    if (found.dropped > 0) say(`journal: its last ${found.dropped} bytes were never synced and are cut off`);
+    say(
+      `resumed: ${found.lost} leases had lost their processes, ${found.reaped} processes were still there and are gone now`,
+    );
+  }
+  const stop = (): void => executor.stop();
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  let result: ExecutionResult;
+  try {
+    result = await executor.run();
+  } finally {
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+  }
+  progress.done(`executed ${scenario.name}`, quiet);
+  if (!result.complete) {
+    throw new Finding(`stopped; go on with: janction execute --resume ${partial.replace(/\.partial$/, '')}`);
+  }
+  return executionRecord(plan, result, launcher.isolation);
+}
+
+function readableExecution(e: ExecutionRecord): string {
+  const late = e.lag.facts;
+  return `
+Executed at ${e.timeScale} x wall time on ${e.devices.map((d) => d.device).join(', ')}; isolation: ${e.isolation}
+  decisions came ${late.p50Ms} ms (median), ${late.p99Ms} ms (99 %), ${late.maxMs} ms (most) of wall time after their cause
+  ${e.syncs} syncs of the journal${e.resumes > 0 ? `; started again ${e.resumes} times` : ''}
+`;
+}
+
+function dryRun(plan: ExecutionPlan, flags: ExecuteFlags): string {
+  const { scenario } = plan;
+  const json = {
+    scenario: scenario.name,
+    seed: scenario.seed,
+    timeScale: plan.timeScale,
+    wallSeconds: scenario.horizonUs >= NEVER ? null : scenario.horizonUs / 1e6 / plan.timeScale,
+    devices: plan.devices.map((d) => ({ node: scenario.market.nodes[d.node]!.id, gpu: d.gpu, device: d.device.id })),
+    out: flags.out ?? null,
+  };
+  if (flags.json === true) return `${JSON.stringify(json)}\n`;
+  const lines = json.devices.map((d) => `  ${d.node} GPU ${d.gpu}: ${d.device}`);
+  const wall = json.wallSeconds === null ? 'until every job is over' : `${json.wallSeconds} s of wall time`;
+  return `${scenario.name}: ${wall} at ${plan.timeScale} x\n${lines.join('\n')}\nnothing was run or written\n`;
+}
+
+const positive = (text: string): number => {
+  const n = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || !(n > 0) || n > 1e6)
+    throw new InvalidArgumentError('want a number above 0 and up to 1000000');
+  return n;
+};
+
+const percent = (text: string): number => {
+  const n = Number(text);
+  if (!/^\d+$/.test(text) || n < 1 || n > 100) throw new InvalidArgumentError('want a whole number from 1 to 100');
+  return n;
+};
+
+export function addExecute(program: Command): void {
+  program
+    .command('execute')
+    .description('run a scenario for real: wall clock, real processes and devices, durable journal')
+    .argument('[scenario]', 'scenario file (YAML)')
+    .option('--out <dir>', 'the run directory (must be absent or empty; DIR.partial while it runs)')
+    .option('--resume <dir>', 'go on with a run that was stopped or that crashed')
+    .option('--devices <which>', 'auto, cpu:N or nvidia: one device for each GPU of the fleet', 'auto')
+    .option('--time-scale <x>', 'scenario time per wall time: 3600 runs an hour in a second', positive, 1)
+    .option('--grace <ms>', 'wall time between SIGTERM and SIGKILL', positive, 1000)
+    .option('--utilisation <percent>', 'share of a processor that the built-in workload uses', percent, 20)
+    .option('--seed <n>', 'seed of every random stream (default: the scenario’s, or 1)', seedOf)
+    .option('--set <path=value>', 'change one value of the scenario (repeatable)', append, [])
+    .option('--json', 'print one JSON document instead of text')
+    .option('--quiet', 'no progress and no wall time on stderr')
+    .option('--dry-run', 'load the scenario, find the devices, run nothing')
+    .addHelpText(
+      'after',
+      `
+Every limit gets ${LIMIT_ALLOWANCE_MS} ms of wall time more than the scenario says, for starting the process and seeing it end.
+Jobs without a command of their own run the built-in workload for the length of their work.
+One executor runs on a journal; after a crash --resume ends what it left running and goes on where the journal ends.
+
+Examples:
+  janction execute scenarios/quickstart/executed.yaml --devices cpu:2 --time-scale 3600 --out runs/x1
+  janction execute --resume runs/x1
+  janction audit runs/x1 && janction validate runs/x1`,
+    )
+    .action(async (path: string | undefined, flags: ExecuteFlags) => {
+      print(await executeCommand(path, flags));
+    });
+}

@@ -1,0 +1,76 @@
+/** What turns a scenario into an execution: the wall time that starting a process takes, devices, and the list of jobs. */
+import type { MarketConfig, TimeUs } from '../../core/types.ts';
+import type { Arrivals, Device, PlannedArrival } from '../../executor/index.ts';
+import type { ResolvedScenario } from '../../scenarios/index.ts';
+import { Streams } from '../../sim/kernel/streams.ts';
+import { demandSource } from '../../sim/run.ts';
+import { UsageError } from '../errors.ts';
+import { traceRows } from '../load.ts';
+
+/** Wall milliseconds that a process may take beyond its work to be started, noticed and gone; part of every limit. */
+export const LIMIT_ALLOWANCE_MS = 250;
+/** Wall milliseconds within which a start must be reported, and an end settled. */
+const START_MS = 5_000;
+const SETTLE_MS = 1_000;
+
+export interface ExecutionPlan {
+  schema: 'janction.execution/1';
+  /** Number of this run: its processes carry it. */
+  run: string;
+  command: string;
+  /** With graces long enough for the wall clock. */
+  scenario: ResolvedScenario;
+  devices: { node: number; gpu: number; device: Device }[];
+  timeScale: number;
+  graceMs: number;
+  utilisation: number;
+  allowanceUs: TimeUs;
+  resumes: number;
+}
+
+/** Graces are scenario time, but processes start and die in wall time: at scale 3600 ten milliseconds are half a minute. */
+export function withWallGraces(scenario: ResolvedScenario, timeScale: number, graceMs: number): ResolvedScenario {
+  const us = (ms: number): TimeUs => Math.ceil(ms * 1000 * timeScale);
+  const g = scenario.market.graces;
+  const graces: MarketConfig['graces'] = {
+    ...g,
+    startAllowanceUs: Math.max(g.startAllowanceUs, us(START_MS)),
+    poolUs: Math.max(g.poolUs, us(graceMs + SETTLE_MS)),
+    holdUs: Math.max(g.holdUs, us(SETTLE_MS)),
+  };
+  return { ...scenario, market: { ...scenario.market, graces } };
+}
+
+/** One device for every GPU of the fleet, in order of nodes. */
+export function assignDevices(scenario: ResolvedScenario, devices: readonly Device[]): ExecutionPlan['devices'] {
+  const needed = gpusOf(scenario);
+  if (needed > devices.length) {
+    throw new UsageError(
+      `the scenario's fleet has ${needed} GPUs and --devices gives ${devices.length}; give more devices, or make the fleet smaller with --set fleet.groups…`,
+    );
+  }
+  let next = 0;
+  return scenario.market.nodes.flatMap((n, node) =>
+    Array.from({ length: n.gpus }, (_, gpu) => ({ node, gpu, device: devices[next++]! })),
+  );
+}
+
+export const gpusOf = (scenario: ResolvedScenario): number => scenario.market.nodes.reduce((n, x) => n + x.gpus, 0);
+
+/** The jobs of the scenario in order, with the allowance on every limit, and what each was worth to its user. */
+export function plannedArrivals(
+  scenario: ResolvedScenario,
+  allowanceUs: TimeUs,
+  onJob: (job: number, valueMicro: number) => void = () => {},
+): Arrivals {
+  const source = demandSource(scenario, new Streams(scenario.seed, 0), traceRows(scenario));
+  return {
+    next(): PlannedArrival | null {
+      const a = source.next();
+      if (a === null) return null;
+      onJob(a.spec.job, a.valueMicro);
+      const spec = { ...a.spec, limitUs: a.spec.limitUs + allowanceUs };
+      return { timeUs: a.timeUs, pool: a.pool, spec, workUs: a.workUs, fails: a.fails };
+    },
+  };
+}
