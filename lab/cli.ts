@@ -10,6 +10,7 @@ import { addDoctor } from './commands/doctor.ts';
 import { addElect } from './commands/elect.ts';
 import { addExecute } from './commands/execute.ts';
 import { addReproduce } from './commands/reproduce.ts';
+import { addRewards } from './commands/rewards.ts';
 import { addRun } from './commands/run.ts';
 import { addSchema } from './commands/schema.ts';
 import { addValidate } from './commands/validate.ts';
@@ -17,7 +18,18 @@ import { Finding, oneLine, UsageError } from './errors.ts';
 import { print } from './flags.ts';
 
 /** Each command registers itself; help lists them in this order. */
-const commands = [addRun, addExecute, addAudit, addValidate, addReproduce, addElect, addSchema, addDoctor];
+// biome-ignore format: one command a line
+const commands = [
+  addRun,
+  addExecute,
+  addAudit,
+  addValidate,
+  addReproduce,
+  addElect,
+  addRewards,
+  addSchema,
+  addDoctor,
+];
 
 export function buildProgram(): Command {
   const program = new Command('janction')

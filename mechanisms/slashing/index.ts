@@ -1,0 +1,2 @@
+/** Door of slashing. */
+export { equivocation, slashable, unresponsive } from './slash-size.ts';
