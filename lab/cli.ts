@@ -6,6 +6,7 @@
 import { Command, CommanderError } from 'commander';
 import { ENGINE_VERSION } from '../core/version.ts';
 import { addAudit } from './commands/audit.ts';
+import { addClear } from './commands/clear.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addElect } from './commands/elect.ts';
 import { addExecute } from './commands/execute.ts';
@@ -25,6 +26,7 @@ const commands = [
   addAudit,
   addValidate,
   addReproduce,
+  addClear,
   addElect,
   addRewards,
   addSchema,

@@ -11,7 +11,7 @@ import {
 import { UsageError } from './errors.ts';
 
 /** Bytes of a file, or a usage error that says what to do. */
-function bytesOf(path: string, what: string): Uint8Array {
+export function bytesOf(path: string, what: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (e) {

@@ -4,6 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { vi } from 'vitest';
+import { main } from '../../lab/cli.ts';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 const cli = join(root, 'dist/lab/cli.js');
@@ -17,6 +19,26 @@ export interface Answer {
 export function janction(args: readonly string[], cwd = root): Answer {
   const done = spawnSync(process.execPath, [cli, ...args], { cwd, encoding: 'utf8', maxBuffer: 1 << 28 });
   return { code: done.status, out: done.stdout, err: done.stderr };
+}
+
+/** The same command line without a process of its own: for tests that call it many times. */
+export async function janctionInside(args: readonly string[]): Promise<Answer> {
+  const answer: Answer = { code: null, out: '', err: '' };
+  const out = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    answer.out += String(text);
+    return true;
+  });
+  const err = vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    answer.err += String(text);
+    return true;
+  });
+  try {
+    answer.code = await main(args);
+  } finally {
+    out.mockRestore();
+    err.mockRestore();
+  }
+  return answer;
 }
 
 /** Runs `body` with a fresh directory that is gone afterwards. */
