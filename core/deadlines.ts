@@ -34,21 +34,21 @@ export class Deadlines {
 
   /** Takes the earliest live entry due at `now` or before; -1 when there is none. */
   take(now: TimeUs): number {
-    if (this.next() > now || this.#size === 0) return -1;
+    if (this.#size === 0 || this.next() > now) return -1;
     const id = this.#id[0]!;
     this.#pop();
     return id;
   }
 
   #compact(): void {
-    const kept: [number, number][] = [];
-    for (let i = 0; i < this.#size; i++) {
+    const size = this.#size;
+    this.#size = 0;
+    // A live entry moves up among those kept before it, never past the place it is read from.
+    for (let i = 0; i < size; i++) {
       const at = this.#at[i]!;
       const id = this.#id[i]!;
-      if (this.#isLive(id, at)) kept.push([at, id]);
+      if (this.#isLive(id, at)) this.#up(this.#size++, at, id);
     }
-    this.#size = 0;
-    for (const [at, id] of kept) this.#up(this.#size++, at, id);
     this.#floor = Math.max(64, 2 * this.#size);
   }
 

@@ -4,6 +4,7 @@
  */
 
 import type { RowSink } from '../core/market/market.ts';
+import { ExactSum } from '../core/num/index.ts';
 import type { Row, TableName } from '../core/record/schema.ts';
 import { HOUR_US, type TimeUs } from '../core/types.ts';
 import type { ResolvedScenario } from '../scenarios/resolved.ts';
@@ -130,13 +131,13 @@ export class Summary implements RowSink {
   #lastFinishUs = 0;
   readonly #money: Parties[];
   readonly #providerRevenue = new Map<string, bigint>();
-  readonly #nodeCost: Map<string, number>;
+  /** Cost of each node, micro-USD per GPU-hour, and milli-GPU x us that ran on nodes of that cost. */
+  readonly #nodeCost: Map<string, ExactSum>;
+  readonly #usedAtCost = new Map<number, ExactSum>();
   #capacityMilliUs = 0n;
   #usedMilliUs = 0n;
-  #usefulMilliUs = 0n;
+  readonly #usefulMilliUs = new ExactSum();
   #lostMilliUs = 0n;
-  /** micro-USD x milli-GPU x us, to be divided once. */
-  #costNumerator = 0n;
   #nodeFailures = 0;
   #ownerReturns = 0;
   readonly #rates: number[] = [];
@@ -148,7 +149,18 @@ export class Summary implements RowSink {
   constructor(scenario: ResolvedScenario) {
     this.#scenario = scenario;
     this.#money = scenario.market.currencies.map(noParties);
-    this.#nodeCost = new Map(scenario.market.nodes.map((n, i) => [n.id, scenario.nodes[i]!.costMicroPerGpuHour]));
+    this.#nodeCost = new Map(
+      scenario.market.nodes.map((n, i) => [n.id, this.#atCost(scenario.nodes[i]!.costMicroPerGpuHour)]),
+    );
+  }
+
+  #atCost(cost: number): ExactSum {
+    let sum = this.#usedAtCost.get(cost);
+    if (sum === undefined) {
+      sum = new ExactSum();
+      this.#usedAtCost.set(cost, sum);
+    }
+    return sum;
   }
 
   /** Worth of the job whose row follows; -1 = the demand carries no values. */
@@ -200,10 +212,10 @@ export class Summary implements RowSink {
 
   #placement(p: Row<'placements'>): void {
     if (p.start_us < 0) return;
-    const gpus = p.gpus === '' ? 0 : p.gpus.split('+').length;
-    const milliUs = BigInt(p.gpu_milli * gpus) * BigInt(p.end_us - p.start_us);
-    if (p.outcome === 'completed') this.#usefulMilliUs += milliUs;
-    this.#costNumerator += milliUs * BigInt(this.#nodeCost.get(p.node) ?? 0);
+    const milli = p.gpu_milli * gpusOf(p.gpus);
+    const us = p.end_us - p.start_us;
+    if (p.outcome === 'completed') this.#usefulMilliUs.addProduct(milli, us);
+    this.#nodeCost.get(p.node)!.addProduct(milli, us);
     if (p.currency === this.#scenario.market.currencies[0]!.code) this.#rates.push(p.rate_micro_per_gpu_hour);
   }
 
@@ -271,12 +283,15 @@ export class Summary implements RowSink {
         );
       }
     }
-    const costMicro = this.#costNumerator / BigInt(MILLI_US_PER_GPU_HOUR);
+    // micro-USD x milli-GPU x us, divided once.
+    let costNumerator = 0n;
+    for (const [cost, used] of this.#usedAtCost) costNumerator += BigInt(cost) * used.value;
+    const costMicro = costNumerator / BigInt(MILLI_US_PER_GPU_HOUR);
     const welfareMicro = this.#valueMicro - costMicro;
     // Token amounts enter the economics at the run's fixed price.
     const inUsd = (u: bigint, t: bigint): bigint => u + (t * BigInt(s.market.tokenPriceMicro)) / 1_000_000n;
     const chargedMicro = inUsd(usd.charged, jct.charged);
-    const useful = hours(this.#usefulMilliUs);
+    const useful = hours(this.#usefulMilliUs.value);
     const valued = this.#valued && this.#counts.completed > 0;
     const revenue = [...this.#providerRevenue.values()].map(Number);
     const staked = s.market.stakes.reduce((sum, k) => sum + BigInt(k.amount), 0n);
@@ -350,6 +365,14 @@ function moneyJson(unit: string, m: Parties): MoneyJson {
     dust: String(m.dust),
     memo: { subsidy: String(m.subsidy), refunded: '0', credits: '0', held: String(m.held), slashed: '0' },
   };
+}
+
+/** How many GPUs a list such as 0+3 names. */
+function gpusOf(list: string): number {
+  if (list === '') return 0;
+  let n = 1;
+  for (let i = 0; i < list.length; i++) if (list.charCodeAt(i) === 43) n++;
+  return n;
 }
 
 /** Nearest-rank quantile of an ascending list. */

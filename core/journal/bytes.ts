@@ -88,6 +88,20 @@ export class ByteSink {
     }
   }
 
+  /** All of another sink. Few bytes are copied one by one: a view costs more than they do. */
+  append(from: ByteSink): void {
+    const n = from.length;
+    this.#need(n);
+    if (n > 256) this.bytes.set(from.bytes.subarray(0, n), this.length);
+    else {
+      const source = from.bytes;
+      const target = this.bytes;
+      const at = this.length;
+      for (let i = 0; i < n; i++) target[at + i] = source[i]!;
+    }
+    this.length += n;
+  }
+
   raw(b: Uint8Array): void {
     this.#need(b.length);
     this.bytes.set(b, this.length);

@@ -140,7 +140,7 @@ export class JournalWriter {
     const start = this.#out.length;
     this.#out.u8(type);
     this.#out.uint(this.#body.length);
-    this.#out.raw(this.#body.bytes.subarray(0, this.#body.length));
+    this.#out.append(this.#body);
     this.#out.u32(crc32(this.#out.bytes, start, this.#out.length));
     this.#body.length = 0;
   }

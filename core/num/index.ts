@@ -15,6 +15,7 @@ export {
 export { fromWords, highWord, lowWord, scalb } from './double-bits.ts';
 export { atan, cos, exp, expm1, log, log1p, log2, log10, pow, sin, sqrt, tan, tanh } from './elementary.ts';
 export { erf, erfc } from './erf.ts';
+export { ExactSum } from './exact-sum.ts';
 export { logGamma } from './gamma.ts';
 export { Digest, type DigestState, hashString } from './hash.ts';
 export { betaI, gammaP, gammaQ } from './incomplete.ts';

@@ -3,6 +3,7 @@
  * The picture follows the nodes' own messages; the nodes decide whether a GPU is really free (contract, rule 2).
  */
 import type { ClusterView, TaskShape } from '../interfaces.ts';
+import { removeAt } from '../remove-at.ts';
 import { type NodeSpec, type TimeUs, WHOLE_GPU } from '../types.ts';
 
 /** What one part of a lease takes from a node. */
@@ -256,7 +257,7 @@ export class Cluster implements ClusterView {
     const list = this.allocations[node]!;
     const at = list.indexOf(a);
     if (at < 0) throw new Error('cluster: allocation is not on this node');
-    list.splice(at, 1);
+    removeAt(list, at);
     this.#apply(node, a, 1);
     if (freed) this.freedVersion++;
   }

@@ -67,6 +67,8 @@ export class Ledger {
   readonly #pending = new Map<number, Pending>();
   #next = 1;
   readonly #booked: (entry: TransferEntry) => void;
+  /** Reused for every transfer. */
+  readonly #entry = {} as TransferEntry;
 
   /** `booked` sees every transfer in order; it must not keep the entry. */
   constructor(currencies: readonly Currency[], booked: (entry: TransferEntry) => void) {
@@ -185,7 +187,17 @@ export class Ledger {
     hold: number,
     reason: string,
   ): void {
-    this.#booked({ id: this.#next++, time, kind, debit, credit, amount, pending, hold, reason });
+    const e = this.#entry;
+    e.id = this.#next++;
+    e.time = time;
+    e.kind = kind;
+    e.debit = debit;
+    e.credit = credit;
+    e.amount = amount;
+    e.pending = pending;
+    e.hold = hold;
+    e.reason = reason;
+    this.#booked(e);
   }
 
   snapshot(): LedgerState {

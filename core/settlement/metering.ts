@@ -4,12 +4,13 @@
  */
 
 import type { Quote } from '../messages.ts';
-import { largestRemainder } from '../num/index.ts';
+import { gcd, largestRemainder } from '../num/index.ts';
 import { HOUR_US, type Outcome, Outcome as outcomes, type TimeUs, WHOLE_GPU } from '../types.ts';
 import type { GangDemand } from './demand.ts';
 
 /** micro-units/GPU-hour x milli-GPU x us per micro-unit. */
-const DENOMINATOR = BigInt(HOUR_US) * BigInt(WHOLE_GPU);
+const PER_MICRO = HOUR_US * WHOLE_GPU;
+const DENOMINATOR = BigInt(PER_MICRO);
 
 /** Use of one part of a gang. */
 export interface Usage {
@@ -28,10 +29,43 @@ export function usageNumerator(u: Usage): bigint {
   return BigInt(u.rateMicro) * BigInt(u.milli) * BigInt(u.us);
 }
 
+/**
+ * rate x milli / 3.6e12 in lowest terms, remembered for the last few products: bills of a run share few of them, and with small
+ * terms nearly every division is exact in doubles (a year at 2.17 USD is 217 x 3.2e13 / 360,000).
+ */
+const KEPT = 64;
+const keptProduct = new Float64Array(KEPT).fill(-1);
+const keptTimes = new Float64Array(KEPT);
+const keptPer = new Float64Array(KEPT);
+
+/** A use in whole micro-units, rounded down, or up. */
+export function microOf(rateMicro: number, milli: number, us: TimeUs, up: boolean): bigint {
+  const product = rateMicro * milli;
+  if (product <= Number.MAX_SAFE_INTEGER) {
+    const slot = product % KEPT;
+    if (keptProduct[slot] !== product) {
+      const common = Number(gcd(DENOMINATOR, BigInt(product)));
+      keptProduct[slot] = product;
+      keptTimes[slot] = product / common;
+      keptPer[slot] = PER_MICRO / common;
+    }
+    const n = us * keptTimes[slot]!;
+    // floor(fl(n / d)) is floor(n / d) for 0 <= n < 2^53 (core/num/int.ts, divInt).
+    if (n >= 0 && n <= Number.MAX_SAFE_INTEGER) {
+      const per = keptPer[slot]!;
+      const q = Math.floor(n / per);
+      return BigInt(up && q * per !== n ? q + 1 : q);
+    }
+  }
+  const n = usageNumerator({ rateMicro, milli, us });
+  return (up ? n + DENOMINATOR - 1n : n) / DENOMINATOR;
+}
+
 /** Charge of a whole gang, rounded down once, and the share each part earned (sums to the charge). */
 export function chargeOf(parts: readonly Usage[]): { charge: bigint; shares: bigint[] } {
   if (parts.length === 1) {
-    const charge = usageNumerator(parts[0]!) / DENOMINATOR;
+    const { rateMicro, milli, us } = parts[0]!;
+    const charge = microOf(rateMicro, milli, us, false);
     return { charge, shares: [charge] };
   }
   const numerators = parts.map(usageNumerator);
@@ -45,8 +79,7 @@ export function chargeOf(parts: readonly Usage[]): { charge: bigint; shares: big
 export function maxCharge(demand: GangDemand, quote: Pick<Quote, 'rates'>, limitUs: TimeUs): bigint {
   let dearest = 0;
   for (const r of quote.rates) if (r > dearest) dearest = r;
-  const n = usageNumerator({ rateMicro: dearest, milli: demand.totalMilli, us: limitUs });
-  return (n + DENOMINATOR - 1n) / DENOMINATOR;
+  return microOf(dearest, demand.totalMilli, limitUs, true);
 }
 
 /** Rule `provider-bears-own-failures`: lost or never started work costs the user nothing; all other use is paid. */

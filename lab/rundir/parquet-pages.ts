@@ -175,6 +175,17 @@ interface Body {
   max: bigint;
 }
 
+function rangeOf(values: Float64Array, n: number): [number, number] {
+  let min = Infinity;
+  let max = -Infinity;
+  for (let i = 0; i < n; i++) {
+    const v = values[i]!;
+    if (v < min) min = v;
+    if (v > max) max = v;
+  }
+  return [min, max];
+}
+
 function integers(c: ChunkColumn, n: number): Body {
   const values = c.column.type === 'big' ? asDoubles(c.bigs, n) : c.ints;
   if (values === null) {
@@ -186,13 +197,7 @@ function integers(c: ChunkColumn, n: number): Body {
     }
     return { encoding: 'PLAIN', bytes: bigBytes(c.bigs, n), min, max };
   }
-  let min = Infinity;
-  let max = -Infinity;
-  for (let i = 0; i < n; i++) {
-    const v = values[i]!;
-    if (v < min) min = v;
-    if (v > max) max = v;
-  }
+  const [min, max] = rangeOf(values, n);
   const span = { min: BigInt(min), max: BigInt(max) };
   if (min < -EXACT || max > EXACT) return { encoding: 'PLAIN', bytes: int64Bytes(values, n), ...span };
   page.clear();

@@ -1,4 +1,5 @@
 import { type Action, ActionKind, type Fact, FactKind, type StartAction } from '../../core/facts.ts';
+import { removeAt } from '../../core/remove-at.ts';
 import { Outcome, type TimeUs } from '../../core/types.ts';
 import type { EventQueue } from '../kernel/queue.ts';
 import { Phase, WorldEvent } from './events.ts';
@@ -61,7 +62,7 @@ export class Processes implements ProcessModel {
   readonly #work: (job: number) => Work;
   /** By lease. */
   readonly #processes = new Map<number, Process>();
-  readonly #onNode = new Map<number, Process[]>();
+  readonly #onNode: Process[][] = [];
   /** By lease of the first part. */
   readonly #gangs = new Map<number, Gang>();
 
@@ -71,6 +72,7 @@ export class Processes implements ProcessModel {
     this.#times = times;
     this.#speedMilli = speedMilli;
     this.#work = work;
+    for (let node = 0; node < speedMilli.length; node++) this.#onNode.push([]);
   }
 
   act(now: TimeUs, action: Action): void {
@@ -118,9 +120,7 @@ export class Processes implements ProcessModel {
 
   #add(p: Process): void {
     this.#processes.set(p.lease, p);
-    const here = this.#onNode.get(p.node);
-    if (here === undefined) this.#onNode.set(p.node, [p]);
-    else here.push(p);
+    this.#onNode[p.node]!.push(p);
   }
 
   #kill(now: TimeUs, lease: number): void {
@@ -159,7 +159,7 @@ export class Processes implements ProcessModel {
 
   /** The machine is gone and everything on it; its agent reports that, not the processes. */
   lose(node: number): void {
-    for (const p of [...(this.#onNode.get(node) ?? [])]) {
+    for (const p of [...this.#onNode[node]!]) {
       if (p.event !== 0) this.#queue.cancel(p.event);
       this.#forget(p);
     }
@@ -167,10 +167,10 @@ export class Processes implements ProcessModel {
 
   #forget(p: Process): void {
     this.#processes.delete(p.lease);
-    const here = this.#onNode.get(p.node)!;
-    here.splice(here.indexOf(p), 1);
+    const here = this.#onNode[p.node]!;
+    removeAt(here, here.indexOf(p));
     const gang = this.#gangs.get(p.lease - p.part)!;
-    gang.members.splice(gang.members.indexOf(p), 1);
+    removeAt(gang.members, gang.members.indexOf(p));
     // A gang that has lost a part never gets all its parts up: only orders to kill can still end the others.
     if (p.counted) gang.up--;
     if (gang.members.length === 0) this.#gangs.delete(p.lease - p.part);

@@ -9,7 +9,7 @@ const currencies = [
 
 function books() {
   const log: TransferEntry[] = [];
-  const ledger = new Ledger(currencies, (t) => log.push(t));
+  const ledger = new Ledger(currencies, (t) => log.push({ ...t }));
   return { ledger, log };
 }
 
