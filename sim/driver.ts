@@ -11,7 +11,7 @@ import { checkInvariants, type MarketView } from '../core/market/invariants.ts';
 import { Market, type MarketState, type RowSink, type Topology } from '../core/market/market.ts';
 import type { Row, TableName } from '../core/record/schema.ts';
 import { type MarketConfig, NEVER, type TimeUs } from '../core/types.ts';
-import { HeapQueue } from './kernel/heap-queue.ts';
+import { LadderQueue } from './kernel/ladder-queue.ts';
 import { type EventQueue, emptyEvent, type QueueState } from './kernel/queue.ts';
 import type { StreamState, Streams } from './kernel/streams.ts';
 import type { Arrival, DemandSource } from './world/demand.ts';
@@ -92,7 +92,7 @@ export class Simulation {
   constructor(options: SimulationOptions) {
     this.options = options;
     const { config, registry } = options;
-    this.#queue = options.queue ?? new HeapQueue();
+    this.#queue = options.queue ?? new LadderQueue();
     this.#demand = options.demand;
     this.#rows = options.rows ?? null;
     this.#network = options.network ?? null;

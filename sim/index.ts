@@ -1,6 +1,7 @@
 /** janction-lab/sim: virtual time for the market, and the kernel for models of your own. */
 export { Simulation, type SimulationOptions, type SimulationState } from './driver.ts';
 export { HeapQueue } from './kernel/heap-queue.ts';
+export { LadderQueue } from './kernel/ladder-queue.ts';
 export { type EventQueue, emptyEvent, type QueueState, type SimEvent } from './kernel/queue.ts';
 export { Stream, type StreamState, Streams } from './kernel/streams.ts';
 export {

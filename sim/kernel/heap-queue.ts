@@ -1,12 +1,10 @@
 import { NEVER } from '../../core/types.ts';
-import type { EventQueue, QueueState, SimEvent } from './queue.ts';
+import { type EventQueue, PHASE_STEP as PHASE, type QueueState, refuseEvent, SLOTS, type SimEvent } from './queue.ts';
 
-const PHASE = 0x10000000000; // 2^40: sequence numbers stay below
-const SLOTS = 0x4000000; // 2^26 events at once
 const FREE = -1;
 
 /**
- * Event queue as a 4-ary heap over flat arrays. A cancelled event leaves its place at once when it is last, else when it
+ * Event queue as a plain 4-ary heap over flat arrays: the differential twin of LadderQueue, with which it shares no code. A cancelled event leaves its place at once when it is last, else when it
  * surfaces or when the cancelled outnumber the live, so memory follows live events. Handles carry a generation: a handle of
  * an event that is over cancels nothing.
  */
@@ -17,10 +15,10 @@ export class HeapQueue implements EventQueue {
   #length = 0;
   #dead = 0;
   #now = 0;
-  #seq = 0;
+  #seq = 1;
   #type: Int32Array;
   #a: Float64Array;
-  #b: Float64Array;
+  #b: Int32Array;
   #generation: Int32Array;
   /** Next free slot, or a marker: -1 pending, -2 cancelled. */
   #state: Int32Array;
@@ -33,7 +31,7 @@ export class HeapQueue implements EventQueue {
     this.#slotOf = new Int32Array(capacity);
     this.#type = new Int32Array(capacity);
     this.#a = new Float64Array(capacity);
-    this.#b = new Float64Array(capacity);
+    this.#b = new Int32Array(capacity);
     this.#generation = new Int32Array(capacity);
     this.#state = new Int32Array(capacity);
   }
@@ -46,11 +44,14 @@ export class HeapQueue implements EventQueue {
   }
 
   push(timeUs: number, phase: number, type: number, a: number, b: number): number {
-    if (!Number.isSafeInteger(timeUs))
-      throw new RangeError(`event time ${timeUs} is not a whole number of microseconds`);
-    if (timeUs < this.#now) throw new RangeError(`event time ${timeUs} is before now (${this.#now})`);
-    if (!(phase >= 0 && phase < 4096) || !Number.isInteger(phase))
-      throw new RangeError(`phase ${phase} is out of 0..4095`);
+    if (
+      !Number.isSafeInteger(timeUs) ||
+      timeUs < this.#now ||
+      (phase & 4095) !== phase ||
+      (type & 0x7fffffff) !== type ||
+      (b | 0) !== b
+    )
+      refuseEvent(this.#now, timeUs, phase, type, b);
     const slot = this.#takeSlot();
     this.#type[slot] = type;
     this.#a[slot] = a;
@@ -106,13 +107,13 @@ export class HeapQueue implements EventQueue {
     const slot = this.#slots++;
     if (slot >= this.#type.length) this.#growSlots();
     this.#state[slot] = -1;
-    this.#generation[slot] = 0;
+    this.#generation[slot] = 1;
     return slot;
   }
 
   /** Free slots are chained through `#state` as next + 1 (so that 0 ends the chain and markers stay negative). */
   #giveSlot(slot: number): void {
-    this.#generation[slot] = (this.#generation[slot]! + 1) % 0x4000000;
+    this.#generation[slot] = (this.#generation[slot]! % 0x3ffffff) + 1;
     this.#state[slot] = this.#freeHead + 1;
     this.#freeHead = slot;
   }
@@ -202,7 +203,7 @@ export class HeapQueue implements EventQueue {
     if (n > SLOTS) throw new RangeError(`more than ${SLOTS} events pending`);
     this.#type = enlarge(this.#type, new Int32Array(n));
     this.#a = enlarge(this.#a, new Float64Array(n));
-    this.#b = enlarge(this.#b, new Float64Array(n));
+    this.#b = enlarge(this.#b, new Int32Array(n));
     this.#generation = enlarge(this.#generation, new Int32Array(n));
     this.#state = enlarge(this.#state, new Int32Array(n));
   }
@@ -233,7 +234,7 @@ export class HeapQueue implements EventQueue {
   }
 
   restore(state: QueueState): void {
-    if (this.#seq > 0) throw new Error('event queue: restore needs a fresh instance');
+    if (this.#seq > 1) throw new Error('event queue: restore needs a fresh instance');
     while (this.#type.length < state.generations.length) this.#growSlots();
     this.#slots = state.generations.length;
     const pending = new Set<number>();
