@@ -1,8 +1,13 @@
 /** janction-lab/sim: virtual time for the market, and the kernel for models of your own. */
 export { Simulation, type SimulationOptions, type SimulationState } from './driver.ts';
 export { HeapQueue } from './kernel/heap-queue.ts';
+export { type Handler, Kernel, type KernelOptions } from './kernel/kernel.ts';
 export { LadderQueue } from './kernel/ladder-queue.ts';
+export { Interrupt, Process, type ProcessBody, type Wait } from './kernel/process.ts';
 export { type EventQueue, emptyEvent, type QueueState, type SimEvent } from './kernel/queue.ts';
+export { Preempted, preemptedFrom, type RequestOptions, Resource } from './kernel/resource.ts';
+export { allOf, anyOf, Signal, timeout } from './kernel/signal.ts';
+export { Container, Store, type WaitOptions } from './kernel/store.ts';
 export { Stream, type StreamState, Streams } from './kernel/streams.ts';
 export {
   demandSource,

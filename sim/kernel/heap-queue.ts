@@ -1,5 +1,5 @@
 import { NEVER } from '../../core/types.ts';
-import { type EventQueue, PHASE_STEP as PHASE, type QueueState, refuseEvent, SLOTS, type SimEvent } from './queue.ts';
+import { type EventQueue, PHASE_STEP as PHASE, type QueueState, refuseEvent, type SimEvent, SLOTS } from './queue.ts';
 
 const FREE = -1;
 

@@ -1,5 +1,5 @@
 import { NEVER } from '../../core/types.ts';
-import { type EventQueue, PHASE_STEP, type QueueState, refuseEvent, SLOTS, type SimEvent } from './queue.ts';
+import { type EventQueue, PHASE_STEP, type QueueState, refuseEvent, type SimEvent, SLOTS } from './queue.ts';
 import { tieShuffle } from './tie-shuffle.ts';
 
 /** Handles carry the key's low 27 bits above the slot. */
@@ -9,16 +9,15 @@ const TYPE = 6;
 const B = 7;
 const DEAD = -1;
 const FREE = -2;
-/** Bottom is a sorted array up to this many events, a 4-ary heap above. */
+/**
+ * Bottom is a sorted array up to this many events; with more it goes to the ladder, or becomes a 4-ary heap when all are at one
+ * stamp or the ladder has no more rungs. A bucket with more events is split. Measured: docs/decisions/0005.
+ */
 const SORTED = 48;
 /** A heap that shrinks to this many is sorted again. */
 const UNHEAP = 16;
-/** More events than this in Bottom go to the ladder. Measured: see docs/decisions/0004. */
-const SPILL = 96;
-/** A bucket with more events is split into a rung of its own. */
-const SPLIT = 48;
 /** A Top that is not longer becomes Bottom and the ladder is put away. */
-const SMALL = 32;
+const SMALL = 24;
 const RUNGS = 8;
 
 /**
@@ -65,7 +64,7 @@ export class LadderQueue implements EventQueue {
   #topMin = Infinity;
   #topMax = -Infinity;
   #depth = 0;
-  #spillAt = SPILL;
+  #spillAt = SORTED;
   readonly #rungs: Rung[] = [];
   readonly #shuffle: number | null;
 
@@ -136,18 +135,23 @@ export class LadderQueue implements EventQueue {
   }
 
   #handleOf(slot: number): number {
-    return (this.#doubles[(slot << 2) + 1]! % GENERATIONS) * SLOTS + slot;
+    return (this.#doubles[(slot << 2) + 1]! & (GENERATIONS - 1)) * SLOTS + slot;
   }
 
   cancel(handle: number): boolean {
     const slot = handle % SLOTS;
     if (!(slot > 0 && slot < this.#next.length) || this.#words[(slot << 3) + TYPE]! < 0) return false;
     if (this.#handleOf(slot) !== handle) return false;
+    this.cancelSlot(slot);
+    return true;
+  }
+
+  /** `cancel` for a caller who knows that the event in the slot is pending and its own. */
+  cancelSlot(slot: number): void {
     this.#words[(slot << 3) + TYPE] = DEAD;
     this.#cancelled++;
     this.#dead++;
     if (this.#dead > 64 && this.#dead > this.size) this.#compact();
-    return true;
   }
 
   peekTime(): number {
@@ -209,6 +213,12 @@ export class LadderQueue implements EventQueue {
     }
   }
 
+  /** Moves the clock forward when nothing is due before. */
+  advance(time: number): void {
+    if (time > this.peekTime()) throw new RangeError(`the clock cannot pass the event at ${this.peekTime()}`);
+    if (time > this.now) this.now = time;
+  }
+
   #dropHead(): void {
     if (this.#heap) this.#removeTop();
     else this.#head++;
@@ -260,7 +270,7 @@ export class LadderQueue implements EventQueue {
       slots[i] = slot;
       this.#tail++;
     }
-    if (this.#tail - this.#head > SORTED) this.#toHeap();
+    if (this.#tail - this.#head > SORTED) this.#overflow();
   }
 
   /** Order of two events at one stamp. */
@@ -287,10 +297,11 @@ export class LadderQueue implements EventQueue {
     this.#head = 0;
   }
 
-  /** A sorted array is a heap already. */
-  #toHeap(): void {
+  /** The sorted array is long. It is a heap already, and that is what it stays if it cannot go to the ladder. */
+  #overflow(): void {
     this.#toFront();
     this.#heap = true;
+    this.#spill();
   }
 
   #pushHeap(slot: number, time: number): void {
@@ -381,7 +392,7 @@ export class LadderQueue implements EventQueue {
     this.#head = 0;
     this.#tail = 0;
     this.#heap = false;
-    this.#spillAt = SPILL;
+    this.#spillAt = SORTED;
     if (this.#limit === Infinity) {
       min = -1;
       this.#topStart = -1;
@@ -418,7 +429,7 @@ export class LadderQueue implements EventQueue {
     this.#head = 0;
     this.#tail = 0;
     this.#heap = false;
-    this.#spillAt = SPILL;
+    this.#spillAt = SORTED;
     for (;;) {
       if (this.#depth === 0) {
         if (this.#topCount <= SMALL) {
@@ -446,7 +457,7 @@ export class LadderQueue implements EventQueue {
       const start = rung.start + i * rung.width;
       this.#limit = Math.min(rung.end, start + rung.width);
       const count = this.#tail;
-      if (count > SPLIT && rung.width > 1 && this.#depth < RUNGS) {
+      if (count > SORTED && rung.width > 1 && this.#depth < RUNGS) {
         this.#openRung(start, this.#limit, count);
         this.#limit = start;
         this.#tail = 0;
@@ -557,7 +568,7 @@ export class LadderQueue implements EventQueue {
     this.#head = 0;
     this.#tail = 0;
     this.#heap = false;
-    this.#spillAt = SPILL;
+    this.#spillAt = SORTED;
     this.#clearTop(-1);
     this.#limit = -1;
     this.#free = 0;

@@ -50,7 +50,8 @@ export const SLOTS = 0x4000000;
 
 /** Says what is wrong with an event that a queue will not take. */
 export function refuseEvent(now: number, timeUs: number, phase: number, type: number, b: number): never {
-  if (!Number.isSafeInteger(timeUs)) throw new RangeError(`event time ${timeUs} is not a whole number of ticks below 2^53`);
+  if (!Number.isSafeInteger(timeUs))
+    throw new RangeError(`event time ${timeUs} is not a whole number of ticks below 2^53`);
   if (timeUs < now) throw new RangeError(`event time ${timeUs} is before now (${now})`);
   if ((phase & 4095) !== phase) throw new RangeError(`phase ${phase} is not in 0..4095`);
   if ((type | 0) !== type || type < 0) throw new RangeError(`event type ${type} is not in 0..2147483647`);

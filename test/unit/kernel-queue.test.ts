@@ -75,7 +75,12 @@ function duel(make: () => EventQueue, law: Law, seed: number, steps: number, mos
       const got = queue.pop(event);
       if (got !== (expected !== undefined)) throw new Error(`emptiness disagrees at step ${step}`);
       if (expected === undefined) continue;
-      if (event.timeUs !== expected.t || event.phase !== expected.phase || event.a !== expected.n || event.b !== -event.a)
+      if (
+        event.timeUs !== expected.t ||
+        event.phase !== expected.phase ||
+        event.a !== expected.n ||
+        event.b !== -event.a
+      )
         throw new Error(`order disagrees at step ${step}: ${JSON.stringify(event)} for ${JSON.stringify(expected)}`);
       if (queue.now !== expected.t) throw new Error('clock disagrees');
     }
@@ -96,12 +101,17 @@ for (const [name, make] of kinds) {
     }
 
     test('is a stable sort of any list', () => {
-      const time = fc.oneof(fc.integer({ min: 0, max: 20 }), fc.maxSafeNat().map((t) => Math.min(t, NEVER - 1)));
+      const time = fc.oneof(
+        fc.integer({ min: 0, max: 20 }),
+        fc.maxSafeNat().map((t) => Math.min(t, NEVER - 1)),
+      );
       const list = fc.array(fc.tuple(time, fc.integer({ min: 0, max: 4095 })), { maxLength: 400, size: 'max' });
       fc.assert(
         fc.property(list, (events) => {
           const queue = make();
-          events.forEach(([t, phase], i) => queue.push(t, phase, 0, i, 0));
+          events.forEach(([t, phase], i) => {
+            queue.push(t, phase, 0, i, 0);
+          });
           const order = events.map((_, i) => i);
           order.sort((x, y) => events[x]![0] - events[y]![0] || events[x]![1] - events[y]![1]);
           const event = emptyEvent();
@@ -240,6 +250,7 @@ describe('LadderQueue', () => {
     for (let i = 0; i < 20_000; i++) seen.add(tieShuffle(i, 5));
     for (let i = 0; i < 1000; i++) seen.add(tieShuffle(2 ** 40 - 1 - i, 5));
     expect(seen.size).toBe(21_000);
-    for (const x of seen) if (!(Number.isSafeInteger(x) && x >= 0 && x < 2 ** 40)) throw new Error(`out of range: ${x}`);
+    for (const x of seen)
+      if (!(Number.isSafeInteger(x) && x >= 0 && x < 2 ** 40)) throw new Error(`out of range: ${x}`);
   });
 });

@@ -1,0 +1,268 @@
+import { NEVER } from '../../core/types.ts';
+import { LadderQueue } from './ladder-queue.ts';
+import { Process, type ProcessBody, State, WAIT, type Wait } from './process.ts';
+
+/** What happens at an event of one type; `a` and `b` are the operands it was posted with. */
+export type Handler = (a: number, b: number) => void;
+
+const CALL = 0;
+const RESUME = 1;
+const RENEGE = 2;
+
+/** `next` of every generator: called directly, because looking it up on generators of many functions is slow. */
+const generatorPrototype = Object.getPrototypeOf(
+  Object.getPrototypeOf((function* (): Generator<void, void, void> {})()),
+) as Generator<Wait, unknown, unknown>;
+const resumeGenerator = generatorPrototype.next;
+const throwIntoGenerator = generatorPrototype.throw;
+
+export interface KernelOptions {
+  /** Debug mode: events at one stamp and phase go in an order drawn from this seed; a sound model gives the same results. */
+  shuffleSeed?: number;
+  /** Called for every event before it happens, to log or hash a run: stamp and type (0 callback, 1 process, 2 patience). */
+  onEvent?: (time: number, type: number) => void;
+}
+
+/**
+ * A simulation: one clock in whole ticks (what a tick is, you decide; the market's is a microsecond), one event queue, and three
+ * ways to say what happens: handlers of integer event types (`define`, `post`), callbacks (`at`, `after`), and processes
+ * written as generators (`process`, `hold`). They mix freely. Events at one stamp go by phase, then in the order of posting;
+ * processes that a grant, signal, interrupt or start has made ready go before the next event, in the order they became ready.
+ */
+export class Kernel {
+  readonly queue: LadderQueue;
+  readonly #handlers: Handler[] = [];
+  /** Callback or process of a pending event, by its slot. */
+  readonly #bound: ((() => void) | Process | null)[] = [null];
+  /** Processes that go on before the next event, chained by `after`. */
+  #ready: Process | null = null;
+  #lastReady: Process | null = null;
+  #current: Process | null = null;
+  #stopped = false;
+  readonly #onEvent: ((time: number, type: number) => void) | null;
+
+  constructor(options: KernelOptions = {}) {
+    this.queue = new LadderQueue(options.shuffleSeed === undefined ? {} : { shuffleSeed: options.shuffleSeed });
+    this.#onEvent = options.onEvent ?? null;
+    // The kernel's own types are told apart in `#happen`; they only keep their numbers here.
+    for (let type = CALL; type <= RENEGE; type++) this.define(() => {});
+  }
+
+  /** The present stamp, in ticks. */
+  get now(): number {
+    return this.queue.now;
+  }
+
+  /** Events that have happened. */
+  get events(): number {
+    return this.queue.taken;
+  }
+
+  // Level 1: typed events.
+
+  /** Registers a handler and returns its event type. Register in a fixed order: snapshots carry types, not handlers. */
+  define(handler: Handler): number {
+    this.#handlers.push(handler);
+    return this.#handlers.length - 1;
+  }
+
+  /** An event of a defined type at a stamp. Throws RangeError for a stamp that is no whole number or lies before now. */
+  post(time: number, type: number, a = 0, b = 0, phase = 0): void {
+    this.queue.post(time, phase, type, a, b);
+  }
+
+  /** `post` that returns a handle for `cancel`. */
+  schedule(time: number, type: number, a = 0, b = 0, phase = 0): number {
+    return this.queue.push(time, phase, type, a, b);
+  }
+
+  /** Takes back an event that has not happened; false when it has, or was taken back before. */
+  cancel(handle: number): boolean {
+    return this.queue.cancel(handle);
+  }
+
+  // Level 2: callbacks.
+
+  /** Calls `f` at a stamp. Returns a handle for `cancel`. */
+  at(time: number, f: () => void, phase = 0): number {
+    this.queue.post(time, phase, CALL, 0, 0);
+    this.#bound[this.queue.lastSlot] = f;
+    return this.queue.lastHandle();
+  }
+
+  /** Calls `f` after a delay in ticks. Returns a handle for `cancel`. */
+  after(delay: number, f: () => void, phase = 0): number {
+    return this.at(this.queue.now + delay, f, phase);
+  }
+
+  // Level 3: processes.
+
+  /** Starts a process: `body` is a generator function, or the generator it returned. It runs before the next event. */
+  process<T>(body: ProcessBody<T> | (() => ProcessBody<T>), name = ''): Process<T> {
+    const p = new Process<T>(this, typeof body === 'function' ? body() : body, name);
+    this.makeReady(p as Process, undefined);
+    return p;
+  }
+
+  /** The process that is running, for resources of your own. Throws outside of one. */
+  get current(): Process {
+    const p = this.#current;
+    if (p === null) throw new Error('this call waits: it belongs behind `yield` in a process');
+    if (p.state !== State.running)
+      throw new Error(`process ${p.name}: the wait before this one was not yielded; write \`yield\` before every wait`);
+    return p;
+  }
+
+  /** Waits for a delay in ticks: `yield kernel.hold(5)`. */
+  hold(delay: number): Wait {
+    const p = this.current;
+    this.queue.post(this.queue.now + delay, 0, RESUME, 0, 0);
+    const slot = this.queue.lastSlot;
+    this.#bound[slot] = p as Process;
+    p.slot = slot;
+    p.state = State.waiting;
+    return WAIT;
+  }
+
+  /** For resources: gives the waiting process up after `patience` ticks; it resumes with false. */
+  armPatience(p: Process, patience: number): void {
+    this.queue.post(this.queue.now + patience, 0, RENEGE, 0, 0);
+    p.slot = this.queue.lastSlot;
+    this.#bound[p.slot] = p;
+  }
+
+  /** For resources: the process gets `value` from its `yield`, before the next event. */
+  makeReady(p: Process, value: unknown): void {
+    if (p.slot !== 0) this.dropTimer(p);
+    p.value = value;
+    p.state = State.ready;
+    p.after = null;
+    if (this.#lastReady === null) this.#ready = p;
+    else this.#lastReady.after = p;
+    this.#lastReady = p;
+  }
+
+  /** For resources: takes back the timer of a waiting process. */
+  dropTimer(p: Process): void {
+    this.queue.cancelSlot(p.slot);
+    this.#bound[p.slot] = null;
+    p.slot = 0;
+  }
+
+  /** Runs everything that is ready. */
+  #drain(): void {
+    for (let p = this.#ready; p !== null; p = this.#ready) {
+      this.#ready = p.after;
+      if (p.after === null) this.#lastReady = null;
+      else p.after = null;
+      this.#resume(p);
+    }
+  }
+
+  #resume(p: Process): void {
+    p.slot = 0;
+    this.#current = p;
+    let r = p.state === State.interrupted ? this.#throwInto(p) : this.#goOn(p);
+    for (;;) {
+      if (r.done === true) {
+        p.finish(r.value);
+        break;
+      }
+      if (p.state === State.running)
+        throw new Error(`process ${p.name} yielded ${String(r.value)}; yield what a wait such as hold() returns`);
+      if (p.state === State.granted) {
+        r = this.#goOn(p);
+      } else {
+        if (p.interrupts === null) break;
+        p.abandon();
+        r = this.#throwInto(p);
+      }
+    }
+    this.#current = null;
+  }
+
+  #goOn(p: Process): IteratorResult<Wait, unknown> {
+    const value = p.value;
+    p.value = undefined;
+    p.state = State.running;
+    return resumeGenerator.call(p.body, value);
+  }
+
+  #throwInto(p: Process): IteratorResult<Wait, unknown> {
+    const interrupts = p.interrupts!;
+    const interrupt = interrupts.shift();
+    if (interrupts.length === 0) p.interrupts = null;
+    p.state = State.running;
+    return throwIntoGenerator.call(p.body, interrupt);
+  }
+
+  // Running.
+
+  /**
+   * Runs every event at or before `until` and sets the clock there; without `until`, runs until nothing is left and leaves
+   * the clock at the last event. True when something is still pending. What a handler or process throws ends the run here.
+   */
+  run(until?: number): boolean {
+    const end = until ?? NEVER - 1;
+    if (!(end >= this.queue.now)) throw new RangeError(`run: ${until} is before now (${this.queue.now})`);
+    this.#stopped = false;
+    try {
+      if (this.#ready !== null) this.#drain();
+      if (this.#onEvent !== null) this.#watchedLoop(end);
+      else this.#loop(end);
+    } finally {
+      if (this.#current !== null) {
+        this.#current.state = State.failed;
+        this.#current = null;
+      }
+    }
+    if (until !== undefined && !this.#stopped) this.queue.advance(until);
+    return this.queue.size > 0;
+  }
+
+  #loop(end: number): void {
+    const queue = this.queue;
+    const handlers = this.#handlers;
+    while (!this.#stopped) {
+      const type = queue.next(end);
+      if (type > RENEGE) handlers[type]!(queue.a, queue.b);
+      else if (type < 0) return;
+      else this.#own(type);
+      if (this.#ready !== null) this.#drain();
+    }
+  }
+
+  #watchedLoop(end: number): void {
+    const queue = this.queue;
+    while (!this.#stopped) {
+      const type = queue.next(end);
+      if (type < 0) return;
+      this.#onEvent!(queue.now, type);
+      if (type > RENEGE) this.#handlers[type]!(queue.a, queue.b);
+      else this.#own(type);
+      if (this.#ready !== null) this.#drain();
+    }
+  }
+
+  /** An event of the kernel's own types. */
+  #own(type: number): void {
+    const slot = this.queue.slot;
+    const bound = this.#bound[slot]!;
+    this.#bound[slot] = null;
+    if (type === CALL) {
+      (bound as () => void)();
+      return;
+    }
+    const p = bound as Process;
+    if (type === RENEGE) {
+      p.detach();
+      p.value = false;
+    }
+    this.#resume(p);
+  }
+
+  /** Ends `run` after the present event. */
+  stop(): void {
+    this.#stopped = true;
+  }
+}
