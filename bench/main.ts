@@ -2,6 +2,7 @@
 import { type BenchReport, readableReport } from './report.ts';
 
 const benches: Record<string, () => Promise<BenchReport>> = {
+  elections: async () => (await import('./elections.ts')).elections(),
   philly: async () => (await import('./philly.ts')).philly(),
 };
 
