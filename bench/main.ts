@@ -4,6 +4,7 @@ import { type BenchReport, readableReport } from './report.ts';
 const benches: Record<string, () => Promise<BenchReport>> = {
   elections: async () => (await import('./elections.ts')).elections(),
   philly: async () => (await import('./philly.ts')).philly(),
+  traces: async () => (await import('./traces.ts')).traces(),
 };
 
 const [name, ...flags] = process.argv.slice(2);

@@ -12,5 +12,5 @@ const samples = await readRunTable(join(out), 'samples');
 let maxWaiting = 0;
 for (const v of samples.columns['waiting_jobs']!) maxWaiting = Math.max(maxWaiting, Number(v));
 process.stdout.write(
-  `${JSON.stringify({ cpuSeconds: (user + system) / 1e6, maxRssMiB, fingerprint: result!.fingerprint, submitted: result!.jobs.submitted, maxWaiting })}\n`,
+  `${JSON.stringify({ cpuSeconds: (user + system) / 1e6, maxRssMiB, fingerprint: result!.fingerprint, submitted: result!.jobs.submitted, violations: result!.invariants.violations, maxWaiting })}\n`,
 );

@@ -8,9 +8,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { atMost, type BenchReport, type Figure, plain } from './report.ts';
+import { sharedPath } from './shared-data.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const trace = join(root, '../shared/traces/philly_rfold/philly_trace.csv');
+const trace = sharedPath('traces/philly_rfold/philly_trace.csv');
 const probe = fileURLToPath(new URL('./measured-run.js', import.meta.url));
 const REPEATS = 3;
 

@@ -1,14 +1,16 @@
 /** Opens what the pure rooms must not: scenario files and traces. */
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import {
   NeedsUnits,
   type ResolvedScenario,
-  readPhilly,
+  readTrace,
+  requireTrace,
   resolveScenario,
   ScenarioError,
   type TraceJob,
 } from '../scenarios/index.ts';
 import { UsageError } from './errors.ts';
+import { listFiles, reason, traceFiles } from './trace-files.ts';
 
 /** Bytes of a file, or a usage error that says what to do. */
 export function bytesOf(path: string, what: string): Uint8Array {
@@ -19,12 +21,9 @@ export function bytesOf(path: string, what: string): Uint8Array {
   }
 }
 
-function reason(e: unknown): string {
-  const code = (e as NodeJS.ErrnoException).code;
-  if (code === 'ENOENT') return 'no such file';
-  if (code === 'EISDIR') return 'is a directory';
-  if (code === 'EACCES') return 'may not be read';
-  return `cannot be read (${code ?? String(e)})`;
+/** Machine lists that a scenario names. */
+function* openList(path: string): Generator<Uint8Array> {
+  for (const file of listFiles(path)) yield* file.open();
 }
 
 /** A scenario file with its `--set` overrides; mathjs is loaded only when a quantity is a real expression. */
@@ -37,11 +36,11 @@ export async function loadScenario(
   const all = seed === null ? sets : [...sets, `seed=${seed}`];
   try {
     try {
-      return resolveScenario(bytes, path, all);
+      return resolveScenario(bytes, path, all, undefined, openList);
     } catch (e) {
       if (!(e instanceof NeedsUnits)) throw e;
       const { evaluator } = await import('../scenarios/units-mathjs.ts');
-      return resolveScenario(bytes, path, all, evaluator);
+      return resolveScenario(bytes, path, all, evaluator, openList);
     }
   } catch (e) {
     if (e instanceof ScenarioError) throw new UsageError(e.message);
@@ -49,31 +48,19 @@ export async function loadScenario(
   }
 }
 
-const CHUNK = 1 << 20;
-
-function* chunksOf(path: string): Generator<Uint8Array> {
-  let fd: number;
-  try {
-    fd = openSync(path, 'r');
-  } catch (e) {
-    throw new UsageError(`${path}: ${reason(e)}; give the trace with --set demand.trace.path=FILE`);
-  }
-  try {
-    if (fstatSync(fd).isDirectory()) throw new UsageError(`${path}: is a directory; give the trace file itself`);
-    for (;;) {
-      // A fresh buffer per chunk: readers may keep a view of the last one.
-      const buffer = new Uint8Array(CHUNK);
-      const n = readSync(fd, buffer, 0, CHUNK, null);
-      if (n === 0) return;
-      yield buffer.subarray(0, n);
-    }
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** Rows of the scenario's trace, read as the run asks for them; undefined when it replays none. */
+/**
+ * Rows of the scenario's trace, read as the run asks for them; undefined when it replays none. A format that is to be detected is
+ * put into the scenario, so that a run says what it read.
+ */
 export function traceRows(scenario: ResolvedScenario): Iterable<TraceJob> | undefined {
-  if (scenario.demand.kind !== 'trace') return undefined;
-  return readPhilly(chunksOf(scenario.demand.path), scenario.demand.path);
+  const { demand } = scenario;
+  if (demand.kind !== 'trace') return undefined;
+  try {
+    const files = traceFiles(demand.path, demand.member);
+    if (demand.format === 'detect') demand.format = requireTrace(files[0]!);
+    return readTrace(demand.format, files, demand.firstRows);
+  } catch (e) {
+    if (e instanceof ScenarioError) throw new UsageError(e.message);
+    throw e;
+  }
 }

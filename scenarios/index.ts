@@ -8,5 +8,5 @@ export { scenarioJsonSchema } from './json-schema.ts';
 export { SCENARIO_MAX_BYTES } from './load/document.ts';
 export { resolveScenario } from './load/resolve.ts';
 export { NeedsUnits, type QuantityEvaluator } from './quantity/quantity.ts';
-export { readPhilly } from './readers/philly.ts';
+export { detectTrace, readTrace, requireTrace, type TraceFile } from './readers/index.ts';
 export * from './resolved.ts';

@@ -20,6 +20,8 @@ export interface ResolvedScenario {
   /** One entry per node of `market.nodes`. */
   nodes: ResolvedNode[];
   demand: PersonaDemandSpec | TraceDemandSpec | ListDemandSpec;
+  /** Private costs that are drawn per provider instead of given per group, by GPU class. */
+  costs: { gpuClass: number; spread: Spread }[];
   /** Times a simulated process takes to come up and to die. */
   processes: { startUs: TimeUs; killUs: TimeUs };
 }
@@ -82,9 +84,12 @@ export interface Persona {
 
 export interface TraceDemandSpec {
   kind: 'trace';
-  format: TraceFormat;
+  /** `detect` until the lab has opened the file. */
+  format: TraceFormat | 'detect';
   /** As given by the user; opened by the lab, never by this room. */
   path: string;
+  /** The one file of an archive that is taken; empty = every file of it that is a trace. */
+  member: string;
   /** GPUs of one node: a larger job becomes a gang of full nodes and a rest. */
   gpusPerNode: number;
   user: string;
@@ -95,6 +100,9 @@ export interface TraceDemandSpec {
   maxAttempts: number;
   /** Take only the first n rows; 0 = all. */
   firstRows: number;
+  impute: TraceImputation;
+  /** Worth of one GPU-hour at speed 1 to each job; null = the jobs pay any price and have no worth. */
+  values: Spread | null;
 }
 
 /** Jobs one by one, in order of time: what a program builds that knows its jobs (a published study, a notebook). */
@@ -114,16 +122,73 @@ export interface ListedArrival {
   valueMicro: number;
 }
 
-export const traceFormats = ['philly'] as const;
+/** What stands in for what a trace does not say; each rule is named in the result of a run that used it. */
+export interface TraceImputation {
+  /** Mean gap between arrivals, exponential, where a trace has no times. */
+  gapUs: TimeUs;
+  /** Run times that are not known: lognormal. */
+  durationMedianUs: TimeUs;
+  durationSigma: number;
+  /** LLM requests: run time = input / prefill + output / decode tokens per second, on this share of so many GPUs. */
+  prefillPerSecond: number;
+  decodePerSecond: number;
+  requestGpus: number;
+  requestGpuMilli: number;
+  /** > 0: requests become replicas, held for windows of this length, enough to be busy at most `replicaLoad`. */
+  replicaWindowUs: TimeUs;
+  replicaLoad: number;
+}
+
+/** A distribution of prices, micro-USD per GPU-hour; every draw takes one uniform number. */
+export type Spread =
+  | { kind: 'fixed'; micro: number }
+  | { kind: 'uniform'; minMicro: number; maxMicro: number }
+  | { kind: 'lognormal'; medianMicro: number; sigma: number }
+  | { kind: 'exponential'; meanMicro: number };
+
+/** Formats of job lists, each with a reader of its name in `readers/`. */
+export const traceFormats = [
+  'philly',
+  'openb-pods',
+  'microsoft-itp',
+  'muri',
+  'tiresias',
+  'gavel',
+  'shockwave',
+  'azure-llm',
+  'mooncake',
+  'swf',
+  'acme',
+  'helios',
+  'csv',
+] as const;
 export type TraceFormat = (typeof traceFormats)[number];
+
+/** Formats of machine lists. */
+export const fleetFormats = ['openb-nodes', 'cluster-spec'] as const;
+export type FleetFormat = (typeof fleetFormats)[number];
 
 /** One row of any job trace, before it becomes a job. */
 export interface TraceJob {
   /** The trace's own name for it. */
   id: string;
+  /** -1 = the trace has no times. */
   submitUs: TimeUs;
   gpus: number;
+  /** Share of each of the GPUs, 1..1000. */
+  gpuMilli: number;
+  /** CPU and memory of the whole job; 0 = not said. */
+  cpuMilli: number;
+  ramMiB: number;
+  /** Allowed GPU models joined by `|`; empty = any. */
+  models: string;
+  /** -1 = not known. */
   durationUs: TimeUs;
+  /** The wall limit its user asked for; 0 = not said. */
+  limitUs: TimeUs;
+  /** Tokens of an LLM request; 0 = none. */
+  inputTokens: number;
+  outputTokens: number;
   /** Empty when the trace does not say. */
   user: string;
   fails: boolean;

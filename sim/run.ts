@@ -15,6 +15,7 @@ import { Simulation } from './driver.ts';
 import type { EventQueue } from './kernel/queue.ts';
 import { Streams } from './kernel/streams.ts';
 import { type RunJson, Summary } from './summary.ts';
+import { costNotes, withCosts } from './world/costs.ts';
 import { type DemandSource, ListDemand } from './world/demand.ts';
 import { PersonaDemand } from './world/personas.ts';
 import { TraceDemand } from './world/trace-demand.ts';
@@ -49,12 +50,15 @@ export interface PreparedRun {
   simulation: Simulation;
   recorder: Recorder;
   summary: Summary;
+  /** What was imputed so far, in words. */
+  imputed: () => string[];
 }
 
-export function prepareRun(scenario: ResolvedScenario, options: RunOptions): PreparedRun {
+export function prepareRun(given: ResolvedScenario, options: RunOptions): PreparedRun {
   const replication = options.replication ?? 0;
-  const config = marketConfig(scenario, replication);
-  const streams = new Streams(scenario.seed, replication);
+  const config = marketConfig(given, replication);
+  const streams = new Streams(given.seed, replication);
+  const scenario = withCosts(given, streams);
   const recorder = new Recorder(options.onChunk ?? null);
   const summary = new Summary(scenario);
   const rows: RowSink = {
@@ -84,7 +88,8 @@ export function prepareRun(scenario: ResolvedScenario, options: RunOptions): Pre
     ...(options.queue === undefined ? {} : { queue: options.queue }),
   });
   simulation.onValue((v) => summary.value(v));
-  return { simulation, recorder, summary };
+  const imputed = () => [...(demand.notes?.() ?? []), ...costNotes(scenario)];
+  return { simulation, recorder, summary, imputed };
 }
 
 /** The jobs of a scenario; the streams are those of its seed. */
@@ -97,7 +102,7 @@ export function demandSource(
     ? new PersonaDemand(scenario, scenario.demand.personas, streams)
     : scenario.demand.kind === 'list'
       ? new ListDemand(scenario.demand.arrivals)
-      : new TraceDemand(scenario.demand, traceRows ?? missingTrace());
+      : new TraceDemand(scenario, scenario.demand, traceRows ?? missingTrace(), streams);
 }
 
 function missingTrace(): never {
@@ -116,9 +121,10 @@ export function runScenario(scenario: ResolvedScenario, options: RunOptions): Ru
   return finishRun(prepared);
 }
 
-export function finishRun({ simulation, recorder, summary }: PreparedRun): RunJson {
+export function finishRun({ simulation, recorder, summary, imputed }: PreparedRun): RunJson {
   simulation.finish();
-  return resultOf(simulation.markets, recorder, summary, simulation);
+  const { now, submitted, checks } = simulation;
+  return resultOf(simulation.markets, recorder, summary, { now, submitted, checks, imputed: imputed() });
 }
 
 /** What a finished run amounts to, whoever drove it. */
@@ -126,7 +132,7 @@ export function resultOf(
   markets: readonly Market[],
   recorder: Recorder,
   summary: Summary,
-  run: { now: TimeUs; submitted: number; checks: number },
+  run: { now: TimeUs; submitted: number; checks: number; imputed?: string[] },
 ): RunJson {
   recorder.finish();
   let running = 0;
@@ -151,5 +157,6 @@ export function resultOf(
     restarts,
     registered: invariants.length,
     checks: run.checks,
+    imputed: run.imputed ?? [],
   });
 }

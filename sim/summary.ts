@@ -119,6 +119,8 @@ export interface RunFacts {
   restarts: number;
   registered: number;
   checks: number;
+  /** What was put in because a trace does not say it. */
+  imputed: string[];
 }
 
 export class Summary implements RowSink {
@@ -342,7 +344,7 @@ export class Summary implements RowSink {
             : null,
         gini: gini(revenue),
         hhi: hhi(revenue),
-        imputed: [],
+        imputed: facts.imputed,
       },
       invariants: { registered: facts.registered, checks: facts.checks, violations: 0 },
     };

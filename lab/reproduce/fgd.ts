@@ -204,6 +204,7 @@ export function fgdScenario(input: FgdInput, trace: string, seed: number, policy
       repairUs: 0,
     })),
     demand: { kind: 'list', arrivals },
+    costs: [],
     processes: { startUs: 0, killUs: 0 },
   };
 }

@@ -1,6 +1,6 @@
 /** Demand of a scenario: personas or a trace, and the users behind it with their accounts. */
 import { NEVER, type TaskGroup, type UserSpec } from '../../core/types.ts';
-import type { Persona, PersonaDemandSpec, TraceDemandSpec } from '../resolved.ts';
+import type { Persona, PersonaDemandSpec, TraceDemandSpec, TraceImputation } from '../resolved.ts';
 import { MAX_USERS } from '../schema/demand.ts';
 import type { ParsedScenario } from '../schema/scenario.ts';
 import type { Path } from './document.ts';
@@ -24,6 +24,8 @@ export function resolveDemand(s: ParsedScenario, fleet: Fleet, report: Report): 
     report(['demand'], 'wants either "personas" or "trace"; write one of them');
     return null;
   }
+  if (personas !== undefined && s.demand.values !== undefined)
+    report(['demand', 'values'], 'personas have values of their own; leave it away, or replay a trace');
   if (personas !== undefined) return resolvePersonas(s, personas, fleet, report);
   return resolveTrace(s, trace!, fleet, report);
 }
@@ -123,6 +125,25 @@ function fitsSomewhere(groups: readonly TaskGroup[], persona: Persona, fleet: Fl
   );
 }
 
+function imputationOf(t: NonNullable<Parsed['trace']>, report: Report): TraceImputation {
+  const path = ['demand', 'trace', 'impute'];
+  const { gap, duration, request, replicas } = t.impute;
+  if (duration.median < 1) report([...path, 'duration', 'median'], 'no time at all; write a duration above zero');
+  if (replicas !== undefined && replicas.window < 1)
+    report([...path, 'replicas', 'window'], 'no time at all; write a duration above zero');
+  return {
+    gapUs: gap,
+    durationMedianUs: duration.median,
+    durationSigma: duration.sigma,
+    prefillPerSecond: request.prefill,
+    decodePerSecond: request.decode,
+    requestGpus: request.gpus,
+    requestGpuMilli: request.share,
+    replicaWindowUs: replicas?.window ?? 0,
+    replicaLoad: replicas?.load ?? 1,
+  };
+}
+
 function resolveTrace(s: ParsedScenario, t: NonNullable<Parsed['trace']>, fleet: Fleet, report: Report): Demand {
   const path = ['demand', 'trace'];
   const payer = payerOf(s, t, path, report);
@@ -141,6 +162,7 @@ function resolveTrace(s: ParsedScenario, t: NonNullable<Parsed['trace']>, fleet:
     kind: 'trace',
     format: t.format,
     path: t.path,
+    member: t.member,
     gpusPerNode: t.gpusPerNode ?? fleet.nodes.reduce((most, n) => Math.max(most, n.gpus), 1),
     user: t.user,
     currency: payer.currency,
@@ -149,6 +171,8 @@ function resolveTrace(s: ParsedScenario, t: NonNullable<Parsed['trace']>, fleet:
     limitFactor: t.limitFactor,
     maxAttempts: t.attempts,
     firstRows: t.firstRows,
+    impute: imputationOf(t, report),
+    values: s.demand.values ?? null,
   };
   return { demand, users: [{ id: t.user, ...payer }] };
 }

@@ -1,7 +1,10 @@
 /** Supply of a scenario: every group expanded to its machines, each with a name that stays when others come or go. */
 import type { GpuClass, NodeSpec } from '../../core/types.ts';
-import type { ResolvedNode } from '../resolved.ts';
+import { quoted, ScenarioError } from '../input-error.ts';
+import { type ListedNode, readNodes } from '../readers/nodes.ts';
+import type { ResolvedNode, Spread } from '../resolved.ts';
 import type { ParsedScenario } from '../schema/scenario.ts';
+import { advice } from '../suggest.ts';
 import { Names, type Report } from './names.ts';
 
 /** Largest fleet that is expanded. */
@@ -10,6 +13,8 @@ const CPU_MILLI_PER_GPU = 8_000;
 const RAM_MIB_PER_GPU = 32_768;
 
 type Group = ParsedScenario['fleet']['groups'][number];
+type List = NonNullable<ParsedScenario['fleet']['list']>;
+type Failure = ParsedScenario['failures']['groups'][string];
 
 export interface Fleet {
   classes: GpuClass[];
@@ -19,9 +24,13 @@ export interface Fleet {
   providers: Map<string, string[]>;
   nodes: NodeSpec[];
   lives: ResolvedNode[];
+  costs: { gpuClass: number; spread: Spread }[];
 }
 
-export function resolveFleet(s: ParsedScenario, report: Report): Fleet {
+/** Bytes of a file that a scenario names. */
+export type OpenFile = (path: string) => Iterable<Uint8Array>;
+
+export function resolveFleet(s: ParsedScenario, report: Report, open?: OpenFile): Fleet {
   const { classes, pools, groups } = s.fleet;
   const fleet: Fleet = {
     classes: classes.map((c) => ({ name: c.name, memoryMiB: c.memory })),
@@ -30,14 +39,23 @@ export function resolveFleet(s: ParsedScenario, report: Report): Fleet {
     providers: new Map(),
     nodes: [],
     lives: [],
+    costs: [],
   };
-  const groupNames = new Names('group', groups, ['fleet', 'groups'], report);
+  const named = s.fleet.list === undefined ? groups : [...groups, { name: s.fleet.list.name }];
+  const groupNames = new Names('group', named, ['fleet', 'groups'], report);
   groupNames.findKeys(s.failures.groups, ['failures', 'groups']);
   if (s.fleet.processes.start < 1 || s.fleet.processes.kill < 1)
     report(['fleet', 'processes'], 'a process takes at least 1 us to come and to go; write a longer time');
   const total = groups.reduce((n, g) => n + g.providers * g.nodes, 0);
   if (total > MAX_NODES) report(['fleet', 'groups'], `${total} machines in all; write at most ${MAX_NODES}`);
   else for (const [i, g] of groups.entries()) expand(fleet, s, g, i, report);
+  fleet.classNames.findKeys(s.fleet.costs, ['fleet', 'costs']);
+  fleet.costs = fleet.classNames.list.flatMap((name, gpuClass) => {
+    const spread = s.fleet.costs[name];
+    return spread === undefined ? [] : [{ gpuClass, spread }];
+  });
+  if (s.fleet.list !== undefined) expandList(fleet, s, s.fleet.list, report, open);
+  else if (groups.length === 0) report(['fleet'], 'no machines; add "groups", or a "list" of machines');
   if (fleet.nodes.length > 0 && fleet.nodes.every((n) => n.gpus === 0))
     report(['fleet', 'groups'], 'no machine has a GPU; give a group some');
   return fleet;
@@ -68,6 +86,66 @@ function expand(fleet: Fleet, s: ParsedScenario, g: Group, index: number, report
   });
 }
 
+/** Machines of a public list: one provider, each machine under the name that the list gives it. */
+function expandList(fleet: Fleet, s: ParsedScenario, list: List, report: Report, open: OpenFile | undefined): void {
+  const path = ['fleet', 'list'];
+  const standard = list.class === undefined ? 0 : fleet.classNames.find(list.class, [...path, 'class']);
+  const pools =
+    list.pool === undefined ? fleet.poolNames.all : fleet.poolNames.findAll(list.pool, [...path, 'pool'], false);
+  if (open === undefined) {
+    report([...path, 'path'], 'names a file, and files cannot be opened here; write the machines as groups');
+    return;
+  }
+  if (standard < 0 || pools.length === 0) return;
+  const provider = `${list.name}-001`;
+  fleet.providers.set(list.name, [provider]);
+  for (const node of listed(list, path, report, open)) {
+    const gpuClass = node.model === '' ? standard : fleet.classNames.list.indexOf(node.model);
+    if (gpuClass < 0) {
+      const known = fleet.classNames.list;
+      report(
+        [...path, 'path'],
+        `${node.place}: GPU model ${quoted(node.model)} is no class; ${advice(node.model, known, 'have')}`,
+      );
+      return;
+    }
+    const pool = pools[fleet.nodes.length % pools.length]!;
+    fleet.nodes.push({
+      id: node.id,
+      provider,
+      pool,
+      gpuClass,
+      gpus: node.gpus,
+      cpuMilli: node.cpuMilli,
+      ramMiB: node.ramMiB,
+    });
+    fleet.lives.push({
+      group: list.name,
+      speedMilli: s.fleet.classes[gpuClass]!.speed,
+      costMicroPerGpuHour: list.cost,
+      availability: { kind: 'always' },
+      ...failureOf(s.failures.groups[list.name]),
+    });
+  }
+}
+
+/** What the list holds, up to the largest fleet; its faults are reported. */
+function* listed(list: List, path: (string | number)[], report: Report, open: OpenFile): Generator<ListedNode> {
+  try {
+    let n = 0;
+    for (const node of readNodes(open(list.path), list.path, list.format)) {
+      if (++n > MAX_NODES) {
+        report([...path, 'path'], `more than ${MAX_NODES} machines; give a shorter list`);
+        return;
+      }
+      yield node;
+    }
+  } catch (e) {
+    if (!(e instanceof ScenarioError)) throw e;
+    report([...path, 'path'], e.message);
+  }
+}
+
 function checkHours(g: Group, path: (string | number)[], report: Report): void {
   if (g.availability === 'always') return;
   const { from, to, jitter } = g.availability.daily;
@@ -78,9 +156,8 @@ function checkHours(g: Group, path: (string | number)[], report: Report): void {
     report([...at, 'jitter'], 'longer than half the time there or away; write a shorter one');
 }
 
-function lifeOf(g: Group, classSpeed: number, failure: { mtbf: number; repair: number } | undefined): ResolvedNode {
+function lifeOf(g: Group, classSpeed: number, failure: Failure | undefined): ResolvedNode {
   const a = g.availability;
-  const never = failure === undefined || failure.mtbf >= Number.MAX_SAFE_INTEGER;
   return {
     group: g.name,
     speedMilli: g.speed ?? classSpeed,
@@ -89,7 +166,11 @@ function lifeOf(g: Group, classSpeed: number, failure: { mtbf: number; repair: n
       a === 'always'
         ? { kind: 'always' }
         : { kind: 'daily', fromUs: a.daily.from, toUs: a.daily.to, jitterUs: a.daily.jitter },
-    mtbfUs: never ? 0 : failure.mtbf,
-    repairUs: never ? 0 : failure.repair,
+    ...failureOf(failure),
   };
+}
+
+function failureOf(failure: Failure | undefined): Pick<ResolvedNode, 'mtbfUs' | 'repairUs'> {
+  if (failure === undefined || failure.mtbf >= Number.MAX_SAFE_INTEGER) return { mtbfUs: 0, repairUs: 0 };
+  return { mtbfUs: failure.mtbf, repairUs: failure.repair };
 }

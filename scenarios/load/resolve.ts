@@ -11,7 +11,7 @@ import { issueText, labelled, problemsOf } from '../schema/messages.ts';
 import { type ParsedScenario, scenarioSchema } from '../schema/scenario.ts';
 import { resolveDemand } from './demand.ts';
 import { decodeScenario, Places, readYaml } from './document.ts';
-import { resolveFleet } from './fleet.ts';
+import { type OpenFile, resolveFleet } from './fleet.ts';
 import { CURRENCIES, resolveBilling, resolvePools, resolveStakes } from './market.ts';
 import type { Report } from './names.ts';
 import { applySets } from './overrides.ts';
@@ -19,14 +19,16 @@ import { applySets } from './overrides.ts';
 /**
  * The scenario that a file and its overrides describe.
  *
- * `file` is the name used in messages, `sets` the texts of `--set`, in order. Throws ScenarioError with every fault found, or
- * NeedsUnits when a quantity is an expression and no evaluator was given.
+ * `file` is the name used in messages, `sets` the texts of `--set`, in order; `open` gives the bytes of a machine list that the
+ * scenario names. Throws ScenarioError with every fault found, or NeedsUnits when a quantity is an expression and no evaluator
+ * was given.
  */
 export function resolveScenario(
   source: Uint8Array | string,
   file: string,
   sets: readonly string[] = [],
   evaluator?: QuantityEvaluator,
+  open?: OpenFile,
 ): ResolvedScenario {
   const text = decodeScenario(source, file);
   const places = new Places(file, text);
@@ -37,9 +39,13 @@ export function resolveScenario(
   const parsed = schemaFor(evaluator).safeParse(root, { error: issueText, reportInput: true });
   if (!parsed.success) throw new ScenarioError(inOrder(problemsOf(parsed.error.issues, places)));
   const problems: Problem[] = [];
-  const resolved = resolve(parsed.data, (path, what, part) => {
-    problems.push({ place: part === 'key' ? places.ofKey(path) : places.ofValue(path), text: labelled(path, what) });
-  });
+  const resolved = resolve(
+    parsed.data,
+    (path, what, part) => {
+      problems.push({ place: part === 'key' ? places.ofKey(path) : places.ofValue(path), text: labelled(path, what) });
+    },
+    open,
+  );
   if (resolved === null || problems.length > 0) throw new ScenarioError(inOrder(problems));
   return resolved;
 }
@@ -58,10 +64,10 @@ function schemaFor(evaluator: QuantityEvaluator | undefined): ReturnType<typeof 
   return schema;
 }
 
-function resolve(s: ParsedScenario, report: Report): ResolvedScenario | null {
+function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined): ResolvedScenario | null {
   if (s.horizon < 1) report(['horizon'], 'no length; write a duration above zero');
   else if (s.warmup >= s.horizon) report(['warmup'], 'not shorter than the horizon; write a shorter one');
-  const fleet = resolveFleet(s, report);
+  const fleet = resolveFleet(s, report, open);
   const demand = resolveDemand(s, fleet, report);
   const pools = resolvePools(s, fleet, report);
   const billing = resolveBilling(s, report);
@@ -89,6 +95,7 @@ function resolve(s: ParsedScenario, report: Report): ResolvedScenario | null {
     },
     nodes: fleet.lives,
     demand: demand.demand,
+    costs: fleet.costs,
     processes: { startUs: s.fleet.processes.start, killUs: s.fleet.processes.kill },
   };
 }

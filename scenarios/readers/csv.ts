@@ -1,5 +1,5 @@
 /**
- * Lines and fields of a comma-separated file, from chunks of bytes, with one line in memory at a time. Fields are read where they
+ * Lines and fields of a file separated by commas or another byte, from chunks of bytes, with one line in memory at a time. Fields are read where they
  * lie: no strings are made unless a reader asks for one. Takes LF and CRLF, a last line without an end and a byte-order mark;
  * refuses lines over 1 MiB, NUL bytes and bytes that are not UTF-8. Quoted fields are not interpreted: the formats read here
  * have none.
@@ -26,6 +26,7 @@ const isDigit = (c: number): boolean => c >= ZERO && c <= NINE;
 /** A cursor over the lines: `next` moves it, the other methods read the line it stands on. */
 export class CsvReader {
   readonly #file: string;
+  readonly #separator: number;
   readonly #chunks: Iterator<Uint8Array>;
   #chunk: Uint8Array = NOTHING;
   #at = 0;
@@ -41,8 +42,9 @@ export class CsvReader {
   #starts: Int32Array = new Int32Array(16);
   #fields = 0;
 
-  constructor(chunks: Iterable<Uint8Array>, file: string) {
+  constructor(chunks: Iterable<Uint8Array>, file: string, separator: number = COMMA) {
     this.#file = file;
+    this.#separator = separator;
     this.#chunks = chunks[Symbol.iterator]();
   }
 
@@ -126,6 +128,7 @@ export class CsvReader {
   #scan(): void {
     const b = this.#bytes;
     const end = this.#end;
+    const separator = this.#separator;
     let starts = this.#starts;
     let n = 0;
     let high = 0;
@@ -133,7 +136,7 @@ export class CsvReader {
     for (let i = this.#start; i < end; i++) {
       const c = b[i]!;
       high |= c;
-      if (c === COMMA) {
+      if (c === separator) {
         if (n + 1 >= starts.length) starts = this.#grow();
         starts[n++] = i + 1;
       } else if (c === 0) throw this.#notText(i, 'a NUL byte; give a text file');
@@ -169,6 +172,10 @@ export class CsvReader {
   /** The whole line. */
   text(): string {
     return utf8Text(this.#bytes, this.#start, this.#end);
+  }
+
+  empty(i: number): boolean {
+    return this.#starts[i]! === this.#starts[i + 1]! - 1;
   }
 
   field(i: number): string {

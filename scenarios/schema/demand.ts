@@ -16,6 +16,12 @@ export function demandSchema(f: Fields) {
     .strictObject({
       personas: z.array(persona(f)).min(1).describe('Kinds of users whose jobs are drawn at random.').optional(),
       trace: trace(f).optional(),
+      values: f
+        .spread(
+          'What an hour of a GPU of speed 1 is worth to each job of the trace, drawn at random because traces carry no bids; the ' +
+            'result says that it was imputed. Default: jobs pay any price and their worth is not known.',
+        )
+        .optional(),
     })
     .describe('Who wants GPUs: either personas or a trace.');
 }
@@ -93,13 +99,64 @@ function persona(f: Fields) {
 }
 
 export const TRACE_PATH_HELP =
-  'the public trace is at github.com/msr-fiddle/philly-traces and, reduced to arrivals, sizes and durations, at ' +
-  'github.com/shuoshuc/RFold (WorkloadGen/data/philly_trace.csv); give it with --set demand.trace.path=FILE';
+  'give a job list with --set demand.trace.path=FILE (public ones: docs/traces.md; Philly, reduced: ' +
+  'github.com/shuoshuc/RFold, WorkloadGen/data/philly_trace.csv)';
+
+function imputation(f: Fields) {
+  const tokenRate = (about: string) => f.number(about, rat(1, 1000), rat(1_000_000_000));
+  const duration = z
+    .strictObject({
+      median: f.duration('Median. Default 1 hour.').prefault('1 hour'),
+      sigma: f.number('Standard deviation of the logarithm. Default 1.5.', rat(0), rat(10)).prefault(1.5),
+    })
+    .describe('Run times that the trace does not know: lognormal.');
+  const request = z
+    .strictObject({
+      prefill: tokenRate('Input tokens per second. Default 8000.').prefault(8000),
+      decode: tokenRate('Output tokens per second of one request. Default 40.').prefault(40),
+      gpus: whole('GPUs that serve a request. Default 1.', 1, 1024).prefault(1),
+      share: f
+        .parts(
+          'Share of each of those GPUs that one request takes. Default 5 %: twenty at once.',
+          1000,
+          rat(1, 1000),
+          rat(1),
+        )
+        .prefault('5 %'),
+    })
+    .describe('What an LLM request takes: input over prefill plus output over decode seconds of a share of GPUs.');
+  const replicas = z
+    .strictObject({
+      window: f.duration('How long a replica is held. Default 10 minute.').prefault('10 minute'),
+      load: f.number('Highest load of a replica. Default 60 %.', rat(1, 100), rat(1)).prefault('60 %'),
+    })
+    .describe(
+      'Turns requests into replicas: as many per window as keep each below its load. Default: a job per request.',
+    );
+  return z
+    .strictObject({
+      gap: f
+        .duration('Mean gap between arrivals, exponential, where the trace has no times. Default 1 minute.')
+        .prefault('1 minute'),
+      duration: duration.prefault({}),
+      request: request.prefault({}),
+      replicas: replicas.optional(),
+    })
+    .describe('What is put in where the trace does not say; the result names what was used, and for how many jobs.');
+}
 
 function trace(f: Fields) {
   return z
     .strictObject({
-      format: z.enum(traceFormats).describe('Format of the trace: philly is the reduced Philly trace of RFold.'),
+      format: z
+        .enum(['detect', ...traceFormats])
+        .describe(`Format of the trace: ${traceFormats.join(', ')}. Default detect: told by the first line.`)
+        .prefault('detect'),
+      member: z
+        .string()
+        .describe('The one file of a tar archive that is replayed. Default: every job list in it.')
+        .prefault(''),
+      impute: imputation(f).prefault({}),
       path: z
         .string({ error: (i) => (i.input === undefined ? `no trace given; ${TRACE_PATH_HELP}` : undefined) })
         .min(1, { error: `no trace given; ${TRACE_PATH_HELP}` })

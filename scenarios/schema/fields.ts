@@ -16,6 +16,7 @@ import {
   toRatio,
   toSteps,
 } from '../quantity/quantity.ts';
+import type { Spread } from '../resolved.ts';
 import { advice } from '../suggest.ts';
 
 const NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
@@ -165,6 +166,35 @@ export function fields(evaluator?: QuantityEvaluator) {
       text(kinds.price, `${about} Or "${word}".`).transform((v, ctx) =>
         v.trim() === word ? -1 : attempt(ctx, () => Number(toSteps(v, kinds.price, evaluator))),
       ),
+    /** A distribution of prices, named by its only key. */
+    spread: (about: string) => {
+      const price = (what: string) => steps(kinds.price, what);
+      const sigma = ratio('Standard deviation of the logarithm.', rat(0), rat(10)).transform(ratToNumber);
+      const one = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape);
+      return z
+        .union(
+          [
+            one({ fixed: price('The same for all.') }),
+            one({
+              uniform: one({ min: price('Least.'), max: price('Most.') }).describe('Equally likely between the two.'),
+            }),
+            one({ lognormal: one({ median: price('Median.'), sigma }).describe('The logarithm is normal.') }),
+            one({ exponential: one({ mean: price('Mean.') }).describe('Exponential.') }),
+          ],
+          {
+            error:
+              'no distribution of prices; write one such as { lognormal: { median: 1 USD/hour, sigma: 0.5 } }, or ' +
+              'fixed: PRICE, uniform: { min, max }, exponential: { mean }',
+          },
+        )
+        .transform((v): Spread => {
+          if ('fixed' in v) return { kind: 'fixed', micro: v.fixed };
+          if ('uniform' in v) return { kind: 'uniform', minMicro: v.uniform.min, maxMicro: v.uniform.max };
+          if ('exponential' in v) return { kind: 'exponential', meanMicro: v.exponential.mean };
+          return { kind: 'lognormal', medianMicro: v.lognormal.median, sigma: v.lognormal.sigma };
+        })
+        .describe(about);
+    },
     /** Micro-USD per JCT. */
     tokenPrice: (about: string) => steps(kinds.tokenPrice, about),
     /** Micro-JCT, decimal integer text. */

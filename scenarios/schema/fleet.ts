@@ -1,6 +1,7 @@
 /** Schema of the supply side: GPU classes, pools, groups of machines, failures. */
 import { z } from 'zod';
 import { rat } from '../../core/num/index.ts';
+import { fleetFormats } from '../resolved.ts';
 import { type Fields, name, names, whole } from './fields.ts';
 
 export const MAX_PROVIDERS = 1_000_000;
@@ -49,6 +50,22 @@ export function fleetSchema(f: Fields) {
       .price("The provider's own cost of one GPU leased for an hour: power, wear, bother. Default 0 USD/hour.")
       .prefault('0 USD/hour'),
   });
+  const list = z
+    .strictObject({
+      path: z.string().min(1).describe('File of the list, relative to the working directory.'),
+      format: z
+        .enum(['detect', ...fleetFormats])
+        .describe(`Format of the list: ${fleetFormats.join(', ')}. Default detect: told by the first line.`)
+        .prefault('detect'),
+      name: name('Name of the group that the machines form, and of its provider. Default listed.').prefault('listed'),
+      class: name(
+        'GPU class of machines whose model the list does not name. Default: the first class; models that are named must be ' +
+          'classes of the scenario.',
+      ).optional(),
+      pool: names('Pool, or list of pools that take the machines in turn. Default: all pools.').optional(),
+      cost: f.price('Cost of one GPU leased for an hour to its provider. Default 0 USD/hour.').prefault('0 USD/hour'),
+    })
+    .describe('Machines from a public list, besides those of the groups.');
   const processes = z
     .strictObject({
       start: f.duration('Time a process takes to come up. Default 1 second.').prefault('1 second'),
@@ -63,7 +80,19 @@ export function fleetSchema(f: Fields) {
         .min(1)
         .describe('Pools, each with an aggregator. Default: one pool called main.')
         .prefault([{ name: 'main' }]),
-      groups: z.array(group).min(1).describe('Groups of like providers.'),
+      groups: z
+        .array(group)
+        .min(1)
+        .describe('Groups of like providers.')
+        .optional()
+        .transform((v) => v ?? []),
+      list: list.optional(),
+      costs: z
+        .record(name('GPU class.'), f.spread('Cost of one GPU leased for an hour.'))
+        .describe(
+          'Private costs drawn per provider and GPU class, in place of those of the groups; the result says that they were imputed.',
+        )
+        .prefault({}),
       processes: processes.prefault({}),
     })
     .describe('The machines: classes of GPU, pools, groups of providers.');

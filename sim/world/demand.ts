@@ -8,6 +8,8 @@ export interface DemandSource {
   next(): Arrival | null;
   snapshot(): unknown;
   restore(state: never): void;
+  /** What the results of a run must say was imputed. */
+  notes?(): string[];
 }
 
 /** Jobs of a list, in its order. */

@@ -2,6 +2,7 @@ import { cos, exp } from '../../core/num/index.ts';
 import { HOUR_US, type JobSpec, NEVER, type TimeUs } from '../../core/types.ts';
 import type { Persona, ResolvedScenario } from '../../scenarios/resolved.ts';
 import type { Stream, Streams } from '../kernel/streams.ts';
+import { classSpeeds } from './class-speeds.ts';
 import type { Arrival, DemandSource } from './demand.ts';
 
 const TWO_PI = 6.283185307179586;
@@ -40,12 +41,7 @@ export class PersonaDemand implements DemandSource {
         (_, u) => p.pools[streams.fresh('home', `${p.name}-${u + 1}`).below(p.pools.length)]!,
       ),
     );
-    this.#speedOfClass = scenario.market.classes.map(() => 0);
-    scenario.market.nodes.forEach((n, i) => {
-      const s = scenario.nodes[i]!.speedMilli;
-      const known = this.#speedOfClass[n.gpuClass]!;
-      this.#speedOfClass[n.gpuClass] = known === 0 ? s : Math.min(known, s);
-    });
+    this.#speedOfClass = classSpeeds(scenario);
     this.#slowestMilli = personas.map((p) => {
       const classes = p.classes.length > 0 ? p.classes : this.#speedOfClass.map((_, c) => c);
       const speeds = classes.map((c) => this.#speedOfClass[c]!).filter((s) => s > 0);

@@ -252,6 +252,19 @@ test('a trace resolves to what the replay needs', () => {
     limitFactor: 1,
     maxAttempts: 3,
     firstRows: 10,
+    member: '',
+    values: null,
+    impute: {
+      gapUs: 60_000_000,
+      durationMedianUs: 3_600_000_000,
+      durationSigma: 1.5,
+      prefillPerSecond: 8000,
+      decodePerSecond: 40,
+      requestGpus: 1,
+      requestGpuMilli: 50,
+      replicaWindowUs: 0,
+      replicaLoad: 1,
+    },
   });
   expect(s.market.users).toEqual([{ id: 'ms', currency: 0, deposit: '0', postpaid: true }]);
 });
@@ -292,7 +305,9 @@ test('names of machines stay when others come or go', () => {
 describe('the canonical text', () => {
   test('is sorted JSON without spaces', () => {
     const text = canonicalScenario(resolveScenario(minimal, 'f.yaml'));
-    expect(text.startsWith('{"demand":{"kind":"personas","personas":[{"classes":[],"currency":0,')).toBe(true);
+    expect(text.startsWith('{"costs":[],"demand":{"kind":"personas","personas":[{"classes":[],"currency":0,')).toBe(
+      true,
+    );
     expect(JSON.parse(text)).toEqual(resolveScenario(minimal, 'f.yaml'));
   });
 
@@ -356,7 +371,7 @@ describe('shipped scenarios', () => {
   test('the replays say where the trace is', () => {
     const path = 'scenarios/replay-philly/scenario.yaml';
     expect(() => resolveScenario(readRoot(path), path)).toThrow(
-      /^scenarios\/replay-philly\/scenario\.yaml:18:3: path: no trace given; the public trace is at github\.com\/msr-fiddle\/philly-traces/,
+      /^scenarios\/replay-philly\/scenario\.yaml:18:3: path: no trace given; give a job list with --set demand\.trace\.path=FILE/,
     );
     const gpus = (file: string) =>
       resolveScenario(readRoot(`scenarios/replay-philly/${file}`), file, trace).market.nodes.map((n) => n.gpus);

@@ -215,7 +215,7 @@ test.each([
   [
     'a trace that is not named',
     traced('format: philly'),
-    '9:3: path: no trace given; the public trace is at github.com/msr-fiddle/philly-traces and, reduced to arrivals, sizes and durations, at github.com/shuoshuc/RFold (WorkloadGen/data/philly_trace.csv); give it with --set demand.trace.path=FILE',
+    '9:3: path: no trace given; give a job list with --set demand.trace.path=FILE (public ones: docs/traces.md; Philly, reduced: github.com/shuoshuc/RFold, WorkloadGen/data/philly_trace.csv)',
   ],
   [
     'a trace on slow GPUs',
