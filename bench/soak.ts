@@ -16,6 +16,11 @@ const soaks: Record<string, { file: string; runs: number; about: string }> = {
     runs: 100,
     about: 'fault patterns on the wires, random workloads of 400 jobs',
   },
+  'executor-kill': {
+    file: 'test/same-core/executor-kill.test.ts',
+    runs: 300,
+    about: 'kill -9 of an executor under load, each time restarted',
+  },
   state: {
     file: 'test/unit/market-state.test.ts',
     runs: 200,

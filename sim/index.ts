@@ -28,7 +28,6 @@ export { Processes, type ProcessModel, type ProcessTimes, type Work } from './wo
 export {
   answerKey,
   type RecordedAnswer,
-  RecordedArrivals,
   RecordedWorld,
   type Recording,
   RecordingBuilder,

@@ -34,10 +34,14 @@ const SUBMIT = 8;
 const STARTED = 1;
 const EXITED = 2;
 const NODE_DOWN = 4;
+/** Outcome of an exit that a restarted executor reports for a process that died with its predecessor. */
+const LOST = 5;
 
 interface LeaseLife {
   started: number;
   exited: number;
+  /** Reported as lost by its machine. */
+  lost: boolean;
 }
 
 interface Balance {
@@ -87,10 +91,13 @@ function readWorld(bytes: Uint8Array): World {
       if (f.kind === SUBMIT) {
         limits.set(f.spec.job, f.spec.limitUs);
         users.set(f.spec.job, f.spec.user);
-      } else if (f.kind === STARTED) leases.set(f.lease, { started: frame.now, exited: -1 });
+      } else if (f.kind === STARTED) leases.set(f.lease, { started: frame.now, exited: -1, lost: false });
       else if (f.kind === EXITED) {
         const life = leases.get(f.lease);
-        if (life !== undefined && life.exited < 0) life.exited = frame.now;
+        if (life !== undefined && life.exited < 0) {
+          life.exited = frame.now;
+          life.lost = f.outcome === LOST;
+        }
       } else if (f.kind === NODE_DOWN) {
         const id = header!.config.nodes[f.node]!.id;
         const at = downs.get(id) ?? new Set<number>();
@@ -151,7 +158,7 @@ function checkLeases(input: AuditInput, world: World, report: AuditReport): Map<
           : outcome === 'limit'
             ? end === start + limit
             : outcome === 'node-failure'
-              ? world.downs.get(c['node']![i] as string)?.has(end) === true
+              ? world.downs.get(c['node']![i] as string)?.has(end) === true || (life!.lost && end === life!.exited)
               : end >= start && (life!.exited < 0 || end <= life!.exited);
       if (!fair || end > start + limit)
         fail(`${where}: ends ${outcome} at ${end}, which the journal does not bear out`);

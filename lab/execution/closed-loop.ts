@@ -11,13 +11,8 @@ import type { TimeUs } from '../../core/types.ts';
 import { shipped } from '../../mechanisms/index.ts';
 import { Simulation } from '../../sim/driver.ts';
 import { Streams } from '../../sim/kernel/streams.ts';
-import {
-  answerKey,
-  RecordedArrivals,
-  RecordedWorld,
-  type Recording,
-  RecordingBuilder,
-} from '../../sim/world/recorded.ts';
+import { ListDemand } from '../../sim/world/demand.ts';
+import { answerKey, RecordedWorld, type Recording, RecordingBuilder } from '../../sim/world/recorded.ts';
 import type { TableData } from '../rundir/parquet.ts';
 
 export interface ClosedLoopJson {
@@ -111,7 +106,7 @@ export function closedLoop(run: Recorded, published: Record<TableName, TableData
   const simulation = new Simulation({
     config,
     registry: shipped,
-    demand: new RecordedArrivals(run.recording),
+    demand: new ListDemand(run.recording.arrivals),
     streams: new Streams(0),
     lives: config.nodes.map(() => ({ availability: { kind: 'always' }, mtbfUs: 0, repairUs: 0 })),
     speedMilli: config.nodes.map(() => 1000),

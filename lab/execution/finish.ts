@@ -75,6 +75,7 @@ export function finishExecution(dir: string, plan: ExecutionPlan, executed: Exec
 
 export function executionRecord(plan: ExecutionPlan, r: ExecutionResult, isolation: string): ExecutionRecord {
   return {
+    run: plan.run,
     timeScale: plan.timeScale,
     devices: plan.devices.map(({ node, gpu, device }) => ({
       node: plan.scenario.market.nodes[node]!.id,

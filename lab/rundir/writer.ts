@@ -41,6 +41,8 @@ export interface Manifest {
 
 /** What an executed run says of the real world it ran in. */
 export interface ExecutionRecord {
+  /** Number of the run: its processes carried it. */
+  run: string;
   timeScale: number;
   /** Device behind each GPU of the fleet. */
   devices: { node: string; gpu: number; device: string; name: string }[];

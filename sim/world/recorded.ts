@@ -5,7 +5,7 @@
 import { type Action, ActionKind, type Fact, FactKind } from '../../core/facts.ts';
 import type { TimeUs } from '../../core/types.ts';
 import type { EventQueue } from '../kernel/queue.ts';
-import type { Arrival, DemandSource } from './demand.ts';
+import type { Arrival } from './demand.ts';
 import { Phase, WorldEvent } from './events.ts';
 import type { ProcessModel } from './processes.ts';
 
@@ -81,24 +81,6 @@ export class RecordingBuilder {
       this.#asked.set(key, now);
       if (!this.recording.answers.has(key)) this.recording.answers.set(key, []);
     }
-  }
-}
-
-export class RecordedArrivals implements DemandSource {
-  readonly #list: readonly Arrival[];
-  #next = 0;
-
-  constructor(recording: Recording) {
-    this.#list = recording.arrivals;
-  }
-  next(): Arrival | null {
-    return this.#list[this.#next++] ?? null;
-  }
-  snapshot(): number {
-    return this.#next;
-  }
-  restore(next: number): void {
-    this.#next = next;
   }
 }
 

@@ -8,7 +8,7 @@ import { vi } from 'vitest';
 import { main } from '../../lab/cli.ts';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
-const cli = join(root, 'dist/lab/cli.js');
+export const cli = join(root, 'dist/lab/cli.js');
 
 export interface Answer {
   code: number | null;
