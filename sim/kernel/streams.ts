@@ -1,8 +1,13 @@
 import seedrandom from 'seedrandom';
 import { log, normalQuantile } from '../../core/num/index.ts';
 
-/** State of one stream: plain data. */
-export type StreamState = seedrandom.State.Alea;
+/** State of one stream: plain data (alea's, spelled out so that our declarations need no types of another package). */
+export interface StreamState {
+  c: number;
+  s0: number;
+  s1: number;
+  s2: number;
+}
 
 /**
  * A named stream of random numbers: seedrandom's alea (32-bit uniforms, small state that saves and restores), seeded by
