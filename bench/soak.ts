@@ -21,6 +21,11 @@ const soaks: Record<string, { file: string; runs: number; about: string }> = {
     runs: 300,
     about: 'kill -9 of an executor under load, each time restarted',
   },
+  takeovers: {
+    file: 'test/fuzz/takeovers.test.ts',
+    runs: 300,
+    about: 'pools taken over back and forth among cancels, failures and faults on the wires',
+  },
   state: {
     file: 'test/unit/market-state.test.ts',
     runs: 200,

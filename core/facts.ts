@@ -128,8 +128,8 @@ export type Fact =
   | TakeoverFact
   | SettleFact;
 
-/** Phase of each kind: release 0, failure 1, message 2, arrival 3. Indexed by kind. */
-export const phaseOfKind = [0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 3, 3, 3] as const;
+/** Phase of each kind: release 0, failure 1, message 2, arrival 3; a cancel comes after the arrivals it may speak of. Indexed by kind. */
+export const phaseOfKind = [0, 0, 0, 0, 1, 1, 2, 2, 3, 4, 3, 3, 3] as const;
 
 export const ActionKind = { start: 1, kill: 2, release: 3 } as const;
 

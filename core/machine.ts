@@ -13,6 +13,8 @@ export type Input = Fact | Message;
 export interface Port {
   /** Machine address to machine address; delivered in the next round, or by a Link when the peer lives on another host. */
   send(to: number, message: Message): void;
+  /** The peer is superseded: what it has not confirmed is dropped, but for what says who has which job and how it ended. */
+  forget(peer: number): void;
   act(action: Action): void;
   row<T extends TableName>(table: T, row: Row<T>): void;
   /** Mixes a decision into the digest that the journal carries and replay must reach again. */

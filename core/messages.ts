@@ -28,6 +28,8 @@ export const MessageKind = {
   health: 52,
   inherit: 53,
   supersede: 54,
+  withdraw: 55,
+  broken: 56,
 } as const;
 
 /** The terms a job is sold under; stored by Settlement with the hold and binding for the bill. */
@@ -53,6 +55,18 @@ export interface Reserve {
   spec: JobSpec;
   quote: Quote;
   submittedUs: TimeUs;
+  history: History;
+  /** Term under which the pool speaks: what it said before it was taken over is not taken for what it says now. */
+  term: number;
+}
+/** What became of a job's former attempts; it travels with the terms, so that a successor counts on. */
+export interface History {
+  /** Attempts that ran. */
+  runs: number;
+  /** -1 while it has not run. */
+  firstStartUs: TimeUs;
+  lastStartUs: TimeUs;
+  lastEndUs: TimeUs;
 }
 export interface Held {
   kind: typeof MessageKind.held;
@@ -68,8 +82,23 @@ export interface Refused {
 export interface Release {
   kind: typeof MessageKind.release;
   hold: number;
-  /** The job is over: no further attempt will use the terms. */
-  final: boolean;
+  /** Why the job is given up: no further attempt will use the terms. ok = another may follow. */
+  closing: Code;
+  term: number;
+}
+/**
+ * Pool -> Settlement -> Pool: the job is given up by its user or by a pool that was taken over. Settlement alone knows who has
+ * the job now and passes it on.
+ */
+export interface Withdraw {
+  kind: typeof MessageKind.withdraw;
+  job: number;
+  code: Code;
+}
+/** Settlement -> Pool: a part of the gang is over without having completed; its node may have told a former pool. */
+export interface Broken {
+  kind: typeof MessageKind.broken;
+  hold: number;
 }
 /**
  * Settlement -> Pool: the hold ended, once and for all. The job's fate follows from this message alone, so that a
@@ -81,6 +110,8 @@ export interface Resolved {
   posted: boolean;
   charge: bigint;
   outcome: Outcome;
+  /** ok = the terms wait for another attempt; else why there will be none. */
+  closing: Code;
   /** Earliest start and latest end over the gang; -1 when nothing ran. */
   startUs: TimeUs;
   endUs: TimeUs;
@@ -244,13 +275,18 @@ export interface Inherit {
   /** Still binding: the successor sells under the same terms. */
   quote: Quote;
   submittedUs: TimeUs;
+  history: History;
   /** True when a node has claimed it: wait for `resolved`; false: start a new attempt. */
   claimed: boolean;
+  /** A part of the claimed gang is over without having completed. */
+  broken: boolean;
 }
 /** Settlement -> old Pool: you no longer hold your nodes. */
 export interface Supersede {
   kind: typeof MessageKind.supersede;
   by: number;
+  /** Jobs handed to the successor. Whatever else the pool still has, nobody else knows: it must end it itself. */
+  jobs: number[];
 }
 
 export type Message =
@@ -276,4 +312,6 @@ export type Message =
   | Inventory
   | Health
   | Inherit
-  | Supersede;
+  | Supersede
+  | Withdraw
+  | Broken;

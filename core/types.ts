@@ -250,7 +250,8 @@ export const codeNames = [
   'limit',
 ] as const;
 
-/** Attempts of one job share its number: hold = job * 256 + attempt. */
+/** Attempts of one job share its number: hold = job * 256 + attempt, and attempts count from 1. */
+export const LAST_ATTEMPT = 255;
 export const holdOf = (job: number, attempt: number): number => job * 256 + attempt;
 export const jobOfHold = (hold: number): number => Math.floor(hold / 256);
 export const attemptOfHold = (hold: number): number => hold % 256;

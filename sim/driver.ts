@@ -174,8 +174,8 @@ export class Simulation {
 
   /** Nothing left that could change a job. */
   #idle(): boolean {
-    if (this.#pending !== null || this.#network?.busy === true) return false;
-    for (const m of this.markets) if (m.liveJobs() > 0) return false;
+    if (this.#pending !== null || !this.#wiresEmpty()) return false;
+    for (const m of this.markets) if (m.hasLiveJobs) return false;
     return true;
   }
 
@@ -300,7 +300,9 @@ export class Simulation {
   /** Inject facts at a stamp from outside the world's own events (an operator's acts, tests). */
   inject(t: TimeUs, facts: readonly Fact[]): void {
     this.runUntil(t);
-    this.markets.forEach((_, h) => {
+    this.markets.forEach((market, h) => {
+      // A run that is over has stopped before its next deadlines.
+      for (let due = market.nextWakeup(); due < t; due = market.nextWakeup()) this.#step(h, due, []);
       const own = this.#hostOf === null ? facts : facts.filter((f) => this.#hostOfFact(f) === h);
       if (own.length > 0) this.#step(h, t, own);
     });

@@ -6,7 +6,7 @@ import type { Message } from '../messages.ts';
 import { clonePlain } from '../plain.ts';
 import { NEVER, type TimeUs } from '../types.ts';
 
-/** A message on its way between two machines of different hosts. */
+/** A message on its way between two machines of different hosts; null where one was dropped, so that numbers stay. */
 export interface Letter {
   from: number;
   to: number;
@@ -22,7 +22,7 @@ export interface Packet {
   first: number;
   /** Lowest number that can still come: earlier ones were confirmed or dropped. */
   base: number;
-  letters: Letter[];
+  letters: (Letter | null)[];
 }
 
 export interface LinkOptions {
@@ -35,7 +35,7 @@ export interface LinkOptions {
 
 export interface LinkState {
   acked: number;
-  outbox: Letter[];
+  outbox: (Letter | null)[];
   sent: number;
   nextIn: number;
   ackDue: boolean;
@@ -48,7 +48,7 @@ export class Link {
   readonly #peer: number;
   readonly #options: LinkOptions;
   /** Letters from number `acked` on that the peer has not confirmed; the first `#sent` of them have been sent. */
-  #outbox: Letter[] = [];
+  #outbox: (Letter | null)[] = [];
   #acked = 0;
   #sent = 0;
   #nextIn = 0;
@@ -82,9 +82,8 @@ export class Link {
     this.#ackDue = true;
     const skip = this.#nextIn - p.first;
     if (skip < 0 || skip >= p.letters.length) return [];
-    const fresh = p.letters.slice(skip);
-    this.#nextIn += fresh.length;
-    return fresh;
+    this.#nextIn += p.letters.length - skip;
+    return p.letters.slice(skip).filter((l) => l !== null);
   }
 
   /** What must go out now: new letters, letters unconfirmed for too long, or a bare acknowledgement. */
@@ -119,12 +118,18 @@ export class Link {
     return this.#outbox.length === 0;
   }
 
-  /** The peer is dead or superseded: forget what it never confirmed. */
-  drop(): void {
+  /** A machine behind the link is dead or superseded: forgets letters that were never confirmed. Silent when none is left. */
+  drop(useless: (letter: Letter) => boolean): void {
+    for (let i = 0; i < this.#outbox.length; i++) {
+      const letter = this.#outbox[i]!;
+      if (letter !== null && useless(letter)) this.#outbox[i] = null;
+    }
+    if (this.#outbox.some((l) => l !== null)) return;
     this.#acked += this.#outbox.length;
     this.#outbox = [];
     this.#sent = 0;
     this.#resendAtUs = NEVER;
+    this.#backoffUs = this.#options.resendUs;
   }
 
   snapshot(): LinkState {

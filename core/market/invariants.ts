@@ -171,16 +171,17 @@ export const invariants: readonly Invariant[] = [
   {
     name: 'no-idle-hold',
     scope: 'agreement',
-    about: 'Every open hold belongs to a live job of its pool in its present attempt.',
+    about: 'Every contract belongs to a live job of its pool, every open hold to that job’s present attempt.',
     check: (m) => {
       if (m.settlement === null) return null;
       const live = m.pools.map((p) => (p === null ? null : new Map([...p.jobs()].map((j) => [j.spec.job, j]))));
       for (const c of m.settlement.contracts()) {
-        if (c.state === ContractState.dormant || live[c.pool] === null) continue;
+        if (live[c.pool] === null) continue;
         const job = live[c.pool]!.get(c.job);
         if (job === undefined)
-          return `hold ${c.hold} is open but pool ${m.config.pools[c.pool]!.id} has no job ${c.job}`;
-        if (job.hold !== c.hold) return `job ${c.job} is at hold ${job.hold}, Settlement at ${c.hold}`;
+          return `hold ${c.hold} is kept but pool ${m.config.pools[c.pool]!.id} has no job ${c.job}`;
+        if (c.state !== ContractState.dormant && job.hold !== c.hold)
+          return `job ${c.job} is at hold ${job.hold}, Settlement at ${c.hold}`;
       }
       return null;
     },

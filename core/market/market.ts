@@ -7,10 +7,11 @@ import { type Action, type Fact, FactKind, phaseOfKind } from '../facts.ts';
 import type { MechanismRegistry } from '../interfaces.ts';
 import { type Letter, Link, type LinkOptions, type LinkState, type Packet } from '../link/link.ts';
 import { type Machine, nodeAddress, type Port, poolAddress, SETTLEMENT } from '../machine.ts';
-import type { Message } from '../messages.ts';
+import { type Message, MessageKind } from '../messages.ts';
 import { NodeAgent, type NodeState } from '../node/node-agent.ts';
 import { Digest, type DigestState } from '../num/index.ts';
-import { Pool, type PoolState } from '../pool/pool.ts';
+import { Pool } from '../pool/pool.ts';
+import type { PoolState } from '../pool/state.ts';
 import type { Row, TableName } from '../record/schema.ts';
 import { Settlement, type SettlementState } from '../settlement/settlement.ts';
 import { type MarketConfig, NEVER, type TimeUs } from '../types.ts';
@@ -53,6 +54,8 @@ export interface MarketState {
 }
 
 const MAX_ROUNDS = 64;
+/** What a pool must hear even when it was taken over meanwhile: it follows from these alone who has which job. */
+const lasting = new Set<number>([MessageKind.assign, MessageKind.inherit, MessageKind.resolved, MessageKind.supersede]);
 
 const noRows: RowSink = { row() {} };
 
@@ -107,6 +110,7 @@ export class Market {
     const here = (address: number) => topology === null || topology.hostOf[address] === topology.host;
     const port: Port = {
       send: (to, message) => this.#send(to, message),
+      forget: (peer) => this.#forget(peer),
       act: (action) => {
         this.#effects.actions.push(action);
       },
@@ -236,6 +240,12 @@ export class Market {
     this.#letterFrom[n] = this.#from;
   }
 
+  #forget(peer: number): void {
+    const host = this.#topology?.hostOf[peer];
+    const link = host === undefined ? undefined : this.#links.get(host);
+    link?.drop((l) => l.to === peer && !lasting.has(l.message.kind));
+  }
+
   #deliver(letter: Letter): void {
     this.#machines[letter.to]!.receive(letter.message, letter.from);
     this.#mark(letter.to);
@@ -282,11 +292,11 @@ export class Market {
     }
   }
 
-  /** Jobs that are not over, wherever they are; 0 = nothing left to wait for. */
-  liveJobs(): number {
-    let live = 0;
-    for (const p of this.pools) if (p !== null) for (const _ of p.jobs()) live++;
-    return live;
+  /** A pool has a job that is not over, or Settlement has terms for one. */
+  get hasLiveJobs(): boolean {
+    for (const p of this.pools) if (p !== null) for (const _ of p.jobs()) return true;
+    if (this.settlement !== null) for (const _ of this.settlement.contracts()) return true;
+    return false;
   }
 
   /** No letter of this host is unconfirmed: with every host so, views must agree. */
@@ -333,7 +343,10 @@ export class Market {
   }
 }
 
-/** Facts of one round: by phase, then source, then sequence within the source. */
+/**
+ * Facts of one round: by phase, then source, then sequence within the source. A machine that goes down and up within a stamp did
+ * so in the order of the driver's facts, which the sort keeps.
+ */
 export function compareFacts(a: Fact, b: Fact): number {
   const phase = phaseOfKind[a.kind]! - phaseOfKind[b.kind]!;
   if (phase !== 0) return phase;
@@ -342,7 +355,8 @@ export function compareFacts(a: Fact, b: Fact): number {
   if (sa !== sb) return sa < sb ? -1 : 1;
   const qa = seqOf(a);
   const qb = seqOf(b);
-  return qa !== qb ? qa - qb : a.kind - b.kind;
+  if (qa !== qb) return qa - qb;
+  return phase === 0 && phaseOfKind[a.kind] === 1 ? 0 : a.kind - b.kind;
 }
 
 /** Stable identity of who reports the fact. */

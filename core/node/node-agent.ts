@@ -144,7 +144,9 @@ export class NodeAgent implements Machine {
       case MessageKind.denied:
         return this.#denied(input.lease, input.code);
       case MessageKind.stop:
-        return this.#stop(now, input.lease, input.reason);
+        // A pool that was taken over and does not know it yet ends nothing here.
+        if (from === this.#pool) this.#stop(now, input.lease, input.reason);
+        return;
       case MessageKind.adopt:
         return this.#adopt(input.term, from);
       case FactKind.started:
@@ -408,6 +410,7 @@ export class NodeAgent implements Machine {
     if (term <= this.#term) return;
     this.#term = term;
     this.#seq = 0;
+    if (this.#pool !== 0 && this.#pool !== from) this.#port.forget(this.#pool);
     this.#pool = from;
     const leases: InventoryLease[] = [];
     for (const l of this.#leases) {

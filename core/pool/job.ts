@@ -1,8 +1,8 @@
 import type { GangShape, WaitingJob } from '../interfaces.ts';
-import type { Quote } from '../messages.ts';
+import type { History, Quote } from '../messages.ts';
 import type { Row } from '../record/schema.ts';
 import { demandOf } from '../settlement/demand.ts';
-import { attemptOfHold, type Code, codeNames, JobStatus, statusNames, type TimeUs } from '../types.ts';
+import { attemptOfHold, Code, codeNames, type JobSpec, JobStatus, NEVER, statusNames, type TimeUs } from '../types.ts';
 import type { Cluster } from './cluster.ts';
 
 export const JobState = { quoting: 0, reserving: 1, waiting: 2, leased: 3, resolving: 4 } as const;
@@ -24,12 +24,45 @@ export interface PoolJob extends WaitingJob {
   closing: Code;
   /** The attempt is resolved and another will follow once no part of it can still be running. */
   retry: boolean;
+  /** A part of the present attempt is over without having completed: the others are stopped as they become known. */
+  broken: boolean;
   runs: number;
   firstStartUs: TimeUs;
   lastStartUs: TimeUs;
   lastEndUs: TimeUs;
   charged: bigint;
 }
+
+export function newJob(spec: JobSpec, submittedUs: TimeUs, shape: GangShape, order: number): PoolJob {
+  return {
+    spec,
+    shape,
+    order,
+    sinceUs: submittedUs,
+    submittedUs,
+    state: JobState.quoting,
+    attempt: 1,
+    hold: 0,
+    quote: null,
+    lease: 0,
+    givesUpUs: NEVER,
+    closing: Code.ok,
+    retry: false,
+    broken: false,
+    runs: 0,
+    firstStartUs: -1,
+    lastStartUs: -1,
+    lastEndUs: -1,
+    charged: 0n,
+  };
+}
+
+export const historyOf = (j: PoolJob): History => ({
+  runs: j.runs,
+  firstStartUs: j.firstStartUs,
+  lastStartUs: j.lastStartUs,
+  lastEndUs: j.lastEndUs,
+});
 
 /** Jobs through a pool since it opened. */
 export interface PoolCounts {

@@ -82,8 +82,8 @@ export class LeaseBook {
     this.#leases.delete(lease.lease);
   }
 
-  /** A part that a node reports and we did not grant: its pool before us did. */
-  adopt(l: InventoryLease, local: number, cluster: Cluster): void {
+  /** A part that a node reports and we did not grant: its pool before us did. `graceUs` after its node's own end it is overdue. */
+  adopt(l: InventoryLease, local: number, graceUs: TimeUs, cluster: Cluster): Lease {
     const number = l.lease - l.part;
     let lease = this.#leases.get(number);
     if (lease === undefined) {
@@ -96,7 +96,7 @@ export class LeaseBook {
         stopped: false,
       };
       this.#leases.set(number, lease);
-    } else if (lease.parts[l.part]!.allocation !== null) return;
+    } else if (lease.parts[l.part]!.allocation !== null) return lease;
     const allocation: Allocation = {
       lease: l.lease,
       gpus: l.gpus,
@@ -108,6 +108,15 @@ export class LeaseBook {
     };
     lease.parts[l.part] = { node: local, state: l.startedUs >= 0 ? PartState.running : PartState.sent, allocation };
     cluster.take(local, allocation);
+    const until = l.untilUs + graceUs;
+    if (lease.deadlineUs >= NEVER || lease.deadlineUs < until) this.setDeadline(lease, until);
+    return lease;
+  }
+
+  /** The lease of a hold that other pools' nodes have reported, or undefined. */
+  ofHold(hold: number): Lease | undefined {
+    for (const lease of this.#leases.values()) if (lease.hold === hold) return lease;
+    return undefined;
   }
 
   retake(cluster: Cluster): void {

@@ -26,6 +26,7 @@ import {
   MessageKind,
   type Resolved,
   type Running,
+  type Withdraw,
 } from '../messages.ts';
 import { clonePlain } from '../plain.ts';
 import { MAX_AMOUNT } from '../settlement/ledger.ts';
@@ -36,6 +37,7 @@ import {
   type JobSpec,
   JobStatus,
   jobOfHold,
+  LAST_ATTEMPT,
   type MarketConfig,
   NEVER,
   Outcome,
@@ -44,29 +46,16 @@ import {
 } from '../types.ts';
 import type { Cluster } from './cluster.ts';
 import { GangContext, placeGang, Trial } from './gang-placement.ts';
-import { JobState, jobRow, noCounts, type PoolCounts, type PoolJob, sampleRow } from './job.ts';
+import { historyOf, JobState, jobRow, newJob, noCounts, type PoolCounts, type PoolJob, sampleRow } from './job.ts';
 import { type Lease, LeaseBook, type Part, PartState } from './leases.ts';
-import { PriceDesk, type PriceDeskState } from './price-desk.ts';
-import { Roster, type RosterState } from './roster.ts';
+import { PriceDesk } from './price-desk.ts';
+import { Roster } from './roster.ts';
 import { Shapes } from './shapes.ts';
 import { specFault } from './spec.ts';
-
-export interface PoolState {
-  roster: RosterState;
-  desk: PriceDeskState;
-  jobs: (Omit<PoolJob, 'shape'> & { classes: number[] })[];
-  leases: Lease[];
-  counts: PoolCounts;
-  nextOrder: number;
-  nextLease: number;
-  nextSampleUs: TimeUs;
-  now: TimeUs;
-  superseded: boolean;
-}
+import type { PoolState } from './state.ts';
 
 /** Leases and awards of pool p count from p * 2^40. */
 const PER_POOL = 0x10000000000;
-const LAST_ATTEMPT = 255;
 
 export class Pool implements Machine, SchedulerView {
   readonly address: number;
@@ -156,11 +145,11 @@ export class Pool implements Machine, SchedulerView {
     switch (input.kind) {
       case FactKind.submit:
         return this.#submit(now, input.spec);
-      case FactKind.cancel: {
-        const job = this.#jobs.get(input.job);
-        if (job !== undefined && job.closing === Code.ok) this.#close(now, job, Code.byUser);
-        return;
-      }
+      case FactKind.cancel:
+        // Not here any more, or not yet: Settlement knows who has it.
+        return this.#withdraw(now, { kind: MessageKind.withdraw, job: input.job, code: Code.byUser }, true);
+      case MessageKind.withdraw:
+        return this.#withdraw(now, input, this.#superseded);
       case FactKind.contact:
         if (this.#roster.contact(now, input.node, input.until)) this.#dirty = true;
         return;
@@ -189,8 +178,10 @@ export class Pool implements Machine, SchedulerView {
         return;
       case MessageKind.inherit:
         return this.#inherit(input);
+      case MessageKind.broken:
+        return this.#broken(input.hold);
       case MessageKind.supersede:
-        return this.#supersede(now);
+        return this.#supersede(now, input.jobs);
       default:
         throw new Error(`pool ${this.id}: cannot take input of kind ${input.kind} from ${from}`);
     }
@@ -217,36 +208,13 @@ export class Pool implements Machine, SchedulerView {
 
   #submit(now: TimeUs, spec: JobSpec): void {
     this.#counts.submitted++;
-    const job = this.#newJob(spec, now, this.#shapes.gang(spec, this.#wanted(spec)));
+    const job = newJob(spec, now, this.#shapes.gang(spec, this.#wanted(spec)), this.#nextOrder++);
     if (this.#superseded) return this.#row(now, job, JobStatus.rejected, Code.superseded);
     if (specFault(spec, this.config) !== null) return this.#row(now, job, JobStatus.rejected, Code.invalidSpec);
     if (this.#jobs.has(spec.job)) return this.#row(now, job, JobStatus.rejected, Code.duplicateJob);
     this.#jobs.set(spec.job, job);
     this.#setPatience(job);
     this.#quoting.push(job);
-  }
-
-  #newJob(spec: JobSpec, submittedUs: TimeUs, shape: GangShape): PoolJob {
-    return {
-      spec,
-      shape,
-      order: this.#nextOrder++,
-      sinceUs: submittedUs,
-      submittedUs,
-      state: JobState.quoting,
-      attempt: 1,
-      hold: 0,
-      quote: null,
-      lease: 0,
-      givesUpUs: NEVER,
-      closing: Code.ok,
-      retry: false,
-      runs: 0,
-      firstStartUs: -1,
-      lastStartUs: -1,
-      lastEndUs: -1,
-      charged: 0n,
-    };
   }
 
   /** Patience counts from submission until the job first runs. */
@@ -298,6 +266,8 @@ export class Pool implements Machine, SchedulerView {
       spec,
       quote: job.quote,
       submittedUs: job.submittedUs,
+      history: historyOf(job),
+      term: this.#roster.term,
     });
   }
 
@@ -348,21 +318,36 @@ export class Pool implements Machine, SchedulerView {
     job.attempt++;
     job.state = JobState.quoting;
     job.retry = false;
+    job.broken = false;
     job.lease = 0;
     this.#setPatience(job);
     this.#quoting.push(job);
   }
 
   #release(job: PoolJob): void {
-    this.#port.send(SETTLEMENT, { kind: MessageKind.release, hold: job.hold, final: job.closing !== Code.ok });
+    this.#port.send(SETTLEMENT, {
+      kind: MessageKind.release,
+      hold: job.hold,
+      closing: job.closing,
+      term: this.#roster.term,
+    });
   }
 
-  /** Gives the job up: at once when no money is held, else when Settlement has resolved the hold. */
+  /** `passOn`: to Settlement, which knows who has the job, when it is not here. */
+  #withdraw(now: TimeUs, m: Withdraw, passOn: boolean): void {
+    const job = this.#jobs.get(m.job);
+    if (job === undefined && passOn) this.#port.send(SETTLEMENT, m);
+    if (job?.closing === Code.ok) this.#close(now, job, m.code);
+  }
+
+  /** Gives the job up: at once when Settlement has never heard of it, else when it has answered. */
   #close(now: TimeUs, job: PoolJob, code: Code): void {
     job.closing = code;
     switch (job.state) {
       case JobState.quoting:
-        return this.#finish(now, job, JobStatus.cancelled, code);
+        if (job.hold === 0) return this.#finish(now, job, JobStatus.cancelled, code);
+        job.state = JobState.resolving;
+        return this.#release(job);
       case JobState.waiting:
         this.#leaveQueue(job);
         this.#dirty = true;
@@ -374,11 +359,10 @@ export class Pool implements Machine, SchedulerView {
         return this.#release(job);
       }
       default:
-        // Reserving: the answer is on its way. Resolving: give up now if only a retry was pending.
-        if (job.retry) {
-          this.#release(job);
-          this.#finish(now, job, JobStatus.cancelled, code);
-        }
+        // Reserving: the answer is on its way. Resolving: an answer is on its way unless only a retry was pending.
+        if (!job.retry) return;
+        job.retry = false;
+        return this.#release(job);
     }
   }
 
@@ -529,12 +513,10 @@ export class Pool implements Machine, SchedulerView {
       case Outcome.cancelled:
         return this.#finish(now, job, JobStatus.cancelled, job.closing === Code.ok ? Code.byUser : job.closing);
       default:
-        if (job.closing !== Code.ok) return this.#finish(now, job, JobStatus.cancelled, job.closing);
-        if (job.runs >= job.spec.maxAttempts || job.attempt >= LAST_ATTEMPT) {
-          job.closing = Code.attemptsSpent;
-          this.#release(job);
-          return this.#finish(now, job, JobStatus.failed, Code.attemptsSpent);
-        }
+        if (m.closing === Code.attemptsSpent) return this.#finish(now, job, JobStatus.failed, m.closing);
+        if (m.closing !== Code.ok) return this.#finish(now, job, JobStatus.cancelled, m.closing);
+        // Given up, but Settlement had not heard it: until it answers, it may hand the job to a successor.
+        if (job.closing !== Code.ok) return;
         if (m.startUs >= 0) this.#counts.restarts++;
         // The old attempt's processes must be gone, or past their last deadline, before a new one may start.
         if (lease === undefined || lease.deadlineUs >= NEVER) this.#again(job);
@@ -580,9 +562,14 @@ export class Pool implements Machine, SchedulerView {
     const local = this.#roster.localOf(m.node);
     if (local === undefined || m.term !== this.#roster.term) return;
     for (const l of m.leases) {
-      this.#leases.adopt(l, local, this.cluster);
+      const lease = this.#leases.adopt(l, local, this.config.graces.poolUs, this.cluster);
       const job = this.#byHold(l.hold);
-      if (job !== undefined) job.lease = l.lease - l.part;
+      if (job !== undefined) job.lease = lease.lease;
+      // What was decided before this part was known holds for it too.
+      const doomed = lease.stopped || job?.broken === true;
+      if (!doomed && (job === undefined || job.closing === Code.ok)) continue;
+      const reason = job !== undefined && job.closing !== Code.ok ? Outcome.cancelled : Outcome.aborted;
+      this.#port.send(this.#nodeAddress(local), { kind: MessageKind.stop, lease: l.lease, reason });
     }
     if (this.#roster.health(now, m.node, m.up)) this.#dirty = true;
     this.#desk.wake(now);
@@ -590,24 +577,44 @@ export class Pool implements Machine, SchedulerView {
 
   #inherit(m: Inherit): void {
     this.#counts.inherited++;
-    const job = this.#newJob(m.spec, m.submittedUs, this.#shapes.gang(m.spec, m.quote.classes));
+    const job = newJob(m.spec, m.submittedUs, this.#shapes.gang(m.spec, m.quote.classes), this.#nextOrder++);
+    Object.assign(job, m.history);
     job.quote = m.quote;
     job.attempt = attemptOfHold(m.hold);
     job.hold = m.hold;
+    job.broken = m.broken;
     this.#jobs.set(m.spec.job, job);
-    if (m.claimed) job.state = JobState.leased;
-    else this.#again(job);
+    if (m.claimed) {
+      job.state = JobState.leased;
+      job.lease = this.#leases.ofHold(m.hold)?.lease ?? 0;
+      if (m.broken) this.#broken(m.hold);
+    } else if (job.attempt < LAST_ATTEMPT) this.#again(job);
+    else {
+      job.state = JobState.resolving;
+      job.closing = Code.attemptsSpent;
+      this.#release(job);
+    }
   }
 
-  #supersede(now: TimeUs): void {
+  /** A gang lives or dies together. */
+  #broken(hold: number): void {
+    const job = this.#byHold(hold);
+    if (job === undefined) return;
+    job.broken = true;
+    const lease = this.#leases.get(job.lease);
+    if (lease !== undefined) this.#stopAll(lease, Outcome.aborted);
+  }
+
+  #supersede(now: TimeUs, handedOver: readonly number[]): void {
     this.#superseded = true;
+    const handed = new Set(handedOver);
     for (const job of [...this.#jobs.values()]) {
       if (job.state === JobState.waiting) this.#leaveQueue(job);
-      if (job.state === JobState.quoting) this.#finish(now, job, JobStatus.rejected, Code.superseded);
-      else if (job.state !== JobState.reserving) {
+      if (handed.has(job.spec.job)) {
         this.#jobs.delete(job.spec.job);
         this.#counts.handedOver++;
-      }
+      } else if (job.closing !== Code.ok) this.#finish(now, job, JobStatus.cancelled, job.closing);
+      else this.#finish(now, job, JobStatus.rejected, Code.superseded);
     }
     this.#leases.clear();
     this.#desk.close();

@@ -9,12 +9,14 @@ import { type Machine, nodeAddress, type Port, poolAddress } from '../machine.ts
 import {
   type Awards,
   type Claim,
+  type History,
   type Message,
   MessageKind,
   type Quote,
   type Reading,
   type Release,
   type Reserve,
+  type Withdraw,
 } from '../messages.ts';
 import { clonePlain } from '../plain.ts';
 import {
@@ -22,6 +24,7 @@ import {
   Code,
   type JobSpec,
   jobOfHold,
+  LAST_ATTEMPT,
   type MarketConfig,
   NEVER,
   Outcome,
@@ -60,9 +63,10 @@ export interface Contract {
   spec: JobSpec;
   quote: Quote;
   submittedUs: TimeUs;
+  history: History;
   state: ContractState;
   pending: number;
-  /** End of the quote while unclaimed; end of the hold once claimed. */
+  /** End of the quote while held, of the hold once claimed; NEVER while dormant. */
   expiresUs: TimeUs;
   quoteEndUs: TimeUs;
   /** Number of the attempt's first part; 0 until a node has claimed. */
@@ -70,8 +74,8 @@ export interface Contract {
   parts: number;
   claimUntilUs: TimeUs;
   claims: ClaimedPart[];
-  /** The pool has given the job up: forget the terms with the hold. */
-  final: boolean;
+  /** Why the pool has given the job up: forget the terms with the hold. ok = it has not. */
+  closing: Code;
 }
 
 interface AwardBook {
@@ -87,6 +91,7 @@ export interface SettlementState {
   books: [number, [number, number, number][]][][];
   term: number;
   nodePool: number[];
+  superseded: number[];
   nextEpochUs: TimeUs;
   opened: boolean;
   lateReadings: number;
@@ -105,6 +110,8 @@ export class Settlement implements Machine {
   readonly #inbox = new Inbox();
   #term = 0;
   #nodePool: number[];
+  /** Term at which each pool was last taken over: it is not heard for an older one. */
+  #superseded: number[];
   #nextEpochUs: TimeUs = 0;
   #opened = false;
   #lateReadings = 0;
@@ -131,6 +138,7 @@ export class Settlement implements Machine {
     this.#deadlines = new Deadlines((job, at) => this.#contracts.get(job)?.expiresUs === at);
     this.#books = config.pools.map(() => []);
     this.#nodePool = config.nodes.map((n) => n.pool);
+    this.#superseded = config.pools.map(() => 0);
   }
 
   receive(input: Fact | Message, from: number): void {
@@ -160,6 +168,8 @@ export class Settlement implements Machine {
         return this.#reserve(now, input, from - 1);
       case MessageKind.release:
         return this.#release(now, input, from - 1);
+      case MessageKind.withdraw:
+        return this.#withdraw(input);
       case MessageKind.claim:
         return this.#claim(now, input);
       case MessageKind.reading:
@@ -203,19 +213,27 @@ export class Settlement implements Machine {
   }
 
   #reserve(now: TimeUs, m: Reserve, pool: number): void {
-    const refuse = (code: Code) =>
+    const answer = (code: Code) =>
       this.#port.send(poolAddress(pool), { kind: MessageKind.refused, hold: m.hold, code });
     const job = jobOfHold(m.hold);
     const known = this.#contracts.get(job);
-    const inherited = known !== undefined && known.state === ContractState.dormant && known.quote.id === m.quote.id;
-    if (known !== undefined && known.state !== ContractState.dormant) return refuse(Code.holdOpen);
-    if (known !== undefined && known.pool !== pool) return refuse(Code.superseded);
+    if (m.term < this.#superseded[pool]!) return answer(Code.superseded);
+    if (known !== undefined && (known.state !== ContractState.dormant || known.pool !== pool))
+      return answer(Code.holdOpen);
+    // The pool ends the job or quotes anew: terms that nobody will use again are not kept.
+    const refuse = (code: Code) => {
+      this.#contracts.delete(job);
+      answer(code);
+    };
+    const inherited = known !== undefined && known.quote.id === m.quote.id && now < known.quoteEndUs;
     const check = inherited ? Code.ok : this.#checkQuote(m, pool);
     if (check !== Code.ok) return refuse(check);
-    const account = this.ledger.find(`user:${m.spec.user}`, m.quote.currency);
+    // Terms that bind are those that were agreed, whatever the pool says of them now.
+    const { spec, quote } = inherited ? known : m;
+    const account = this.ledger.find(`user:${spec.user}`, quote.currency);
     if (account === undefined) return refuse(Code.unknownUser);
-    const revenue = this.#distribution.revenue(pool, m.quote.currency);
-    const booked = this.ledger.reserve(now, account, revenue, m.quote.maxCharge, m.hold, 'hold');
+    const revenue = this.#distribution.revenue(pool, quote.currency);
+    const booked = this.ledger.reserve(now, account, revenue, quote.maxCharge, m.hold, 'hold');
     if (booked !== LedgerCode.ok)
       return refuse(booked === LedgerCode.exceedsCredits ? Code.insufficientFunds : Code.amountOverflow);
     const quoteEndUs = inherited ? known.quoteEndUs : Math.min(NEVER, now + this.config.graces.quoteUs);
@@ -224,9 +242,10 @@ export class Settlement implements Machine {
       hold: m.hold,
       pool,
       pot: pool,
-      spec: m.spec,
-      quote: m.quote,
+      spec,
+      quote,
       submittedUs: m.submittedUs,
+      history: m.history,
       state: ContractState.held,
       pending: this.ledger.lastId,
       expiresUs: quoteEndUs,
@@ -235,11 +254,11 @@ export class Settlement implements Machine {
       parts: 0,
       claimUntilUs: 0,
       claims: [],
-      final: false,
+      closing: known?.closing ?? Code.ok,
     };
     this.#contracts.set(job, contract);
     this.#deadlines.add(job, quoteEndUs);
-    this.#port.decide(m.hold, m.quote.id);
+    this.#port.decide(m.hold, quote.id);
     this.#port.send(poolAddress(pool), { kind: MessageKind.held, hold: m.hold, expiresUs: quoteEndUs });
   }
 
@@ -260,10 +279,51 @@ export class Settlement implements Machine {
 
   #release(now: TimeUs, m: Release, pool: number): void {
     const c = this.#contracts.get(jobOfHold(m.hold));
-    if (c === undefined || c.hold !== m.hold || c.pool !== pool) return;
-    c.final ||= m.final;
+    if (c !== undefined && (c.pool !== pool || m.term < this.#superseded[pool]!)) {
+      // The pool gave the job up before it heard that another has it.
+      if (m.closing !== Code.ok) this.#withdraw({ kind: MessageKind.withdraw, job: c.job, code: m.closing });
+      return;
+    }
+    if (c === undefined) {
+      // Nothing is held: say so, the pool waits for an answer before it ends the job.
+      if (m.closing !== Code.ok) this.#sendResolved(pool, m.hold, Outcome.notStarted, m.closing, 0n, -1, -1);
+      return;
+    }
+    if (c.hold !== m.hold) return;
+    if (c.closing === Code.ok) c.closing = m.closing;
     if (c.state === ContractState.held) this.#void(now, c, 'released', Outcome.notStarted);
-    else if (c.state === ContractState.dormant && c.final) this.#contracts.delete(c.job);
+    else if (c.state === ContractState.dormant && c.closing !== Code.ok) {
+      this.#contracts.delete(c.job);
+      this.#sendResolved(pool, m.hold, Outcome.notStarted, c.closing, 0n, -1, -1);
+    }
+  }
+
+  #withdraw(m: Withdraw): void {
+    const c = this.#contracts.get(m.job);
+    if (c === undefined) return;
+    if (c.closing === Code.ok) c.closing = m.code;
+    this.#port.send(poolAddress(c.pool), m);
+  }
+
+  #sendResolved(
+    pool: number,
+    hold: number,
+    outcome: Outcome,
+    closing: Code,
+    charge: bigint,
+    startUs: TimeUs,
+    endUs: TimeUs,
+  ): void {
+    this.#port.send(poolAddress(pool), {
+      kind: MessageKind.resolved,
+      hold,
+      posted: charge > 0n,
+      charge,
+      outcome,
+      closing,
+      startUs,
+      endUs,
+    });
   }
 
   #void(now: TimeUs, c: Contract, reason: string, outcome: Outcome): void {
@@ -278,31 +338,26 @@ export class Settlement implements Machine {
         });
       }
     }
-    this.#sleep(c);
     this.#port.decide(c.hold, 0);
-    this.#port.send(poolAddress(c.pool), {
-      kind: MessageKind.resolved,
-      hold: c.hold,
-      posted: false,
-      charge: 0n,
-      outcome,
-      startUs: -1,
-      endUs: -1,
-    });
+    this.#sendResolved(c.pool, c.hold, outcome, this.#endAttempt(c), 0n, -1, -1);
   }
 
-  /** The hold is over; the terms stay binding for a new attempt until the quote ends. */
+  /** The hold is over, and with it the contract unless another attempt may follow (ok). */
+  #endAttempt(c: Contract): Code {
+    const spent = c.history.runs >= c.spec.maxAttempts || attemptOfHold(c.hold) >= LAST_ATTEMPT;
+    const closing = c.closing === Code.ok && spent ? Code.attemptsSpent : c.closing;
+    if (closing === Code.ok) this.#sleep(c);
+    else this.#contracts.delete(c.job);
+    return closing;
+  }
+
+  /** The terms wait for a new attempt; they stay binding until the quote ends. */
   #sleep(c: Contract): void {
-    if (c.final) {
-      this.#contracts.delete(c.job);
-      return;
-    }
     c.state = ContractState.dormant;
     c.pending = 0;
     c.lease = 0;
     c.claims = [];
-    c.expiresUs = c.quoteEndUs;
-    this.#deadlines.add(c.job, c.expiresUs);
+    c.expiresUs = NEVER;
   }
 
   #claim(now: TimeUs, m: Claim): void {
@@ -361,7 +416,12 @@ export class Settlement implements Machine {
     p.startUs = m.startUs;
     p.endUs = m.endUs;
     p.outcome = m.outcome;
-    for (const x of c.claims) if (!x.read) return;
+    for (const x of c.claims) {
+      if (x.read) continue;
+      if (m.outcome !== Outcome.completed)
+        this.#port.send(poolAddress(c.pool), { kind: MessageKind.broken, hold: c.hold });
+      return;
+    }
     this.#post(now, c);
   }
 
@@ -384,18 +444,20 @@ export class Settlement implements Machine {
       this.#placementRow(c, p, shares[i]!);
     }
     this.#port.decide(c.hold, Number(charge & 0xfffffffffffffn), outcome);
-    this.#port.send(poolAddress(c.pool), {
-      kind: MessageKind.resolved,
-      hold: c.hold,
-      posted: charge > 0n,
-      charge,
-      outcome,
-      startUs,
-      endUs,
-    });
+    if (startUs >= 0) {
+      const { runs, firstStartUs } = c.history;
+      c.history = {
+        runs: runs + 1,
+        firstStartUs: firstStartUs < 0 ? startUs : firstStartUs,
+        lastStartUs: startUs,
+        lastEndUs: endUs,
+      };
+    }
     // What may be tried again keeps its terms; what is over is forgotten.
+    let closing: Code = Code.ok;
     if (isCharged(outcome)) this.#contracts.delete(c.job);
-    else this.#sleep(c);
+    else closing = this.#endAttempt(c);
+    this.#sendResolved(c.pool, c.hold, outcome, closing, charge, startUs, endUs);
   }
 
   #placementRow(c: Contract, p: ClaimedPart, charge: bigint): void {
@@ -423,12 +485,7 @@ export class Settlement implements Machine {
   }
 
   #expire(now: TimeUs, c: Contract): void {
-    if (c.state === ContractState.dormant) {
-      this.#contracts.delete(c.job);
-      return;
-    }
     this.#void(now, c, c.state === ContractState.claimed ? 'hold-expired' : 'quote-expired', Outcome.notStarted);
-    if (c.quoteEndUs <= now) this.#contracts.delete(c.job);
   }
 
   #awards(m: Awards, pool: number): void {
@@ -457,8 +514,9 @@ export class Settlement implements Machine {
 
   /** Rule 8 of the contract: new term, unclaimed holds void, contracts handed on, the old pool told. */
   #takeover(now: TimeUs, from: number, to: number): void {
-    if (from === to) return;
+    if (from === to || this.config.pools[from] === undefined || this.config.pools[to] === undefined) return;
     this.#term++;
+    this.#superseded[from] = this.#term;
     const nodes: number[] = [];
     this.#nodePool.forEach((p, n) => {
       if (p === from) {
@@ -467,10 +525,11 @@ export class Settlement implements Machine {
       }
     });
     this.#port.decide(this.#term, from, to);
-    this.#port.send(poolAddress(from), { kind: MessageKind.supersede, by: to });
+    const handed = [...this.#contracts.values()].filter((c) => c.pool === from);
+    this.#port.forget(poolAddress(from));
+    this.#port.send(poolAddress(from), { kind: MessageKind.supersede, by: to, jobs: handed.map((c) => c.job) });
     this.#port.send(poolAddress(to), { kind: MessageKind.assign, term: this.#term, nodes });
-    for (const c of [...this.#contracts.values()]) {
-      if (c.pool !== from) continue;
+    for (const c of handed) {
       c.pool = to;
       if (c.state === ContractState.held) {
         this.ledger.void(now, c.pending, 'superseded');
@@ -490,8 +549,11 @@ export class Settlement implements Machine {
         spec: c.spec,
         quote: c.quote,
         submittedUs: c.submittedUs,
+        history: c.history,
         claimed: c.state === ContractState.claimed,
+        broken: c.claims.some((p) => p.read && p.outcome !== Outcome.completed),
       });
+      if (c.closing !== Code.ok) this.#withdraw({ kind: MessageKind.withdraw, job: c.job, code: c.closing });
     }
   }
 
@@ -533,6 +595,7 @@ export class Settlement implements Machine {
       ),
       term: this.#term,
       nodePool: this.#nodePool,
+      superseded: this.#superseded,
       nextEpochUs: this.#nextEpochUs,
       opened: this.#opened,
       lateReadings: this.#lateReadings,
@@ -555,6 +618,7 @@ export class Settlement implements Machine {
     );
     this.#term = s.term;
     this.#nodePool = s.nodePool;
+    this.#superseded = s.superseded;
     this.#nextEpochUs = s.nextEpochUs;
     this.#opened = s.opened;
     this.#lateReadings = s.lateReadings;

@@ -39,7 +39,7 @@ const facts: Fact[] = [
       ack: 4,
       first: 5,
       base: 5,
-      letters: [{ from: 1, to: 0, message: { kind: 35, hold: 257, final: true } }],
+      letters: [{ from: 1, to: 0, message: { kind: 35, hold: 257, closing: 18, term: 2 } }],
     },
   },
 ];

@@ -4,7 +4,7 @@ import { Link, type Packet } from '../../core/link/link.ts';
 import { NEVER } from '../../core/types.ts';
 
 const options = { resendUs: 100, resendMaxUs: 1600, window: 4 };
-const letter = (n: number) => ({ from: 1, to: 2, message: { kind: 35, hold: n, final: false } as const });
+const letter = (n: number) => ({ from: 1, to: 2, message: { kind: 35, hold: n, closing: 0, term: 1 } as const });
 
 /** Two links and a wire that drops, doubles and reorders by the given bytes until `quietAt`. */
 function exchange(letters: number, chaos: readonly number[], restart: boolean): { got: number[]; packets: number } {
@@ -90,9 +90,30 @@ describe('link', () => {
     const b = new Link(1, 0, options);
     a.post(letter(1));
     a.flush(0);
-    a.drop();
+    a.drop(() => true);
+    expect(a.idle).toBe(true);
+    expect(a.nextWakeup()).toBe(NEVER);
     a.post(letter(2));
     const p = a.flush(1)!;
     expect(b.receive(2, p).map((l) => (l.message as { hold: number }).hold)).toEqual([2]);
+  });
+
+  test('dropping some letters keeps the numbers of the others, whatever had arrived', () => {
+    for (const arrived of [0, 2, 4]) {
+      const a = new Link(0, 1, options);
+      const b = new Link(1, 0, options);
+      for (let i = 1; i <= 4; i++) a.post(letter(i));
+      const first = a.flush(0)!;
+      const got: number[] = [];
+      const take = (p: Packet) => {
+        for (const l of b.receive(1, p)) got.push((l.message as { hold: number }).hold);
+      };
+      if (arrived > 0) take({ ...first, letters: first.letters.slice(0, arrived) });
+      a.drop((l) => (l.message as { hold: number }).hold % 2 === 0);
+      a.post(letter(5));
+      // The confirmation was lost: everything is sent again, the dropped letters as gaps.
+      for (let p = a.flush(a.nextWakeup()); p !== null; p = a.flush(a.nextWakeup() - 1)) take(p);
+      expect(got).toEqual(arrived === 0 ? [1, 3, 5] : arrived === 2 ? [1, 2, 3, 5] : [1, 2, 3, 4, 5]);
+    }
   });
 });

@@ -1,0 +1,19 @@
+import type { TimeUs } from '../types.ts';
+import type { PoolCounts, PoolJob } from './job.ts';
+import type { Lease } from './leases.ts';
+import type { PriceDeskState } from './price-desk.ts';
+import type { RosterState } from './roster.ts';
+
+/** A pool between two stamps, as plain data. */
+export interface PoolState {
+  roster: RosterState;
+  desk: PriceDeskState;
+  jobs: (Omit<PoolJob, 'shape'> & { classes: number[] })[];
+  leases: Lease[];
+  counts: PoolCounts;
+  nextOrder: number;
+  nextLease: number;
+  nextSampleUs: TimeUs;
+  now: TimeUs;
+  superseded: boolean;
+}
