@@ -353,11 +353,9 @@ export class Pool implements Machine, SchedulerView {
         this.#dirty = true;
         job.state = JobState.resolving;
         return this.#release(job);
-      case JobState.leased: {
-        const lease = this.#leases.get(job.lease);
-        if (lease !== undefined) this.#stopAll(lease, Outcome.cancelled);
+      case JobState.leased:
+        this.#stopAll(this.#leases.get(job.lease), Outcome.cancelled);
         return this.#release(job);
-      }
       default:
         // Reserving: the answer is on its way. Resolving: an answer is on its way unless only a retry was pending.
         if (!job.retry) return;
@@ -477,8 +475,8 @@ export class Pool implements Machine, SchedulerView {
     if (job?.retry) this.#again(job);
   }
 
-  #stopAll(lease: Lease, reason: Outcome): void {
-    if (lease.stopped) return;
+  #stopAll(lease: Lease | undefined, reason: Outcome): void {
+    if (lease === undefined || lease.stopped) return;
     lease.stopped = true;
     lease.parts.forEach((p, i) => {
       if (p.state === PartState.sent || p.state === PartState.running) {
@@ -502,7 +500,7 @@ export class Pool implements Machine, SchedulerView {
       job.lastEndUs = m.endUs;
     }
     const lease = this.#leases.get(job.lease);
-    if (lease !== undefined) this.#stopAll(lease, Outcome.aborted);
+    this.#stopAll(lease, Outcome.aborted);
     switch (m.outcome) {
       case Outcome.completed:
         return this.#finish(now, job, JobStatus.completed, Code.ok);
@@ -566,10 +564,9 @@ export class Pool implements Machine, SchedulerView {
       const job = this.#byHold(l.hold);
       if (job !== undefined) job.lease = lease.lease;
       // What was decided before this part was known holds for it too.
-      const doomed = lease.stopped || job?.broken === true;
-      if (!doomed && (job === undefined || job.closing === Code.ok)) continue;
       const reason = job !== undefined && job.closing !== Code.ok ? Outcome.cancelled : Outcome.aborted;
-      this.#port.send(this.#nodeAddress(local), { kind: MessageKind.stop, lease: l.lease, reason });
+      if (lease.stopped || job?.broken === true || reason === Outcome.cancelled)
+        this.#port.send(this.#nodeAddress(local), { kind: MessageKind.stop, lease: l.lease, reason });
     }
     if (this.#roster.health(now, m.node, m.up)) this.#dirty = true;
     this.#desk.wake(now);
@@ -601,8 +598,7 @@ export class Pool implements Machine, SchedulerView {
     const job = this.#byHold(hold);
     if (job === undefined) return;
     job.broken = true;
-    const lease = this.#leases.get(job.lease);
-    if (lease !== undefined) this.#stopAll(lease, Outcome.aborted);
+    this.#stopAll(this.#leases.get(job.lease), Outcome.aborted);
   }
 
   #supersede(now: TimeUs, handedOver: readonly number[]): void {
