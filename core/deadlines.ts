@@ -34,7 +34,8 @@ export class Deadlines {
 
   /** Takes the earliest live entry due at `now` or before; -1 when there is none. */
   take(now: TimeUs): number {
-    if (this.#size === 0 || this.next() > now) return -1;
+    // What is due later needs no look at whether it is live.
+    if (this.#size === 0 || this.#at[0]! > now || this.next() > now) return -1;
     const id = this.#id[0]!;
     this.#pop();
     return id;

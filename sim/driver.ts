@@ -231,8 +231,7 @@ export class Simulation {
         return this.#fleet.happen(t, type, a, b, (node) => this.#processes.lose(node));
       case WorldEvent.arrival: {
         const arrival = this.#pending!;
-        const { workUs, fails, valueMicro } = arrival;
-        this.#work.set(arrival.spec.job, { workUs, fails, valueMicro });
+        this.#work.set(arrival.spec.job, arrival);
         this.#submitted++;
         this.#pull();
         return { kind: FactKind.submit, pool: arrival.pool, spec: arrival.spec };
@@ -337,7 +336,7 @@ export class Simulation {
       fleet: this.#fleet.snapshot(),
       processes: this.#processes.snapshot(),
       network: this.#network?.snapshot() ?? null,
-      work: [...this.#work].map(([job, w]) => [job, { ...w }]),
+      work: [...this.#work].map(([job, { workUs, fails, valueMicro }]) => [job, { workUs, fails, valueMicro }]),
       pending: this.#pending,
       submitted: this.#submitted,
       steps: this.#steps,

@@ -211,16 +211,19 @@ export class Cluster implements ClusterView {
   }
 
   /** Core's own choice of GPUs: whole ones first idle by index; a fraction on the fullest GPU that still fits. */
-  defaultGpus(node: number, shape: TaskShape, out: number[]): void {
-    out.length = 0;
+  defaultGpus(node: number, shape: TaskShape): number[] {
     const base = this.#gpuOffset[node]!;
     const count = this.#gpuCount[node]!;
     if (shape.gpuMilli === WHOLE_GPU) {
-      for (let g = 0; g < count && out.length < shape.gpus; g++) {
-        if (this.#milli[base + g] === WHOLE_GPU) out.push(g);
-      }
-      return;
+      let g = 0;
+      while (g < count && this.#milli[base + g] !== WHOLE_GPU) g++;
+      if (g === count || shape.gpus === 0) return [];
+      // The first in the literal: a list of one takes no room for more.
+      const whole = [g];
+      for (g++; g < count && whole.length < shape.gpus; g++) if (this.#milli[base + g] === WHOLE_GPU) whole.push(g);
+      return whole;
     }
+    const out: number[] = [];
     while (out.length < shape.gpus) {
       let best = -1;
       for (let g = 0; g < count; g++) {
@@ -228,10 +231,10 @@ export class Cluster implements ClusterView {
         if (left < shape.gpuMilli || this.#memory[base + g]! < shape.gpuMemoryMiB || out.includes(g)) continue;
         if (best < 0 || left < this.#milli[base + best]!) best = g;
       }
-      if (best < 0) return;
+      if (best < 0) return out;
       out.push(best);
     }
-    out.sort((a, b) => a - b);
+    return out.sort((a, b) => a - b);
   }
 
   /** The GPUs named are distinct, exist and have room for one task of the shape. */

@@ -32,6 +32,9 @@ export class GangContext implements PlacementContext {
   }
 }
 
+/** Parts placed so far; kept from gang to gang. */
+const found: Part[] = [];
+
 /** Places every task of the gang, or none (null). A proposal that does not fit is the policy's fault and named. */
 export function placeGang(
   cluster: Cluster,
@@ -40,21 +43,22 @@ export function placeGang(
   avoid: NodeSet | null,
   context: GangContext,
 ): Part[] | null {
-  const parts: Part[] = [];
+  let placed = 0;
   context.chosen.length = 0;
   for (const { tasks, shape: task } of shape.groups) {
     for (let t = 0; t < tasks; t++) {
       const node = cluster.mayFit(task) ? policy.choose(cluster, task, avoid, context) : -1;
       if (node < 0) {
-        for (let i = parts.length - 1; i >= 0; i--) cluster.give(parts[i]!.node, parts[i]!.allocation!, false);
+        for (let i = placed - 1; i >= 0; i--) cluster.give(found[i]!.node, found[i]!.allocation!, false);
         return null;
       }
       if (!(node < cluster.nodeCount) || !cluster.fits(node, task) || avoid?.has(node)) {
         throw new Error(`placement policy ${policy.name} proposed node ${node}, where the task does not fit`);
       }
-      const gpus: number[] = [];
-      if (policy.pickGpus === undefined) cluster.defaultGpus(node, task, gpus);
+      let gpus: number[];
+      if (policy.pickGpus === undefined) gpus = cluster.defaultGpus(node, task);
       else {
+        gpus = [];
         policy.pickGpus(cluster, node, task, gpus, context);
         gpus.sort((a, b) => a - b);
       }
@@ -71,11 +75,11 @@ export function placeGang(
         endUs: NEVER,
       };
       cluster.take(node, allocation);
-      parts.push({ node, state: PartState.sent, allocation });
+      found[placed++] = { node, state: PartState.sent, allocation };
       context.chosen.push(node);
     }
   }
-  return parts;
+  return found.slice(0, placed);
 }
 
 /**

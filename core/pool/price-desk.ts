@@ -146,25 +146,26 @@ export class PriceDesk {
   /** Today's terms for the job in the classes its user can pay; null when there is none. */
   quote(spec: JobSpec, wanted: readonly number[]): Quote | null {
     const rates = this.#rates!;
-    const q: Omit<Quote, 'id'> = {
-      epoch: rates.epoch,
-      currency: spec.currency,
-      classes: [],
-      awards: [],
-      rates: [],
-      maxCharge: 0n,
-    };
-    wanted.forEach((c, i) => {
-      if (rates.rate[c]! < 0) return;
+    let q: Quote | null = null;
+    for (let i = 0; i < wanted.length; i++) {
+      const c = wanted[i]!;
+      if (rates.rate[c]! < 0) continue;
       const rate = contractRate(rates.rate[c]!, spec.currency, this.#config.tokenPriceMicro);
-      if (spec.bids.length > 0 && rate > spec.bids[i]!) return;
-      q.classes.push(c);
-      q.awards.push(rates.award[c]!);
-      q.rates.push(rate);
-    });
-    if (q.classes.length === 0) return null;
+      if (spec.bids.length > 0 && rate > spec.bids[i]!) continue;
+      const award = rates.award[c]!;
+      if (q === null) {
+        const { epoch } = rates;
+        q = { id: 0, epoch, currency: spec.currency, classes: [c], awards: [award], rates: [rate], maxCharge: 0n };
+      } else {
+        q.classes.push(c);
+        q.awards.push(award);
+        q.rates.push(rate);
+      }
+    }
+    if (q === null) return null;
     q.maxCharge = maxCharge(demandOf(spec), q, spec.limitUs);
-    return { id: quoteId(spec, q), ...q };
+    q.id = quoteId(spec, q);
+    return q;
   }
 
   snapshot(): PriceDeskState {

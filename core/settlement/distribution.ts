@@ -17,6 +17,8 @@ export class Distribution {
   readonly #ledger: Ledger;
   readonly #weights: number[];
   readonly #stakes = new Map<string, { staker: string; amount: bigint }[]>();
+  /** Revenue accounts that were asked for, by pool and currency. */
+  readonly #revenue: (Account | undefined)[][];
   /** earned[pool][currency]: provider -> amount, in order of first earning. */
   readonly #earned: Map<string, bigint>[][];
 
@@ -30,12 +32,17 @@ export class Distribution {
       list.push({ staker: stake.staker, amount: BigInt(stake.amount) });
       this.#stakes.set(stake.provider, list);
     }
+    this.#revenue = config.pools.map(() => []);
     this.#earned = config.pools.map(() => config.currencies.map(() => new Map()));
   }
 
   /** The account that takes a pool's charges until they are divided. */
   revenue(pool: number, currency: number): Account {
-    return this.#ledger.open(`revenue:${this.#config.pools[pool]!.id}`, currency, true);
+    const known = this.#revenue[pool]![currency];
+    if (known !== undefined) return known;
+    const account = this.#ledger.open(`revenue:${this.#config.pools[pool]!.id}`, currency, true);
+    this.#revenue[pool]![currency] = account;
+    return account;
   }
 
   accrue(pool: number, currency: number, provider: string, amount: bigint): void {

@@ -17,7 +17,7 @@ export interface Work {
   fails: boolean;
 }
 
-interface Process {
+interface ProcessState {
   lease: number;
   part: number;
   node: number;
@@ -29,13 +29,21 @@ interface Process {
   counted: boolean;
 }
 
+interface Process extends ProcessState {
+  gang: Gang;
+}
+
 /** The parts of one attempt: they work only while all are up, at the speed of the slowest. */
-interface Gang {
+interface GangState {
   workUs: TimeUs;
   fails: boolean;
   speedMilli: number;
   parts: number;
   up: number;
+  members: ProcessState[];
+}
+
+interface Gang extends GangState {
   members: Process[];
 }
 
@@ -51,7 +59,7 @@ export interface ProcessModel {
 }
 
 export interface ProcessesState {
-  gangs: [number, Gang][];
+  gangs: [number, GangState][];
 }
 
 /** The processes of a simulated fleet: answers core's actions with facts, after the times a real machine takes. */
@@ -63,7 +71,7 @@ export class Processes implements ProcessModel {
   /** By lease. */
   readonly #processes = new Map<number, Process>();
   readonly #onNode: Process[][] = [];
-  /** By lease of the first part. */
+  /** By lease of the first part; an attempt of one part is found by its process. */
   readonly #gangs = new Map<number, Gang>();
 
   /** `speedMilli[node]`: thousandths of the reference speed. */
@@ -90,7 +98,7 @@ export class Processes implements ProcessModel {
   #start(now: TimeUs, a: StartAction): void {
     if (this.#processes.has(a.lease)) return;
     const base = a.lease - a.part;
-    let gang = this.#gangs.get(base);
+    let gang = a.parts === 1 ? undefined : this.#gangs.get(base);
     if (gang === undefined) {
       const work = this.#work(a.job);
       gang = {
@@ -101,7 +109,7 @@ export class Processes implements ProcessModel {
         up: 0,
         members: [],
       };
-      this.#gangs.set(base, gang);
+      if (a.parts > 1) this.#gangs.set(base, gang);
     }
     if (this.#speedMilli[a.node]! < gang.speedMilli) gang.speedMilli = this.#speedMilli[a.node]!;
     const event = this.#queue.push(now + this.#times.startUs, Phase.release, WorldEvent.started, a.lease, 0);
@@ -113,8 +121,10 @@ export class Processes implements ProcessModel {
       event,
       state: 'starting',
       counted: false,
+      gang,
     };
-    gang.members.push(p);
+    if (a.parts === 1) gang.members = [p];
+    else gang.members.push(p);
     this.#add(p);
   }
 
@@ -140,7 +150,7 @@ export class Processes implements ProcessModel {
     p.state = 'up';
     p.counted = true;
     p.event = 0;
-    const gang = this.#gangs.get(lease - p.part)!;
+    const gang = p.gang;
     if (++gang.up === gang.parts) {
       const end = now + Math.ceil((gang.workUs * 1000) / gang.speedMilli);
       const outcome = gang.fails ? Outcome.failed : Outcome.completed;
@@ -169,11 +179,11 @@ export class Processes implements ProcessModel {
     this.#processes.delete(p.lease);
     const here = this.#onNode[p.node]!;
     removeAt(here, here.indexOf(p));
-    const gang = this.#gangs.get(p.lease - p.part)!;
+    const gang = p.gang;
     removeAt(gang.members, gang.members.indexOf(p));
     // A gang that has lost a part never gets all its parts up: only orders to kill can still end the others.
     if (p.counted) gang.up--;
-    if (gang.members.length === 0) this.#gangs.delete(p.lease - p.part);
+    if (gang.members.length === 0 && gang.parts > 1) this.#gangs.delete(p.lease - p.part);
   }
 
   get size(): number {
@@ -181,14 +191,22 @@ export class Processes implements ProcessModel {
   }
 
   snapshot(): ProcessesState {
-    return { gangs: [...this.#gangs].map(([base, g]) => [base, { ...g, members: g.members.map((m) => ({ ...m })) }]) };
+    const gangs = new Map<Gang, number>();
+    for (const p of this.#processes.values()) gangs.set(p.gang, p.lease - p.part);
+    return {
+      gangs: [...gangs].map(([g, base]) => [base, { ...g, members: g.members.map(({ gang: _, ...m }) => ({ ...m })) }]),
+    };
   }
 
   restore(state: ProcessesState): void {
     for (const [base, g] of state.gangs) {
-      const gang = { ...g, members: g.members.map((m) => ({ ...m })) };
-      this.#gangs.set(base, gang);
-      for (const m of gang.members) this.#add(m);
+      const gang: Gang = { ...g, members: [] };
+      if (gang.parts > 1) this.#gangs.set(base, gang);
+      for (const m of g.members) {
+        const p = { ...m, gang };
+        gang.members.push(p);
+        this.#add(p);
+      }
     }
   }
 }

@@ -46,8 +46,7 @@ function* scenes(count: number): Generator<Scene> {
       const shape = draw();
       const at = nodes.findIndex((_, n) => cluster.fits(n, shape));
       if (at < 0) continue;
-      const gpus: number[] = [];
-      cluster.defaultGpus(at, shape, gpus);
+      const gpus = cluster.defaultGpus(at, shape);
       const a: Allocation = {
         lease: k,
         gpus,

@@ -88,8 +88,7 @@ describe('cluster', () => {
         if (fitting.length > 0) expect(cluster.mayFit(shape)).toBe(true);
         if (below(3) > 0 && fitting.length > 0) {
           const at = fitting[below(fitting.length)]!;
-          const gpus: number[] = [];
-          cluster.defaultGpus(at, shape, gpus);
+          const gpus = cluster.defaultGpus(at, shape);
           expect(cluster.gpusFit(at, shape, gpus)).toBe(true);
           const a = allocationOf(shape, gpus, step + 1, 1000 * below(50));
           cluster.take(at, a);
@@ -151,8 +150,7 @@ describe('forecast', () => {
         const shape = randomGang().groups[0]!.shape;
         const at = nodes.findIndex((_, n) => cluster.fits(n, shape));
         if (at >= 0) {
-          const gpus: number[] = [];
-          cluster.defaultGpus(at, shape, gpus);
+          const gpus = cluster.defaultGpus(at, shape);
           cluster.take(at, allocationOf(shape, gpus, step + 1, 1 + below(1000)));
         }
         const want = randomGang();
@@ -182,8 +180,7 @@ describe('forecast', () => {
         const shape = randomGang().groups[0]!.shape;
         const at = nodes.findIndex((_, n) => cluster.fits(n, shape));
         if (at >= 0) {
-          const gpus: number[] = [];
-          cluster.defaultGpus(at, shape, gpus);
+          const gpus = cluster.defaultGpus(at, shape);
           cluster.take(at, allocationOf(shape, gpus, step + 1, 1 + below(1000)));
         }
         const gang = randomGang();
@@ -199,8 +196,7 @@ describe('forecast', () => {
         for (let t = 0; t < tasks; t++) {
           const n = nodes.findIndex((_, i) => r.nodes.has(i) && cluster.fits(i, want));
           expect(n, `seed ${seed} step ${step} task ${t}`).toBeGreaterThanOrEqual(0);
-          const gpus: number[] = [];
-          cluster.defaultGpus(n, want, gpus);
+          const gpus = cluster.defaultGpus(n, want);
           const a = allocationOf(want, gpus, 999, NEVER);
           cluster.take(n, a);
           placed.push([n, a]);
