@@ -3,6 +3,7 @@ import { type BenchReport, readableReport } from './report.ts';
 
 const benches: Record<string, () => Promise<BenchReport>> = {
   elections: async () => (await import('./elections.ts')).elections(),
+  scheduler: async () => (await import('./scheduler.ts')).scheduler(),
   philly: async () => (await import('./philly.ts')).philly(),
   traces: async () => (await import('./traces.ts')).traces(),
 };

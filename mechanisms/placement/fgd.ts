@@ -16,6 +16,7 @@ const emptyLeft = (): NodeLeft => ({ gpuClass: 0, cpuMilli: 0, left: new Int32Ar
 export class Fgd extends ScoredPlacement {
   readonly name = 'fgd';
   readonly #typical: readonly TypicalTask[] | null;
+  readonly #forgets: boolean;
   #cluster: ClusterView | null = null;
   #measure: Fragmentation | null = null;
   /** Measures for single shapes, used when no workload is given. */
@@ -29,6 +30,7 @@ export class Fgd extends ScoredPlacement {
 
   constructor(params: FgdParams = {}, slow = false) {
     super(slow);
+    this.#forgets = slow;
     this.#typical = params.typical ?? null;
   }
 
@@ -64,7 +66,7 @@ export class Fgd extends ScoredPlacement {
   protected score(cluster: ClusterView, node: number, shape: TaskShape): number {
     const measure = this.#measureFor(cluster, shape);
     readLeft(cluster, node, this.#left);
-    let before = this.#measure === null ? Number.NaN : this.#before[node]!;
+    let before = this.#measure === null || this.#forgets ? Number.NaN : this.#before[node]!;
     if (Number.isNaN(before)) {
       before = measure.measure(this.#left);
       this.#before[node] = before;
