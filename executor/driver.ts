@@ -30,7 +30,7 @@ export interface ExecutorOptions {
   former: { bytes: Uint8Array; snapshot: Snapshot | null } | null;
   /** Keeps a snapshot; absent = a restart replays everything. */
   keep?: (snapshot: Omit<Snapshot, 'schema'>) => void;
-  /** Steps with facts between two snapshots. */
+  /** Least number of steps with facts between two snapshots. */
   snapshotEvery: number;
   /** End of the run in the scenario's time; NEVER = when every job is over. */
   horizonUs: TimeUs;
@@ -90,8 +90,12 @@ export class Executor {
   #submitted = 0;
   #over = 0;
   #syncs = 0;
+  /** Length of the journal that is known to be on disk. */
+  #durable: number;
   #factCount = 0;
   #nextSnapshot: number;
+  /** Wall milliseconds before which no snapshot is taken: they may cost at most a fiftieth of the time. */
+  #snapshotFrom = 0;
   #wake: (() => void) | null = null;
   #stopping = false;
   readonly #deadlineLag = new Lag();
@@ -134,6 +138,7 @@ export class Executor {
       const { dropped, facts, fromSnapshot, ended } = r;
       this.restart = { dropped, replayed: facts, fromSnapshot, lost, reaped, ended };
     }
+    this.#durable = this.#storage.length;
     this.#nextSnapshot = this.#writer.steps + options.snapshotEvery;
     this.#clock = new WallClock(options.timeScale, Math.max(0, this.market.now + 1));
     this.#launcher.open((fact) => {
@@ -294,8 +299,10 @@ export class Executor {
     let told = false;
     for (;;) {
       try {
-        if (this.#writer!.flush()) {
+        this.#writer!.flush();
+        if (this.#storage.length > this.#durable) {
           this.#storage.sync();
+          this.#durable = this.#storage.length;
           this.#syncs++;
         }
         if (told) this.#options.onStorage?.(false);
@@ -320,10 +327,14 @@ export class Executor {
   #maybeSnapshot(): void {
     const writer = this.#writer!;
     if (this.#options.keep === undefined || writer.steps < this.#nextSnapshot) return;
+    const begin = performance.now();
+    if (begin < this.#snapshotFrom) return;
     this.#nextSnapshot = writer.steps + this.#options.snapshotEvery;
     const { last, steps } = writer.position;
     const offset = this.#storage.length;
     this.#options.keep({ engine: ENGINE, offset, last, steps, market: this.market.snapshot() });
+    const end = performance.now();
+    this.#snapshotFrom = end + 50 * (end - begin);
   }
 
   /** Until the next deadline or arrival, or until the world reports something. */

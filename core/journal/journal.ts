@@ -128,12 +128,11 @@ export class JournalWriter {
     this.flush();
   }
 
-  /** Hands over what is buffered; false when there was nothing. When the receiver throws, the bytes are kept for another try. */
-  flush(): boolean {
-    if (this.#out.length === 0) return false;
+  /** Hands over what is buffered. When the receiver throws, the bytes are kept for another try. */
+  flush(): void {
+    if (this.#out.length === 0) return;
     this.#flush(this.#out.bytes.subarray(0, this.#out.length));
     this.#out.length = 0;
-    return true;
   }
 
   #frame(type: number): void {

@@ -49,7 +49,7 @@ export interface ExecuteFlags {
   dryRun?: boolean;
 }
 
-const SNAPSHOT_EVERY = 256;
+const SNAPSHOT_EVERY = 16;
 
 /** Runs a scenario for real, or goes on with one that was cut off. */
 export async function executeCommand(path: string | undefined, flags: ExecuteFlags): Promise<string> {
