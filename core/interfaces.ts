@@ -105,6 +105,12 @@ export interface SchedulerView {
   reserve(job: WaitingJob): Reservation | null;
 }
 
+/** Why a job waits: a code that stays the same in every version, and a sentence with its figures. */
+export interface WaitReason {
+  code: string;
+  about: string;
+}
+
 /** Order of the queue and who may overtake. */
 export interface QueueingPolicy {
   readonly name: string;
@@ -112,6 +118,11 @@ export interface QueueingPolicy {
   /** The job left the queue (started, cancelled, gave up). */
   remove(job: WaitingJob): void;
   schedule(view: SchedulerView): void;
+  /**
+   * Why a job that is still waiting after a pass was not started, in the policy's own words; null = nothing to add to what the
+   * free machines say. Asked only by `explain`, never by core, and must change nothing.
+   */
+  explain?(job: WaitingJob, view: SchedulerView): WaitReason | null;
   /** Forget everything; core adds the waiting jobs again in order of arrival. */
   reset(): void;
 }

@@ -10,10 +10,13 @@ import { addClear } from './commands/clear.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addElect } from './commands/elect.ts';
 import { addExecute } from './commands/execute.ts';
+import { addExplain } from './commands/explain.ts';
+import { addReport } from './commands/report.ts';
 import { addReproduce } from './commands/reproduce.ts';
 import { addRewards } from './commands/rewards.ts';
 import { addRun } from './commands/run.ts';
 import { addSchema } from './commands/schema.ts';
+import { addTimeline } from './commands/timeline.ts';
 import { addValidate } from './commands/validate.ts';
 import { Finding, oneLine, UsageError } from './errors.ts';
 import { print } from './flags.ts';
@@ -25,6 +28,9 @@ const commands = [
   addExecute,
   addAudit,
   addValidate,
+  addReport,
+  addExplain,
+  addTimeline,
   addReproduce,
   addClear,
   addElect,

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Frame, JournalError, readJournal } from '../../core/journal/journal.ts';
 import type { TableName } from '../../core/record/schema.ts';
 import { oneLine, UsageError } from '../errors.ts';
 import { readTable, type TableData } from './parquet.ts';
@@ -29,6 +30,17 @@ export function readJournalBytes(dir: string): Uint8Array {
   const path = join(dir, 'journal');
   if (!existsSync(path)) throw new UsageError(`${path}: missing; the run directory is damaged`);
   return readFileSync(path);
+}
+
+/** Frames of a run's journal; a usage error where it stops making sense. */
+export function* journalFrames(dir: string): Generator<Frame> {
+  try {
+    yield* readJournal(readJournalBytes(dir));
+  } catch (e) {
+    if (e instanceof JournalError)
+      throw new UsageError(`${join(dir, 'journal')}: ${e.message}; the run directory is damaged`);
+    throw e;
+  }
 }
 
 export async function readRunTable(dir: string, table: TableName): Promise<TableData> {

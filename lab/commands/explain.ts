@@ -1,0 +1,143 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { shipped } from '../../mechanisms/index.ts';
+import { UsageError } from '../errors.ts';
+import { type Explanation, explainJob, type Pass } from '../explain/explain.ts';
+import { filterNames } from '../explain/fit.ts';
+import { print } from '../flags.ts';
+import { duration, table } from '../readable.ts';
+import { amount, group, percent, seconds, short } from '../report/numbers.ts';
+import { journalFrames, readManifest } from '../rundir/reader.ts';
+
+const codeTexts = {
+  'no-room': 'too few GPUs were free in the classes it may use',
+  scattered:
+    'enough GPUs were free, but not as its tasks need them: together, or with processors and memory beside them',
+  'queue-order': 'there was room, but the queue kept it behind others or for a reservation',
+} as const;
+
+const filterTexts: Record<(typeof filterNames)[number], string> = {
+  down: 'down',
+  class: 'other class, or above its bid',
+  'card-memory': 'card too small',
+  'gpus-busy': 'GPUs busy',
+  cpu: 'too few processors free',
+  ram: 'too little memory free',
+  fits: 'fits',
+};
+
+export function explainCommand(dir: string, job: number): Explanation {
+  readManifest(dir);
+  const answer = explainJob(journalFrames(dir), shipped, job);
+  if (answer === null)
+    throw new UsageError(
+      `${dir}: no job ${job} was submitted in this run; job numbers are in jobs.parquet and in the report`,
+    );
+  return answer;
+}
+
+const filters = (p: Pass): string =>
+  filterNames
+    .filter((f) => p.filters[f] > 0)
+    .map((f) => `${group(p.filters[f])} ${filterTexts[f]}`)
+    .join(', ');
+
+export function readableExplanation(e: Explanation): string {
+  const a = e.asked;
+  const w = e.wait;
+  const lines = [
+    `job ${e.job} (${e.label}, user ${e.user}) in pool ${e.pool}: ${e.state}${e.reason === 'ok' ? '' : ` (${e.reason})`}`,
+    `  asked for ${a.tasks === 1 ? '1 task' : `${group(a.tasks)} tasks at once`}, ${a.milliGpu === 1000 ? '1 GPU' : `${short(a.milliGpu / 1000)} GPUs`} of ${a.classes.join(' or ')}, at most ${duration(a.limitSeconds)} each`,
+    `  came ${seconds(e.submittedUs)} after the start${e.startedUs === null ? ', never started' : `, started after waiting ${duration(w.seconds!)}`}`,
+  ];
+  if (w.byReason.length > 0) {
+    const total = w.byReason.reduce((n, r) => n + r.seconds, 0);
+    lines.push('', 'Why it waited');
+    lines.push(table(w.byReason.map((r) => [r.code, duration(r.seconds), percent(r.seconds / total)])));
+    for (const r of w.byReason) lines.push(`  ${r.code}: ${codeTexts[r.code]}`);
+    lines.push(`  ahead of it when it came: ${group(w.aheadWhenItCame)} jobs`);
+    const more = w.overtakenBy.jobs > w.overtakenBy.first.length ? ', …' : '';
+    lines.push(
+      w.overtakenBy.jobs === 0
+        ? '  no job that came later started before it'
+        : `  ${group(w.overtakenBy.jobs)} jobs that came later started before it (${w.overtakenBy.first.join(', ')}${more})`,
+    );
+    if (w.policy !== null) lines.push(`  the policy says: ${w.policy.code}: ${w.policy.about}`);
+  }
+  if (w.firstPass !== null)
+    lines.push(
+      `  machines when it came: ${filters(w.firstPass)}; ${short(w.firstPass.freeGpus)} GPUs free in its classes`,
+    );
+  if (w.lastPass !== null && w.lastPass !== w.firstPass && w.lastPass.timeUs > w.firstPass!.timeUs)
+    lines.push(
+      `  machines at the last pass without it (${seconds(w.lastPass.timeUs)}): ${filters(w.lastPass)}; ${short(w.lastPass.freeGpus)} GPUs free`,
+    );
+  if (w.firstPass === null && e.startedUs !== null)
+    lines.push('  it started at the first pass after its money was held');
+  if (w.stretches.length > 1) {
+    lines.push(
+      '',
+      `Its wait in order of time${w.stretchesInAll > w.stretches.length ? ` (first ${w.stretches.length} of ${group(w.stretchesInAll)} stretches)` : ''}`,
+    );
+    lines.push(
+      table([
+        ['from', 'for', 'reason', 'GPUs free', 'ahead'],
+        ...w.stretches.map((s) => [
+          seconds(s.fromUs),
+          seconds(s.toUs - s.fromUs),
+          s.code,
+          short(s.freeGpus),
+          group(s.ahead),
+        ]),
+      ]),
+    );
+  }
+  if (e.attempts.length > 0) {
+    lines.push('', 'Where it ran');
+    for (const t of e.attempts) {
+      lines.push(
+        t.startUs < 0
+          ? `  attempt ${t.attempt}: ${t.outcome}`
+          : `  attempt ${t.attempt}: ${seconds(t.startUs)} to ${seconds(t.endUs)} after the start, ${seconds(t.endUs - t.startUs)}, ${t.outcome}`,
+      );
+      for (const p of t.parts.slice(0, 12))
+        lines.push(
+          `    ${p.node} GPU ${p.gpus} (${p.gpuClass}) at ${short(p.rateMicroPerGpuHour / 1e6)} ${e.paid.currency}/GPU-hour: ${amount(BigInt(p.chargeMicro), e.paid.currency)}`,
+        );
+      if (t.parts.length > 12) lines.push(`    and ${t.parts.length - 12} more machines`);
+    }
+  }
+  lines.push(
+    '',
+    `Paid ${amount(BigInt(e.paid.chargedMicro), e.paid.currency)}; at most ${amount(BigInt(e.paid.quotedMaxMicro), e.paid.currency)} was held`,
+  );
+  return `${lines.join('\n')}\n`;
+}
+
+function jobNumber(text: string): number {
+  const n = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(n) || n < 1)
+    throw new InvalidArgumentError('want the number of a job');
+  return n;
+}
+
+export function addExplain(program: Command): void {
+  program
+    .command('explain')
+    .description('why a job waited, where it ran and what it paid')
+    .argument('<rundir>', 'directory written by run --out')
+    .argument('<job>', 'number of the job', jobNumber)
+    .option('--json', 'print one JSON document instead of text')
+    .addHelpText(
+      'after',
+      `
+Replays the run through core and looks at the machines after every pass of the scheduler. The report names the longest waits.
+
+Examples:
+  janction explain runs/q7 2846
+  janction explain runs/q7 2846 --json`,
+    )
+    .action((dir: string, job: number, flags: { json?: boolean }) => {
+      const e = explainCommand(dir, job);
+      print(flags.json === true ? `${JSON.stringify(e)}\n` : readableExplanation(e));
+    });
+}

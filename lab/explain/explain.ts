@@ -1,0 +1,317 @@
+/**
+ * Why one job waited, where it ran and what it paid: the run's journal is replayed through core, and after every pass of the
+ * scheduler over a queue that holds the job the machines are asked what kept it out. Simulated and executed runs alike.
+ */
+import { FactKind } from '../../core/facts.ts';
+import type {
+  MechanismRegistry,
+  NodeSet,
+  QueueingPolicy,
+  SchedulerView,
+  WaitingJob,
+  WaitReason,
+} from '../../core/interfaces.ts';
+import { type Frame, FrameType } from '../../core/journal/journal.ts';
+import { replay } from '../../core/journal/replay.ts';
+import type { RowSink } from '../../core/market/market.ts';
+import type { Cluster } from '../../core/pool/cluster.ts';
+import { JobState } from '../../core/pool/job.ts';
+import type { Row, TableName } from '../../core/record/schema.ts';
+import type { JobSpec, MarketConfig } from '../../core/types.ts';
+import { type FilterName, standing, type WaitCode, waitCodes } from './fit.ts';
+
+/** One stretch of the wait under one reason. */
+export interface Stretch {
+  fromUs: number;
+  toUs: number;
+  code: WaitCode;
+  freeGpus: number;
+  /** Jobs of the pool that waited and had come earlier. */
+  ahead: number;
+}
+
+export interface Pass {
+  timeUs: number;
+  freeGpus: number;
+  filters: Record<FilterName, number>;
+}
+
+export interface Explanation {
+  schema: 'janction.explain/1';
+  job: number;
+  user: string;
+  label: string;
+  pool: string;
+  state: string;
+  reason: string;
+  asked: { tasks: number; gpus: number; milliGpu: number; limitSeconds: number; classes: string[] };
+  submittedUs: number;
+  startedUs: number | null;
+  finishedUs: number | null;
+  wait: {
+    seconds: number | null;
+    byReason: { code: WaitCode; seconds: number }[];
+    stretches: Stretch[];
+    stretchesInAll: number;
+    firstPass: Pass | null;
+    lastPass: Pass | null;
+    aheadWhenItCame: number;
+    overtakenBy: { jobs: number; first: number[] };
+    /** What the queueing policy itself says of the last pass. */
+    policy: WaitReason | null;
+  };
+  attempts: {
+    attempt: number;
+    startUs: number;
+    endUs: number;
+    outcome: string;
+    parts: { node: string; gpus: string; gpuClass: string; rateMicroPerGpuHour: number; chargeMicro: string }[];
+  }[];
+  paid: {
+    currency: string;
+    quotedMaxMicro: string;
+    chargedMicro: string;
+    transfers: { timeUs: number; kind: string; reason: string; amountMicro: string }[];
+  };
+}
+
+/** Stretches kept: a wait of weeks has thousands. */
+const MOST_STRETCHES = 40;
+
+class Watcher {
+  readonly target: number;
+  readonly stretches: Stretch[] = [];
+  stretchesInAll = 0;
+  readonly spent = new Map<WaitCode, number>();
+  #open: Stretch | null = null;
+  first: Pass | null = null;
+  last: Pass | null = null;
+  policy: WaitReason | null = null;
+  aheadWhenItCame = 0;
+  readonly overtakers: number[] = [];
+  overtaken = 0;
+  job: WaitingJob | null = null;
+
+  constructor(target: number) {
+    this.target = target;
+  }
+
+  /** After a pass: where does the job stand? */
+  look(view: SchedulerView, inner: QueueingPolicy, waiting: ReadonlySet<WaitingJob>): void {
+    const job = this.job!;
+    const now = view.now;
+    const s = standing(view.cluster as Cluster, job.shape);
+    let ahead = 0;
+    for (const w of waiting) if (w.order < job.order) ahead++;
+    const pass: Pass = { timeUs: now, freeGpus: s.freeMilli / 1000, filters: s.filters };
+    if (this.first === null) {
+      this.first = pass;
+      this.aheadWhenItCame = ahead;
+    }
+    this.last = pass;
+    this.policy = inner.explain?.(job, view) ?? null;
+    if (this.#open?.code === s.code) return;
+    this.close(now);
+    this.#open = { fromUs: now, toUs: now, code: s.code, freeGpus: s.freeMilli / 1000, ahead };
+  }
+
+  /** The job left the queue, or its reason changed. */
+  close(now: number): void {
+    const open = this.#open;
+    this.#open = null;
+    if (open === null || now <= open.fromUs) return;
+    open.toUs = now;
+    this.spent.set(open.code, (this.spent.get(open.code) ?? 0) + now - open.fromUs);
+    this.stretchesInAll++;
+    if (this.stretches.length < MOST_STRETCHES) this.stretches.push(open);
+  }
+}
+
+/** Passes everything on to the real policy and looks at the watched job after each pass. */
+class Spy implements QueueingPolicy {
+  readonly name: string;
+  readonly #inner: QueueingPolicy;
+  readonly #watcher: Watcher;
+  readonly #waiting = new Set<WaitingJob>();
+
+  constructor(inner: QueueingPolicy, watcher: Watcher) {
+    this.#inner = inner;
+    this.#watcher = watcher;
+    this.name = inner.name;
+  }
+
+  add(job: WaitingJob): void {
+    this.#waiting.add(job);
+    if (job.spec.job === this.#watcher.target) this.#watcher.job = job;
+    this.#inner.add(job);
+  }
+
+  remove(job: WaitingJob): void {
+    this.#waiting.delete(job);
+    this.#inner.remove(job);
+  }
+
+  schedule(view: SchedulerView): void {
+    const w = this.#watcher;
+    const mine = w.job !== null && this.#waiting.has(w.job);
+    if (!mine) return this.#inner.schedule(view);
+    const order = w.job!.order;
+    const spied: SchedulerView = {
+      get now() {
+        return view.now;
+      },
+      get cluster() {
+        return view.cluster;
+      },
+      reserve: (job) => view.reserve(job),
+      start: (job: WaitingJob, avoid: NodeSet | null) => {
+        const started = view.start(job, avoid);
+        if (started && job.order > order && this.#waiting.has(w.job!)) {
+          w.overtaken++;
+          if (w.overtakers.length < 10) w.overtakers.push(job.spec.job);
+        }
+        return started;
+      },
+    };
+    this.#inner.schedule(spied);
+    if (this.#waiting.has(w.job!)) w.look(view, this.#inner, this.#waiting);
+    else w.close(view.now);
+  }
+
+  explain(job: WaitingJob, view: SchedulerView): WaitReason | null {
+    return this.#inner.explain?.(job, view) ?? null;
+  }
+
+  reset(): void {
+    this.#waiting.clear();
+    this.#inner.reset();
+  }
+}
+
+interface Kept {
+  job: Row<'jobs'> | null;
+  placements: Row<'placements'>[];
+  transfers: Row<'transfers'>[];
+}
+
+/** Null when the journal has no such job. */
+export function explainJob(journal: Iterable<Frame>, registry: MechanismRegistry, target: number): Explanation | null {
+  const watcher = new Watcher(target);
+  const kept: Kept = { job: null, placements: [], transfers: [] };
+  const rows: RowSink = {
+    row<T extends TableName>(table: T, row: Row<T>): void {
+      if (table !== 'jobs' && table !== 'placements' && table !== 'transfers') return;
+      if ((row as Row<'jobs'>).job_id !== target) return;
+      if (table === 'jobs') kept.job = row as Row<'jobs'>;
+      else if (table === 'placements') kept.placements.push(row as Row<'placements'>);
+      else kept.transfers.push(row as Row<'transfers'>);
+    },
+  };
+  const spies: MechanismRegistry = {
+    ...registry,
+    queueing: (name, params) => new Spy(registry.queueing(name, params), watcher),
+  };
+  let spec: JobSpec | null = null;
+  let submittedUs = 0;
+  let pool = 0;
+  let endUs = 0;
+  // The rest of the journal says nothing about a job that is over, except that it was charged at that stamp.
+  function* until(): Generator<Frame> {
+    for (const f of journal) {
+      if (f.type === FrameType.step) {
+        if (kept.job !== null && f.now > endUs) return;
+        endUs = f.now;
+        for (const x of f.facts)
+          if (x.kind === FactKind.submit && x.spec.job === target) {
+            spec = x.spec;
+            submittedUs = f.now;
+            pool = x.pool;
+          }
+      } else if (f.type === FrameType.end) endUs = f.now;
+      yield f;
+    }
+  }
+  const { market, header } = replay(until(), spies, rows);
+  watcher.close(endUs);
+  if (spec === null) return null;
+  return explanation(header.config, spec, pool, submittedUs, watcher, kept, stateNow());
+
+  function stateNow(): string {
+    for (const p of market.pools)
+      for (const j of p?.jobs() ?? [])
+        if (j.spec.job === target) return j.state === JobState.leased ? 'running' : 'waiting';
+    return 'unknown';
+  }
+}
+
+function explanation(
+  config: MarketConfig,
+  spec: JobSpec,
+  pool: number,
+  submittedUs: number,
+  w: Watcher,
+  kept: Kept,
+  live: string,
+): Explanation {
+  const { job, placements, transfers } = kept;
+  const attempts = new Map<number, Row<'placements'>[]>();
+  for (const p of placements) attempts.set(p.attempt, [...(attempts.get(p.attempt) ?? []), p]);
+  const started = job === null ? -1 : job.starting_time_us;
+  const gpusOf = (groups: JobSpec['groups']): number => groups.reduce((n, g) => n + g.tasks * g.gpus, 0);
+  const classes = w.job?.shape.groups[0]?.shape.allowed;
+  const text = String;
+  return {
+    schema: 'janction.explain/1',
+    job: spec.job,
+    user: spec.user,
+    label: spec.label,
+    pool: job?.pool ?? config.pools[pool]!.id,
+    state: job?.final_state ?? live,
+    reason: job?.reason ?? 'ok',
+    asked: {
+      tasks: spec.groups.reduce((n, g) => n + g.tasks, 0),
+      gpus: gpusOf(spec.groups),
+      milliGpu: spec.groups.reduce((n, g) => n + g.tasks * g.gpus * g.gpuMilli, 0),
+      limitSeconds: spec.limitUs / 1e6,
+      classes: config.classes.filter((_, c) => classes === undefined || classes[c] === 1).map((c) => c.name),
+    },
+    submittedUs,
+    startedUs: started < 0 ? null : started,
+    finishedUs: job?.finish_time_us ?? null,
+    wait: {
+      seconds: started < 0 ? null : (started - submittedUs) / 1e6,
+      byReason: waitCodes.filter((c) => w.spent.has(c)).map((code) => ({ code, seconds: w.spent.get(code)! / 1e6 })),
+      stretches: w.stretches,
+      stretchesInAll: w.stretchesInAll,
+      firstPass: w.first,
+      lastPass: w.last,
+      aheadWhenItCame: w.aheadWhenItCame,
+      overtakenBy: { jobs: w.overtaken, first: w.overtakers },
+      policy: w.policy,
+    },
+    attempts: [...attempts].map(([attempt, parts]) => ({
+      attempt,
+      startUs: Math.min(...parts.map((p) => p.start_us)),
+      endUs: Math.max(...parts.map((p) => p.end_us)),
+      outcome: parts.find((p) => p.outcome !== 'completed')?.outcome ?? 'completed',
+      parts: parts.map((p) => ({
+        node: p.node,
+        gpus: p.gpus,
+        gpuClass: p.gpu_class,
+        rateMicroPerGpuHour: p.rate_micro_per_gpu_hour,
+        chargeMicro: text(p.charge_micro),
+      })),
+    })),
+    paid: {
+      currency: config.currencies[spec.currency]?.code ?? 'unknown',
+      quotedMaxMicro: text(job?.quoted_max_micro ?? 0n),
+      chargedMicro: text(job?.charged_micro ?? 0n),
+      transfers: transfers.map((t) => ({
+        timeUs: t.time_us,
+        kind: t.kind,
+        reason: t.reason,
+        amountMicro: text(t.amount_micro),
+      })),
+    },
+  };
+}

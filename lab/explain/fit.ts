@@ -1,0 +1,77 @@
+/** Would a job have fitted, and what stood in its way: asked of core's own picture of the machines. */
+import type { GangShape, TaskShape } from '../../core/interfaces.ts';
+import type { Cluster } from '../../core/pool/cluster.ts';
+
+/**
+ * Codes of a wait: too few free GPUs in the classes the job may use; enough, but not as its tasks need them (together on a
+ * machine, or with processors and memory beside them); room for all of it, but the queue gave it to others.
+ */
+export const waitCodes = ['no-room', 'scattered', 'queue-order'] as const;
+export type WaitCode = (typeof waitCodes)[number];
+
+/** Tasks of the demand that the node could take now. */
+export function slotsOn(cluster: Cluster, node: number, s: TaskShape): number {
+  if (!cluster.fits(node, s)) return 0;
+  let slots = Number.MAX_SAFE_INTEGER;
+  if (s.gpus > 0 && s.gpuMilli === 1000) slots = Math.floor(cluster.freeWholeGpus(node) / s.gpus);
+  else if (s.gpus > 0) {
+    let fit = 0;
+    for (let g = 0; g < cluster.gpusOf(node); g++) {
+      const byMemory = s.gpuMemoryMiB > 0 ? Math.floor(cluster.freeMemoryOf(node, g) / s.gpuMemoryMiB) : 1000;
+      fit += Math.min(Math.floor(cluster.freeMilliOf(node, g) / s.gpuMilli), byMemory);
+    }
+    slots = Math.max(1, Math.floor(fit / s.gpus));
+  }
+  if (s.cpuMilli > 0) slots = Math.min(slots, Math.floor(cluster.freeCpuMilli(node) / s.cpuMilli));
+  if (s.ramMiB > 0) slots = Math.min(slots, Math.floor(cluster.freeRamMiB(node) / s.ramMiB));
+  return slots;
+}
+
+/** Reasons a machine cannot take a task, in the order they are looked at. */
+export const filterNames = ['down', 'class', 'card-memory', 'gpus-busy', 'cpu', 'ram', 'fits'] as const;
+export type FilterName = (typeof filterNames)[number];
+
+/** What keeps the task off the node now; `class` = another class, or one its bid cannot pay. */
+export function filterOf(cluster: Cluster, node: number, s: TaskShape): FilterName {
+  if (!cluster.isUp(node)) return 'down';
+  if (s.allowed[cluster.classOf(node)] === 0) return 'class';
+  if (s.gpus > 0 && cluster.gpuMemoryOf(node) < s.gpuMemoryMiB) return 'card-memory';
+  if (cluster.fits(node, s)) return 'fits';
+  if (s.gpus > 0 && !hasGpus(cluster, node, s)) return 'gpus-busy';
+  return cluster.freeCpuMilli(node) < s.cpuMilli ? 'cpu' : 'ram';
+}
+
+function hasGpus(cluster: Cluster, node: number, s: TaskShape): boolean {
+  if (s.gpuMilli === 1000) return cluster.freeWholeGpus(node) >= s.gpus;
+  let fit = 0;
+  for (let g = 0; g < cluster.gpusOf(node); g++)
+    if (cluster.freeMilliOf(node, g) >= s.gpuMilli && cluster.freeMemoryOf(node, g) >= s.gpuMemoryMiB) fit++;
+  return fit >= s.gpus;
+}
+
+export interface Standing {
+  code: WaitCode;
+  /** Milli-GPU free in the classes the job may use. */
+  freeMilli: number;
+  /** Machines by what keeps the job's largest task off them. */
+  filters: Record<FilterName, number>;
+}
+
+/** Where a waiting gang stands against the machines as they are. */
+export function standing(cluster: Cluster, gang: GangShape): Standing {
+  const filters = Object.fromEntries(filterNames.map((f) => [f, 0])) as Record<FilterName, number>;
+  const groups = gang.groups.map((g) => ({ ...g, slots: 0 }));
+  const largest = groups.reduce((a, b) =>
+    b.shape.gpus * b.shape.gpuMilli > a.shape.gpus * a.shape.gpuMilli ? b : a,
+  ).shape;
+  let freeMilli = 0;
+  for (let n = 0; n < cluster.nodeCount; n++) {
+    filters[filterOf(cluster, n, largest)]++;
+    if (!cluster.isUp(n) || largest.allowed[cluster.classOf(n)] === 0) continue;
+    freeMilli += cluster.freeMilli(n);
+    for (const g of groups) g.slots += slotsOn(cluster, n, g.shape);
+  }
+  const code =
+    freeMilli < gang.totalMilli ? 'no-room' : groups.some((g) => g.slots < g.tasks) ? 'scattered' : 'queue-order';
+  return { code, freeMilli, filters };
+}

@@ -1,0 +1,258 @@
+/** What changed while the run went on: queue, utilisation, prices, failures. */
+import type { RunData } from './data.ts';
+import { byCodeUnits } from './data.ts';
+import { group, percent, round, seconds, short } from './numbers.ts';
+import { lines, type Series, ticks, timeAxis } from './svg.ts';
+
+export interface Section {
+  id: string;
+  /** Says the finding. */
+  title: string;
+  html: string;
+}
+
+/** Most points of one line: more than a screen has pixels. */
+const MOST = 700;
+
+interface Moment {
+  at: number;
+  waiting: number;
+  used: number;
+  up: number;
+}
+
+/** Samples of all pools together, thinned: the largest queue and the mean use of each bucket. */
+function moments(run: RunData): Moment[] {
+  const s = run.samples;
+  const all: Moment[] = [];
+  for (let i = 0; i < s.rows; i++) {
+    let last = all[all.length - 1];
+    if (last === undefined || last.at !== s.time_us[i]!) {
+      last = { at: s.time_us[i]!, waiting: 0, used: 0, up: 0 };
+      all.push(last);
+    }
+    last.waiting += s.waiting_jobs[i]!;
+    last.used += s.used_milli[i]! / 1000;
+    last.up += s.capacity_milli[i]! / 1000;
+  }
+  const per = Math.ceil(all.length / MOST);
+  if (per <= 1) return all;
+  const out: Moment[] = [];
+  for (let i = 0; i < all.length; i += per) {
+    const bucket = all.slice(i, i + per);
+    const mean = (f: (m: Moment) => number): number => bucket.reduce((n, m) => n + f(m), 0) / bucket.length;
+    out.push({
+      at: bucket[0]!.at,
+      waiting: Math.max(...bucket.map((m) => m.waiting)),
+      used: mean((m) => m.used),
+      up: mean((m) => m.up),
+    });
+  }
+  return out;
+}
+
+export function loadSection(run: RunData): Section {
+  const list = moments(run);
+  const title = 'Load';
+  if (list.length === 0)
+    return { id: 'load', title, html: '<p>The scenario samples nothing (<code>output.sample: none</code>).</p>' };
+  const peak = list.reduce((a, b) => (b.waiting > a.waiting ? b : a));
+  const x = timeAxis(run.endUs);
+  const most = Math.max(1, ...list.map((m) => Math.max(m.up, m.used)));
+  const queue = Math.max(1, peak.waiting);
+  const shade = run.scenario.warmupUs > 0 ? { shadeTo: run.scenario.warmupUs } : {};
+  const use = lines(
+    {
+      id: 'use',
+      title: 'GPUs in use and GPUs up',
+      about: `GPUs leased over time, of at most ${short(most)} that were up; ${percent(run.result.gpu.utilisation)} of what was up was used.`,
+      x,
+      y: { from: 0, to: most * 1.04, ticks: ticks(0, most, 5, short), label: 'GPUs' },
+      ...shade,
+    },
+    [
+      { name: 'leased', color: 0, fill: true, points: list.map((m) => [m.at, m.used]) },
+      { name: 'up', color: 3, dash: true, step: true, points: list.map((m) => [m.at, m.up]) },
+    ],
+  );
+  const wait = lines(
+    {
+      id: 'queue',
+      title: 'Jobs waiting',
+      about: `Jobs in the queues over time, at most ${group(peak.waiting)} at ${seconds(peak.at)}.`,
+      x,
+      y: { from: 0, to: queue * 1.04, ticks: ticks(0, queue, 5, short), label: 'jobs waiting' },
+      ...shade,
+    },
+    [{ name: 'waiting', color: 1, fill: true, points: list.map((m) => [m.at, m.waiting]) }],
+  );
+  const finding =
+    peak.waiting === 0
+      ? `No job ever waited at a sample; GPUs were ${percent(run.result.gpu.utilisation)} busy`
+      : `The queue peaked at ${group(peak.waiting)} jobs after ${seconds(peak.at)}; GPUs that were up were ${percent(run.result.gpu.utilisation)} busy`;
+  return { id: 'load', title: finding, html: figure('GPUs in use', use) + figure('Jobs waiting', wait) };
+}
+
+export const figure = (caption: string, body: string): string =>
+  `<figure><figcaption>${caption}</figcaption>${body}</figure>`;
+
+interface Price {
+  name: string;
+  points: [number, number][];
+  sum: number;
+  n: number;
+}
+
+export function priceSection(run: RunData): Section {
+  const p = run.prices;
+  const code = run.scenario.market.currencies[0]!.code;
+  const many = run.scenario.market.pools.length > 1;
+  const all = new Map<string, Price>();
+  for (let i = 0; i < p.rows; i++) {
+    const rate = p.rate_micro_per_gpu_hour[i]!;
+    if (rate < 0) continue;
+    const name = many ? `${p.gpu_class[i]!}, ${p.pool[i]!}` : p.gpu_class[i]!;
+    const s = all.get(name) ?? { name, points: [], sum: 0, n: 0 };
+    all.set(name, s);
+    s.points.push([p.time_us[i]!, rate / 1e6]);
+    s.sum += rate / 1e6;
+    s.n++;
+  }
+  // Only what could be bought: a class without machines in a pool has a price that nobody met.
+  const held = new Set<string>();
+  for (let i = 0; i < run.devices.rows; i++)
+    held.add(many ? `${run.devices.gpu_class[i]!}, ${run.devices.pool[i]!}` : run.devices.gpu_class[i]!);
+  const series = [...all.values()].filter((s) => held.has(s.name)).sort((a, b) => byCodeUnits(a.name, b.name));
+  if (series.length === 0) return { id: 'prices', title: 'Nothing was for sale', html: '' };
+  for (const s of series) {
+    s.points = thin(s.points);
+    s.points.push([run.endUs, s.points[s.points.length - 1]![1]]);
+  }
+  const range = (s: Price): [number, number] => [
+    Math.min(...s.points.map((q) => q[1])),
+    Math.max(...s.points.map((q) => q[1])),
+  ];
+  const swing = (s: Price): number => {
+    const [low, high] = range(s);
+    return low > 0 ? high / low : 1;
+  };
+  const wildest = series.reduce((a, b) => (swing(b) > swing(a) ? b : a));
+  const [low, high] = range(wildest);
+  const title =
+    high === low
+      ? `Prices did not move: ${series
+          .map((s) => `${s.name} ${short(s.points[0]![1])}`)
+          .slice(0, 3)
+          .join('; ')} ${code} per GPU-hour`
+      : `${wildest.name} moved most: ${short(low)} to ${short(high)} ${code} per GPU-hour`;
+  const most = Math.max(...series.map((s) => range(s)[1]));
+  const shown = series.slice(0, 8);
+  const chart = lines(
+    {
+      id: 'price',
+      title: 'Posted prices',
+      about: shown
+        .map((s) => `${s.name}: mean ${short(s.sum / s.n)}, from ${short(range(s)[0])} to ${short(range(s)[1])}`)
+        .join('. '),
+      x: timeAxis(run.endUs),
+      y: { from: 0, to: most * 1.05, ticks: ticks(0, most, 5, short), label: `${code} per GPU-hour` },
+    },
+    shown.map((s, i): Series => ({ name: s.name, color: i, points: s.points, step: true, dash: i >= 4 })),
+  );
+  if (series.every((s) => swing(s) === 1))
+    return {
+      id: 'prices',
+      title,
+      html: htmlTable(
+        ['GPU class', `${code} per GPU-hour`],
+        series.map((s) => [s.name, short(s.points[0]![1])]),
+      ),
+    };
+  const rest =
+    series.length > shown.length
+      ? `<p>${series.length - shown.length} more classes are in <code>prices.parquet</code>.</p>`
+      : '';
+  return { id: 'prices', title, html: figure('Posted prices', chart) + rest };
+}
+
+function thin(points: [number, number][]): [number, number][] {
+  const per = Math.ceil(points.length / MOST);
+  return per <= 1 ? points : points.filter((_, i) => i % per === 0);
+}
+
+export function failureSection(run: RunData): Section {
+  const f = run.failures;
+  const byGroup = new Map<string, { failures: number; owner: number; leases: number; lost: number }>();
+  const marks: { at: number; owner: boolean }[] = [];
+  for (let i = 0; i < f.rows; i++) {
+    if (f.kind[i] !== 'node-down') continue;
+    const owner = f.cause[i] === 'owner';
+    const name = run.groupOf.get(f.node[i]!) ?? 'unknown';
+    const g = byGroup.get(name) ?? { failures: 0, owner: 0, leases: 0, lost: 0 };
+    byGroup.set(name, g);
+    if (owner) g.owner++;
+    else g.failures++;
+    g.leases += f.leases_lost[i]!;
+    g.lost += f.lost_milli_us[i]! / 3.6e12;
+    marks.push({ at: f.time_us[i]!, owner });
+  }
+  const { failures, gpu } = run.result;
+  if (marks.length === 0) return { id: 'failures', title: 'No machine was lost', html: '' };
+  const buckets = 60;
+  const count = (owner: boolean): [number, number][] => {
+    const n = new Array<number>(buckets).fill(0);
+    for (const m of marks) if (m.owner === owner) n[Math.min(buckets - 1, Math.floor((m.at / run.endUs) * buckets))]!++;
+    return [...n.map((v, i): [number, number] => [(i * run.endUs) / buckets, v]), [run.endUs, n[buckets - 1]!]];
+  };
+  const series: Series[] = [
+    { name: 'machine failures', color: 1, points: count(false), step: true, fill: true },
+    { name: 'taken back by the owner', color: 0, points: count(true), step: true, fill: true },
+  ];
+  const most = Math.max(1, ...series.flatMap((s) => s.points.map((p) => p[1])));
+  const chart = lines(
+    {
+      id: 'down',
+      title: 'Machines lost over time',
+      about: `${failures.node} failures and ${failures.ownerReturns} returns to owners, in ${buckets} equal intervals.`,
+      x: timeAxis(run.endUs),
+      y: {
+        from: 0,
+        to: most * 1.05,
+        ticks: ticks(0, most, Math.min(5, most), short),
+        label: `per ${seconds(run.endUs / buckets)}`,
+      },
+    },
+    series,
+  );
+  const rows = [...byGroup]
+    .sort((a, b) => byCodeUnits(a[0], b[0]))
+    .map(([name, g]) => [name, group(g.failures), group(g.owner), group(g.leases), short(g.lost)]);
+  const share = gpu.usedGpuHours > 0 ? failures.lostGpuHours / gpu.usedGpuHours : 0;
+  return {
+    id: 'failures',
+    title: `${group(failures.node)} failures and ${group(failures.ownerReturns)} owner returns threw away ${short(round(failures.lostGpuHours, 1))} GPU-hours, ${percent(share)} of what was used`,
+    html:
+      figure('Machines lost', chart) +
+      htmlTable(['group', 'failures', 'owner returns', 'leases lost', 'GPU-hours lost'], rows),
+  };
+}
+
+/** Cells are HTML already. `left`: columns that are words. `stack`: on a telephone every row becomes a block of named lines. */
+export function htmlTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  left: readonly number[] = [0],
+  stack = false,
+): string {
+  const cls = (c: number): string => (left.includes(c) ? '' : ' class="n"');
+  const named = (c: number): string => (stack ? ` data-name="${head[c]!.replace(/<[^>]*>/g, '')}"` : '');
+  const cell = (tag: string, c: number, text: string): string =>
+    tag === 'th'
+      ? `<th${cls(c)} scope="col">${text}</th>`
+      : c === 0
+        ? `<th scope="row"${named(c)}>${text}</th>`
+        : `<td${cls(c)}${named(c)}>${text}</td>`;
+  return `<div class="scroll"><table${stack ? ' class="stack"' : ''}><thead><tr>${head.map((h, c) => cell('th', c, h)).join('')}</tr></thead><tbody>${rows
+    .map((r) => `<tr>${r.map((v, c) => cell('td', c, v)).join('')}</tr>`)
+    .join('')}</tbody></table></div>`;
+}

@@ -1,0 +1,238 @@
+/**
+ * A run as Chrome's trace format (Trace Event Format, JSON object form), which ui.perfetto.dev and chrome://tracing open: a
+ * process per machine, a thread per GPU, counters for queue, use and prices, instants for machines lost, arrows from an attempt
+ * that was cut off to the next one of the same job. Streamed row group by row group: memory does not grow with the run, except
+ * by the jobs that are between two attempts.
+ */
+import type { ResolvedScenario } from '../../scenarios/resolved.ts';
+import { rowGroups } from '../rundir/columns.ts';
+import { readManifest } from '../rundir/reader.ts';
+
+export interface TimelineCounts {
+  events: number;
+  placements: number;
+}
+
+/** Takes a piece of text; resolves when it may get the next. */
+export type TextSink = (text: string) => Promise<void>;
+
+/** Text gathered before it is handed on. */
+const PIECE = 1 << 16;
+
+/** Process 1 is the market, machines follow. */
+const MARKET = 1;
+
+class Writer {
+  readonly #sink: TextSink;
+  #text = '{"displayTimeUnit":"ms","traceEvents":[\n';
+  events = 0;
+
+  constructor(sink: TextSink) {
+    this.#sink = sink;
+  }
+
+  /** True when the sink should be given what has gathered. */
+  put(event: object): boolean {
+    if (this.events++ > 0) this.#text += ',\n';
+    this.#text += JSON.stringify(event);
+    return this.#text.length >= PIECE;
+  }
+
+  async flush(): Promise<void> {
+    const text = this.#text;
+    this.#text = '';
+    await this.#sink(text);
+  }
+
+  async end(other: object): Promise<void> {
+    this.#text += `\n],"otherData":${JSON.stringify(other)}}\n`;
+    await this.flush();
+  }
+}
+
+/** Writes the timeline of a run directory. */
+export async function writeTimeline(dir: string, sink: TextSink): Promise<TimelineCounts> {
+  const manifest = readManifest(dir);
+  const out = new Writer(sink);
+  const pids = names(out, manifest.scenario);
+  let placements = 0;
+  const labels = await jobLabels(dir);
+  placements = await slices(dir, out, pids, labels);
+  await counters(dir, out);
+  await losses(dir, out, pids);
+  await out.end({
+    scenario: manifest.scenario.name,
+    seed: manifest.seed,
+    fingerprint: manifest.result.fingerprint,
+    engine: manifest.engine,
+  });
+  return { events: out.events, placements };
+}
+
+function names(out: Writer, scenario: ResolvedScenario): Map<string, number> {
+  const pids = new Map<string, number>();
+  const name = (pid: number, text: string, sort: number): void => {
+    out.put({ ph: 'M', name: 'process_name', pid, args: { name: text } });
+    out.put({ ph: 'M', name: 'process_sort_index', pid, args: { sort_index: sort } });
+  };
+  name(MARKET, 'market', 0);
+  scenario.market.nodes.forEach((n, i) => {
+    const pid = MARKET + 1 + i;
+    pids.set(n.id, pid);
+    name(pid, `${n.id} (${scenario.market.classes[n.gpuClass]!.name})`, 1 + i);
+    for (let g = 0; g < n.gpus; g++)
+      out.put({ ph: 'M', name: 'thread_name', pid, tid: g + 1, args: { name: `GPU ${g}` } });
+  });
+  return pids;
+}
+
+/**
+ * Label of each job as a number of a short list, four bytes a job: a slice is named after what runs in it. Jobs that are not
+ * over have none.
+ */
+async function jobLabels(dir: string): Promise<(job: number) => string> {
+  const list: string[] = ['job'];
+  const index = new Map<string, number>();
+  let of = new Uint16Array(1024);
+  for await (const g of rowGroups(dir, 'jobs', ['job_id', 'workload_name'])) {
+    for (let i = 0; i < g.rows; i++) {
+      const job = g.job_id[i]!;
+      // Numbers far beyond the count of jobs would only waste memory: those stay unnamed.
+      if (job > 0x4000000) continue;
+      const text = g.workload_name[i]!;
+      let k = index.get(text);
+      if (k === undefined) {
+        if (list.length === 0xffff) continue;
+        k = list.push(text) - 1;
+        index.set(text, k);
+      }
+      if (job >= of.length) {
+        const grown = new Uint16Array(Math.max(job + 1, of.length * 2));
+        grown.set(of);
+        of = grown;
+      }
+      of[job] = k;
+    }
+  }
+  return (job) => list[of[job] ?? 0]!;
+}
+
+async function slices(
+  dir: string,
+  out: Writer,
+  pids: Map<string, number>,
+  label: (job: number) => string,
+): Promise<number> {
+  let placements = 0;
+  // Where the last attempt of a job was cut off, until the next one is seen.
+  const cut = new Map<number, { pid: number; tid: number; at: number; outcome: string }>();
+  let arrows = 0;
+  for await (const p of rowGroups(dir, 'placements', [
+    'lease_id',
+    'job_id',
+    'attempt',
+    'part',
+    'node',
+    'gpus',
+    'gpu_milli',
+    'start_us',
+    'end_us',
+    'outcome',
+    'rate_micro_per_gpu_hour',
+    'charge_micro',
+    'currency',
+  ])) {
+    for (let i = 0; i < p.rows; i++) {
+      const start = p.start_us[i]!;
+      if (start < 0) continue;
+      placements++;
+      const pid = pids.get(p.node[i]!);
+      if (pid === undefined) continue;
+      const job = p.job_id[i]!;
+      const name = `${label(job)} ${job}`;
+      const gpus = p.gpus[i] === '' ? [] : p.gpus[i]!.split('+').map(Number);
+      const dur = p.end_us[i]! - start;
+      const args = {
+        job,
+        attempt: p.attempt[i]!,
+        part: p.part[i]!,
+        outcome: p.outcome[i]!,
+        'rate (micro-units per GPU-hour)': p.rate_micro_per_gpu_hour[i]!,
+        [`charge (micro-${p.currency[i]!})`]: p.charge_micro[i]!,
+      };
+      const cat = p.outcome[i]!;
+      let full = false;
+      if (p.gpu_milli[i]! >= 1000 && gpus.length > 0) {
+        for (const g of gpus) full = out.put({ ph: 'X', cat, name, pid, tid: g + 1, ts: start, dur, args }) || full;
+      } else {
+        // Shares of a GPU overlap: as asynchronous slices the viewer stacks them.
+        const id = `0x${p.lease_id[i]!.toString(16)}`;
+        const where = gpus.length > 0 ? `share of GPU ${gpus.join('+')}` : 'processors';
+        const common = { cat: 'share', name: where, id, pid, tid: (gpus[0] ?? 0) + 1 };
+        out.put({ ph: 'b', ...common, ts: start, args: { ...args, kind: name, milliGpu: p.gpu_milli[i]! } });
+        full = out.put({ ph: 'e', ...common, ts: start + dur });
+      }
+      const tid = (gpus[0] ?? 0) + 1;
+      if (p.part[i] === 0) {
+        const before = cut.get(job);
+        if (before !== undefined) {
+          cut.delete(job);
+          const flow = { cat: 'retry', name: `retry after ${before.outcome}`, id: ++arrows };
+          out.put({ ph: 's', ...flow, pid: before.pid, tid: before.tid, ts: before.at });
+          full = out.put({ ph: 'f', bp: 'e', ...flow, pid, tid, ts: start }) || full;
+        }
+        const outcome = p.outcome[i]!;
+        if (outcome === 'node-failure' || outcome === 'aborted' || outcome === 'preempted')
+          cut.set(job, { pid, tid, at: Math.max(start, p.end_us[i]! - 1), outcome });
+      }
+      if (full) await out.flush();
+    }
+  }
+  return placements;
+}
+
+async function counters(dir: string, out: Writer): Promise<void> {
+  for await (const s of rowGroups(dir, 'samples', [
+    'time_us',
+    'pool',
+    'waiting_jobs',
+    'running_jobs',
+    'used_milli',
+    'capacity_milli',
+  ])) {
+    for (let i = 0; i < s.rows; i++) {
+      const at = { ph: 'C', pid: MARKET, ts: s.time_us[i]! };
+      out.put({
+        ...at,
+        name: `jobs, ${s.pool[i]!}`,
+        args: { waiting: s.waiting_jobs[i]!, running: s.running_jobs[i]! },
+      });
+      const full = out.put({
+        ...at,
+        name: `GPUs, ${s.pool[i]!}`,
+        args: { leased: s.used_milli[i]! / 1000, idle: Math.max(0, s.capacity_milli[i]! - s.used_milli[i]!) / 1000 },
+      });
+      if (full) await out.flush();
+    }
+  }
+  for await (const p of rowGroups(dir, 'prices', ['time_us', 'pool', 'gpu_class', 'rate_micro_per_gpu_hour'])) {
+    for (let i = 0; i < p.rows; i++) {
+      const rate = p.rate_micro_per_gpu_hour[i]!;
+      if (rate < 0) continue;
+      const name = `price per GPU-hour, ${p.gpu_class[i]!}, ${p.pool[i]!}`;
+      if (out.put({ ph: 'C', pid: MARKET, ts: p.time_us[i]!, name, args: { units: rate / 1e6 } })) await out.flush();
+    }
+  }
+}
+
+async function losses(dir: string, out: Writer, pids: Map<string, number>): Promise<void> {
+  for await (const f of rowGroups(dir, 'failures', ['time_us', 'kind', 'cause', 'node', 'leases_lost'])) {
+    for (let i = 0; i < f.rows; i++) {
+      const pid = pids.get(f.node[i]!);
+      if (pid === undefined) continue;
+      const name = f.kind[i] === 'node-up' ? 'up' : f.cause[i] === 'owner' ? 'taken back by its owner' : 'failure';
+      const args = { 'leases lost': f.leases_lost[i]! };
+      if (out.put({ ph: 'i', s: 'p', cat: f.kind[i]!, name, pid, tid: 1, ts: f.time_us[i]!, args })) await out.flush();
+    }
+  }
+}

@@ -1,0 +1,280 @@
+/** What report, explain and timeline say about a run, held against the run's own tables. */
+import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { explainCommand, readableExplanation } from '../../lab/commands/explain.ts';
+import type { Explanation } from '../../lab/explain/explain.ts';
+import { pairedInterval } from '../../lab/report/compare.ts';
+import { readRun } from '../../lab/report/data.ts';
+import { longestWaits } from '../../lab/report/waits.ts';
+import { readColumns } from '../../lab/rundir/columns.ts';
+import { readManifest, readRunTable } from '../../lab/rundir/reader.ts';
+import { janction } from '../support/cli.ts';
+
+let base = '';
+let run = '';
+beforeAll(() => {
+  base = mkdtempSync(join(tmpdir(), 'janction-report-'));
+  run = join(base, 'a');
+  const scenario = 'scenarios/quickstart/scenario.yaml';
+  // Few machines and six hours: queues build up at once.
+  const small = [
+    'horizon=6 hour',
+    'fleet.groups.gamers.providers=16',
+    'fleet.groups.enthusiasts.providers=10',
+    'fleet.groups.farm.nodes=5',
+    'failures.groups.gamers.mtbf=90 minute',
+    'failures.groups.enthusiasts.mtbf=2 hour',
+    'failures.groups.gamers.repair=20 minute',
+  ].flatMap((s) => ['--set', s]);
+  expect(janction(['run', scenario, ...small, '--out', run, '--quiet']).code).toBe(0);
+  for (const [name, extra] of [
+    ['fifo1', ['--seed', '1']],
+    ['fifo2', ['--seed', '2']],
+    ['easy2', ['--seed', '2']],
+  ] as const) {
+    const queue = name.startsWith('fifo') ? ['--set', 'scheduling.queueing=fifo'] : [];
+    expect(janction(['run', scenario, ...small, ...extra, ...queue, '--out', join(base, name), '--quiet']).code).toBe(
+      0,
+    );
+  }
+});
+afterAll(() => {
+  rmSync(base, { recursive: true, force: true });
+});
+
+const explained = (job: number): Explanation => explainCommand(run, job);
+
+describe('report', () => {
+  test('writes one page, the same bytes each time, that asks nobody for anything', () => {
+    const first = janction(['report', run, '--quiet']);
+    expect(first.code).toBe(0);
+    expect(first.out).toBe(`${join(run, 'report.html')}\n`);
+    const page = readFileSync(join(run, 'report.html'), 'utf8');
+    expect(janction(['report', run, '--quiet', '--out', join(base, 'again.html')]).code).toBe(0);
+    expect(readFileSync(join(base, 'again.html'), 'utf8')).toBe(page);
+    expect(page).not.toMatch(/(?:src|href)="(?!#)/);
+    expect(page).not.toMatch(/url\(|@import|fetch\(|XMLHttpRequest|https?:\/\/(?!www\.w3\.org)/);
+    expect(page.length).toBeLessThan(1_000_000);
+    for (const id of [
+      'asked',
+      'load',
+      'waits',
+      'longest',
+      'prices',
+      'money',
+      'revenue',
+      'failures',
+      'machines',
+      'checked',
+      'again',
+    ])
+      expect(page).toContain(`<section id="${id}">`);
+  });
+
+  test('its figures are those of the run', () => {
+    const page = readFileSync(join(run, 'report.html'), 'utf8');
+    const { result } = readManifest(run);
+    expect(page).toContain(`${(Math.round(result.gpu.utilisation * 1000) / 10).toString()} %`);
+    expect(page).toContain(result.fingerprint);
+    expect(page).toContain(`>${String(result.jobs.submitted).replace(/\B(?=(\d{3})+$)/g, ',')}<`);
+    expect(page).toContain((Number(result.money.providers) / 1e6).toFixed(2));
+  });
+
+  test('the longest waits are the longest, and their reasons agree with the replayed scheduler', async () => {
+    const data = await readRun(run);
+    const list = longestWaits(data, 10);
+    const waits = [...data.jobs.waiting_time_us].sort((a, b) => b - a).slice(0, 10);
+    expect(list.map((w) => w.waitUs)).toEqual(waits);
+    for (const w of list) {
+      expect(w.noRoom + w.scattered + w.queueOrder).toBeCloseTo(1, 9);
+      const e = explained(w.job);
+      const spent = (code: string) => (e.wait.byReason.find((r) => r.code === code)?.seconds ?? 0) / e.wait.seconds!;
+      // The tables know when processes ran, the scheduler when it leased: they differ by starts, kills and lost machines.
+      expect(Math.abs(spent('no-room') - w.noRoom), `job ${w.job}`).toBeLessThan(0.05);
+      expect(Math.abs(spent('scattered') - w.scattered), `job ${w.job}`).toBeLessThan(0.05);
+    }
+  });
+
+  test('several runs are compared by pairs of seeds', () => {
+    const out = join(base, 'compare.html');
+    const dirs = ['fifo1', 'fifo2', 'easy2'].map((d) => join(base, d));
+    const done = janction(['report', join(base, 'fifo1'), run, ...dirs.slice(1), '--out', out, '--quiet']);
+    expect(done.err).toBe('');
+    const page = readFileSync(out, 'utf8');
+    expect(page).toContain('<section id="compare">');
+    expect(page).toContain('Paired by seed: 1, 2.');
+    const wait = (d: string) => readManifest(join(base, d)).result.waitSeconds.mean;
+    const i = pairedInterval([wait('a') - wait('fifo1'), wait('easy2') - wait('fifo2')])!;
+    // Two pairs: t(0.975, 1) = 12.7062.
+    const d = [wait('a') - wait('fifo1'), wait('easy2') - wait('fifo2')];
+    expect(i.mean).toBeCloseTo((d[0]! + d[1]!) / 2, 9);
+    expect(i.high - i.mean).toBeCloseTo((12.706204736 * Math.abs(d[0]! - d[1]!)) / 2, 4);
+    expect(page).toMatch(/B (shortened|lengthened) the mean wait/);
+    expect(page).toContain('started sooner');
+  });
+
+  test('a damaged run is named, and nothing is written', () => {
+    const cases: [string, (dir: string) => void, RegExp][] = [
+      ['no-table', (d) => rmSync(join(d, 'jobs.parquet')), /jobs\.parquet: missing/],
+      ['cut', (d) => truncateSync(join(d, 'placements.parquet'), 900), /placements\.parquet: cannot be read/],
+      [
+        'no-parquet',
+        (d) => writeFileSync(join(d, 'prices.parquet'), 'x'.repeat(400)),
+        /prices\.parquet: cannot be read/,
+      ],
+      ['no-journal', (d) => rmSync(join(d, 'journal')), /journal: missing/],
+      ['torn-journal', (d) => truncateSync(join(d, 'journal'), 20_000), /journal: .*(damaged|cut off)/],
+      [
+        'other-version',
+        (d) => writeFileSync(join(d, 'run.json'), '{"schema":"janction.rundir/9"}'),
+        /janction\.rundir\/9/,
+      ],
+      ['no-json', (d) => writeFileSync(join(d, 'run.json'), '{"schema":'), /run\.json: not JSON/],
+    ];
+    for (const [name, harm, says] of cases) {
+      const dir = join(base, name);
+      cpSync(run, dir, { recursive: true });
+      rmSync(join(dir, 'report.html'));
+      harm(dir);
+      const done = janction(['report', dir]);
+      expect(done.code, name).toBe(2);
+      expect(done.out, name).toBe('');
+      expect(done.err, name).toMatch(/^error: .*\n$/);
+      expect(done.err, name).toMatch(says);
+      expect(() => readFileSync(join(dir, 'report.html')), name).toThrow(/ENOENT/);
+    }
+    expect(janction(['report', join(base, 'nowhere')]).err).toMatch(/^error: .*no such run directory.*\n$/);
+    expect(janction(['report', run, '--out', join(base, 'no', 'such', 'dir.html')]).err).toMatch(/cannot be written/);
+  });
+});
+
+describe('explain', () => {
+  test('agrees with the tables for jobs of every fate', async () => {
+    const jobs = await readRunTable(run, 'jobs');
+    const placements = await readRunTable(run, 'placements');
+    const byState = new Map<string, number[]>();
+    for (let i = 0; i < jobs.rows; i++) {
+      const state = `${String(jobs.columns['final_state']![i])} ${String(jobs.columns['reason']![i])} ${String(jobs.columns['attempts']![i])}`;
+      const list = byState.get(state) ?? [];
+      if (list.length < 2) list.push(i);
+      byState.set(state, list);
+    }
+    expect(byState.size).toBeGreaterThan(5);
+    for (const i of [...byState.values()].flat()) {
+      const job = Number(jobs.columns['job_id']![i]);
+      const e = explained(job);
+      expect(e.state).toBe(jobs.columns['final_state']![i]);
+      expect(e.reason).toBe(jobs.columns['reason']![i]);
+      expect(e.paid.chargedMicro).toBe(String(jobs.columns['charged_micro']![i]));
+      expect(BigInt(e.submittedUs)).toBe(jobs.columns['submission_time_us']![i]);
+      expect(BigInt(e.startedUs ?? -1)).toBe(jobs.columns['starting_time_us']![i]);
+      const parts = placements.columns['job_id']!.filter((j) => Number(j) === job).length;
+      expect(e.attempts.flatMap((a) => a.parts)).toHaveLength(parts);
+      const queued = e.wait.byReason.reduce((n, r) => n + r.seconds, 0);
+      if (e.startedUs !== null && e.attempts.length === 1) expect(queued).toBeLessThanOrEqual(e.wait.seconds! + 1e-6);
+      for (const s of e.wait.stretches) expect(s.toUs).toBeGreaterThan(s.fromUs);
+      const read = readableExplanation(e);
+      expect(read).toContain(`job ${job} (`);
+      expect(read).toContain('Paid ');
+    }
+  });
+
+  test('prints the same document', () => {
+    const done = janction(['explain', run, '100', '--json']);
+    expect(JSON.parse(done.out)).toEqual(explained(100));
+    expect(janction(['explain', run, '100']).out).toBe(readableExplanation(explained(100)));
+  });
+
+  test('says what is wrong with what it was asked', () => {
+    expect(janction(['explain', run, '999999']).err).toMatch(/^error: .*no job 999999.*\n$/);
+    for (const bad of ['0', '-3', 'x', '1.5', '99999999999999999999']) {
+      const done = janction(['explain', run, bad]);
+      expect([done.code, done.out]).toEqual([2, '']);
+    }
+  });
+});
+
+interface TraceEvent {
+  ph: string;
+  name: string;
+  pid: number;
+  tid?: number;
+  ts?: number;
+  dur?: number;
+  id?: string | number;
+  cat?: string;
+  args?: Record<string, unknown>;
+}
+
+describe('timeline', () => {
+  test('is what the trace viewers read, and holds every placement', async () => {
+    const done = janction(['timeline', run]);
+    expect(done.code).toBe(0);
+    const trace = JSON.parse(done.out) as { traceEvents: TraceEvent[]; displayTimeUnit: string };
+    expect(trace.displayTimeUnit).toBe('ms');
+    const needs: Record<string, (keyof TraceEvent)[]> = {
+      M: ['name', 'pid', 'args'],
+      X: ['name', 'cat', 'pid', 'tid', 'ts', 'dur'],
+      b: ['name', 'cat', 'pid', 'id', 'ts'],
+      e: ['name', 'cat', 'pid', 'id', 'ts'],
+      s: ['name', 'cat', 'pid', 'tid', 'id', 'ts'],
+      f: ['name', 'cat', 'pid', 'tid', 'id', 'ts'],
+      C: ['name', 'pid', 'ts', 'args'],
+      i: ['name', 'pid', 'tid', 'ts'],
+    };
+    const processes = new Set<number>();
+    for (const e of trace.traceEvents) {
+      expect(Object.keys(needs)).toContain(e.ph);
+      for (const key of needs[e.ph]!) expect(e, e.ph).toHaveProperty(key);
+      if (e.ts !== undefined) expect(Number.isSafeInteger(e.ts) && e.ts >= 0).toBe(true);
+      if (e.dur !== undefined) expect(Number.isSafeInteger(e.dur) && e.dur >= 0).toBe(true);
+      if (e.ph === 'M' && e.name === 'process_name') processes.add(e.pid);
+      else expect(processes.has(e.pid)).toBe(true);
+    }
+    const of = (ph: string) => trace.traceEvents.filter((e) => e.ph === ph);
+    // Slices of one thread must not overlap, or the viewer nests them.
+    const rows = new Map<string, [number, number][]>();
+    for (const e of of('X')) {
+      const key = `${e.pid}/${e.tid}`;
+      rows.set(key, [...(rows.get(key) ?? []), [e.ts!, e.ts! + e.dur!]]);
+    }
+    for (const list of rows.values()) {
+      list.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+      for (let k = 1; k < list.length; k++) expect(list[k]![0]).toBeGreaterThanOrEqual(list[k - 1]![1]);
+    }
+    const open = new Map<string, number>();
+    for (const e of of('b')) open.set(String(e.id), e.ts!);
+    for (const e of of('e')) expect(e.ts!).toBeGreaterThanOrEqual(open.get(String(e.id))!);
+    expect(of('b')).toHaveLength(of('e').length);
+    expect(of('s').map((e) => e.id)).toEqual(of('f').map((e) => e.id));
+    for (const [k, s] of of('s').entries()) expect(of('f')[k]!.ts!).toBeGreaterThanOrEqual(s.ts!);
+    const p = await readColumns(run, 'placements', ['start_us', 'gpus', 'gpu_milli']);
+    let slices = 0;
+    for (let i = 0; i < p.rows; i++)
+      if (p.start_us[i]! >= 0 && p.gpu_milli[i]! >= 1000 && p.gpus[i] !== '') slices += p.gpus[i]!.split('+').length;
+    expect(of('X')).toHaveLength(slices);
+    expect(slices).toBeGreaterThan(400);
+    expect(of('s').length).toBeGreaterThan(10);
+    expect(of('i')).toHaveLength((await readColumns(run, 'failures', ['time_us'])).rows);
+  });
+
+  test('writes the same to a file, and leaves nothing behind when it cannot', () => {
+    const file = join(base, 't.json');
+    const done = janction(['timeline', run, '--out', file, '--json', '--quiet']);
+    const text = readFileSync(file, 'utf8');
+    expect(text).toBe(janction(['timeline', run]).out);
+    const said = JSON.parse(done.out) as { events: number };
+    expect(said.events).toBe((JSON.parse(text) as { traceEvents: unknown[] }).traceEvents.length);
+    const dir = join(base, 'torn');
+    cpSync(run, dir, { recursive: true });
+    truncateSync(join(dir, 'samples.parquet'), 100);
+    const torn = janction(['timeline', dir, '--out', join(base, 'torn.json')]);
+    expect(torn.code).toBe(2);
+    expect(torn.err).toMatch(/^error: .*samples\.parquet.*\n$/);
+    expect(() => readFileSync(join(base, 'torn.json'))).toThrow(/ENOENT/);
+    expect(() => readFileSync(join(base, 'torn.json.partial'))).toThrow(/ENOENT/);
+    expect(janction(['timeline', run, '--json']).code).toBe(2);
+  });
+});
