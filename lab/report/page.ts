@@ -131,7 +131,9 @@ function asked(run: RunData): Section {
       'demand',
       s.demand.kind === 'trace'
         ? `replay of a trace (${html(s.demand.format)}, ${html(s.demand.path.split('/').pop() ?? '')})`
-        : `${s.demand.personas.length} personas: ${list(s.demand.personas.map((p) => `${p.name} ${short(p.jobsPerHour)}/h`))}`,
+        : s.demand.kind === 'list'
+          ? `${group(s.demand.arrivals.length)} listed jobs`
+          : `${s.demand.personas.length} personas: ${list(s.demand.personas.map((p) => `${p.name} ${short(p.jobsPerHour)}/h`))}`,
     ],
     ['pools', list(m.pools.map((p) => p.id))],
     ['queueing', list(unique(m.pools.map((p) => ref(p.queueing))))],
