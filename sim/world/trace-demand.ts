@@ -1,5 +1,5 @@
 import type { GpuClass, JobSpec, TaskGroup } from '../../core/types.ts';
-import { NEVER } from '../../core/types.ts';
+import { NEVER, WHOLE_GPU } from '../../core/types.ts';
 import type { ResolvedScenario, TraceDemandSpec, TraceJob } from '../../scenarios/resolved.ts';
 import type { Stream, Streams } from '../kernel/streams.ts';
 import { classSpeeds } from './class-speeds.ts';
@@ -14,7 +14,7 @@ export class TraceDemand implements DemandSource {
   readonly #classes: readonly GpuClass[];
   readonly #speeds: readonly number[];
   readonly #values: Stream;
-  readonly #gangs = new Map<string, TaskGroup[]>();
+  readonly #gangs = new Map<number | string, TaskGroup[]>();
   readonly #allowed = new Map<string, number[]>();
   #taken = 0;
 
@@ -93,7 +93,9 @@ export class TraceDemand implements DemandSource {
   /** A job that does not fit one node becomes full nodes and a rest; CPU and memory go with the GPUs. */
   #gang(row: TraceJob): TaskGroup[] {
     const { gpus, gpuMilli, cpuMilli, ramMiB } = row;
-    const key = `${gpus} ${gpuMilli} ${cpuMilli} ${ramMiB}`;
+    // Most traces tell GPUs only, and a text per job costs more than all the rest here.
+    const key: number | string =
+      gpuMilli === WHOLE_GPU && cpuMilli === 0 && ramMiB === 0 ? gpus : `${gpus} ${gpuMilli} ${cpuMilli} ${ramMiB}`;
     let groups = this.#gangs.get(key);
     if (groups === undefined) {
       const per = this.#spec.gpusPerNode;

@@ -179,7 +179,18 @@ test('any order of rows becomes the stable order of time, in bounded memory', ()
       fc.integer({ min: 1, max: 20 }),
       fc.integer({ min: 1, max: 9 }),
       (times, small, window) => {
-        const rows = times.map((t, i) => plainJob(`${i}`, t, 1, 1));
+        const rows = times.map((t, i) => ({
+          ...plainJob(`${i}`, t, 1 + (i % 4), 1000 + i),
+          gpuMilli: 500,
+          cpuMilli: i,
+          ramMiB: 2 * i,
+          models: i % 2 === 0 ? 'A|B' : '',
+          limitUs: 3 * i,
+          inputTokens: i + 1,
+          outputTokens: i + 2,
+          user: `u${i % 3}`,
+          fails: i % 3 === 0,
+        }));
         let opened = 0;
         const open = () => {
           opened++;
