@@ -3,10 +3,9 @@ import { Kernel } from '../sim/kernel/kernel.ts';
 import { LadderQueue } from '../sim/kernel/ladder-queue.ts';
 import type { Wait } from '../sim/kernel/process.ts';
 import { Resource } from '../sim/kernel/resource.ts';
-import { BestFit, type Outcome, type Work } from './kernel-trace.ts';
+import { BestFit, mixDeparture, type Outcome, TWO40, type Work } from './kernel-trace.ts';
 
 export type Clock = () => number;
-const TWO40 = 2 ** 40;
 
 /** CPU time in nanoseconds. */
 export const cpu: Clock = () => {
@@ -14,7 +13,7 @@ export const cpu: Clock = () => {
   return (user + system) * 1000;
 };
 
-export function ourHold({ size, events, gaps }: Work): Outcome {
+export function ourHold({ size, events, warmUp, gaps }: Work): Outcome {
   const mask = gaps.length - 1;
   const queue = new LadderQueue();
   let k = 0;
@@ -30,7 +29,7 @@ export function ourHold({ size, events, gaps }: Work): Outcome {
       queue.post(now + gaps[k++ & mask]!, 0, 1, a, 0);
     }
   };
-  step(size);
+  step(warmUp);
   const before = cpu();
   step(events);
   const nsPerEvent = (cpu() - before) / events;
@@ -60,7 +59,7 @@ export function ourQueue({ size: servers, events, gaps, times }: Work): Outcome 
   });
   const departure = kernel.define((c) => {
     busy--;
-    order = (Math.imul(order, 31) + c) | 0;
+    order = mixDeparture(order, c, kernel.now);
     if (next < arrived) start();
   });
   kernel.post(gaps[0]!, arrival);
@@ -94,7 +93,7 @@ export function callbackQueue({ events, gaps, times }: Work): Outcome {
   };
   const departure = (): void => {
     busy--;
-    order = (Math.imul(order, 31) + serving) | 0;
+    order = mixDeparture(order, serving, kernel.now);
     if (next < arrived) start();
   };
   kernel.after(gaps[0]!, arrival);
@@ -116,7 +115,7 @@ export function processQueue({ size: servers, events, gaps, times }: Work): Outc
     waits += kernel.now - arrived;
     yield kernel.hold(times[c]!);
     server.release();
-    order = (Math.imul(order, 31) + c) | 0;
+    order = mixDeparture(order, c, kernel.now);
   }
   kernel.process(function* () {
     for (let c = 0; c < customers; c++) {
@@ -155,7 +154,7 @@ export function ourGpuLoop({ events, gaps, times, gpus }: Work): Outcome {
   });
   const departure = kernel.define((job, node) => {
     nodes.give(node, gpus[job]!);
-    order = (Math.imul(order, 31) + job) | 0;
+    order = mixDeparture(order, job, kernel.now);
     place();
   });
   kernel.post(gaps[0]!, arrival);

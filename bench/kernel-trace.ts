@@ -17,8 +17,9 @@ export const GPUS = 8;
 export interface Work {
   /** Servers of a queue, or events pending in hold. */
   size: number;
-  /** Logical events that are timed. */
+  /** Logical events that are timed, and before them for hold those that are not. */
   events: number;
+  warmUp: number;
   /** Gaps between arrivals, or increments of hold; ticks. */
   gaps: Float64Array;
   /** Service or run times, ticks; empty for hold. */
@@ -40,6 +41,7 @@ export function workOf(model: ModelName): Work {
   const queue = (servers: number, load: number): Work => ({
     size: servers,
     events: 2 * CUSTOMERS,
+    warmUp: 0,
     gaps: Float64Array.from({ length: CUSTOMERS }, () => ticks(gap.exponential(1 / (servers * load)))),
     times: Float64Array.from({ length: CUSTOMERS }, () => ticks(time.exponential(1))),
     gpus: none,
@@ -51,7 +53,8 @@ export function workOf(model: ModelName): Work {
       // A power of two of increments, used round and round: all engines walk through the same ones.
       return {
         size: Number(model.slice(4)),
-        events: model === 'hold1e3' ? 400_000 : 200_000,
+        events: model === 'hold1e3' ? 400_000 : 300_000,
+        warmUp: 100_000,
         gaps: Float64Array.from({ length: 65_536 }, () => ticks(gap.exponential(1))),
         times: none,
         gpus: none,
@@ -61,17 +64,25 @@ export function workOf(model: ModelName): Work {
     case 'mm32':
       return queue(32, 0.95);
     case 'gpuLoop': {
-      // Lognormal of shape 1.5 and mean 1; on average 4.5 GPUs; 8,000 GPUs at 85 % offered load.
+      // Lognormal of shape 1.5 and mean 1; on average 4.5 GPUs; 8,000 GPUs at 97 % offered load.
       const lognormal = (): number => Math.exp(1.5 * time.normal() - 1.125);
       return {
         size: NODES,
         events: 2 * JOBS,
-        gaps: Float64Array.from({ length: JOBS }, () => ticks(gap.exponential(4.5 / (NODES * GPUS * 0.85)))),
+        warmUp: 0,
+        gaps: Float64Array.from({ length: JOBS }, () => ticks(gap.exponential(4.5 / (NODES * GPUS * 0.97)))),
         times: Float64Array.from({ length: JOBS }, () => ticks(lognormal())),
         gpus: Float64Array.from({ length: JOBS }, () => 1 + size.below(GPUS)),
       };
     }
   }
+}
+
+export const TWO40 = 2 ** 40;
+
+/** Adds a departure to a sum modulo 2^32 that does not care in what order ties departed. */
+export function mixDeparture(sum: number, id: number, now: number): number {
+  return (sum + Math.imul(id + 1, now | 0)) | 0;
 }
 
 /** What an engine answers: the same for all but `nsPerEvent` and `bytes`. */
@@ -82,20 +93,20 @@ export interface Outcome {
   waits: number;
   /** Last stamp. */
   end: number;
-  /** Order of completions: h = 31 h + id, modulo 2^32. */
+  /** Sum over departures of (id + 1) times the stamp, modulo 2^32; for hold the order of ids, h = 31 h + id. */
   order: number;
   /** Bytes per pending event, where known. */
   bytes: number | null;
 }
 
-/** The work as one file of doubles for other languages: size, events, three lengths, three arrays. */
+/** The work as one file of doubles for other languages: size, events, warm-up, three lengths, three arrays. */
 export function packed(work: Work): Uint8Array {
-  const { size, events, gaps, times, gpus } = work;
-  const all = new Float64Array(5 + gaps.length + times.length + gpus.length);
-  all.set([size, events, gaps.length, times.length, gpus.length]);
-  all.set(gaps, 5);
-  all.set(times, 5 + gaps.length);
-  all.set(gpus, 5 + gaps.length + times.length);
+  const { size, events, warmUp, gaps, times, gpus } = work;
+  const all = new Float64Array(6 + gaps.length + times.length + gpus.length);
+  all.set([size, events, warmUp, gaps.length, times.length, gpus.length]);
+  all.set(gaps, 6);
+  all.set(times, 6 + gaps.length);
+  all.set(gpus, 6 + gaps.length + times.length);
   return new Uint8Array(all.buffer);
 }
 

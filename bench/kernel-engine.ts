@@ -1,0 +1,23 @@
+/** One engine on one model in a process of its own, so that no engine warms or spoils another's code: prints an Outcome. */
+import { callbackQueue, ourGpuLoop, ourHold, ourQueue, processQueue } from './kernel-ours.ts';
+import { simjsGpuLoop, simjsHold, simjsQueue } from './kernel-simjs.ts';
+import { isHold, type ModelName, type Outcome, type Work, workOf } from './kernel-trace.ts';
+
+type Run = (work: Work) => Outcome;
+const engines: Record<string, { hold: Run | null; queue: Run; gpuLoop: Run | null; repeats: number }> = {
+  ours: { hold: ourHold, queue: ourQueue, gpuLoop: ourGpuLoop, repeats: 8 },
+  callbacks: { hold: null, queue: callbackQueue, gpuLoop: null, repeats: 8 },
+  processes: { hold: null, queue: processQueue, gpuLoop: null, repeats: 8 },
+  simjs: { hold: simjsHold, queue: simjsQueue, gpuLoop: simjsGpuLoop, repeats: 3 },
+};
+
+const [name, model] = process.argv.slice(2) as [string, ModelName];
+const engine = engines[name]!;
+const run = isHold(model) ? engine.hold : model === 'gpuLoop' ? engine.gpuLoop : engine.queue;
+const work = workOf(model);
+let best: Outcome | null = null;
+for (let i = 0; i < (work.size > 1e5 ? Math.ceil(engine.repeats / 3) : engine.repeats); i++) {
+  const o = run!(work);
+  if (best === null || o.nsPerEvent < best.nsPerEvent) best = o;
+}
+process.stdout.write(JSON.stringify(best));
