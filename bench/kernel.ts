@@ -125,7 +125,8 @@ function report(
   const figures: Figure[] = [];
   const peers: KernelReport['peers'] = { simjs: null, simpy: null, cpp: null };
   const ns = (engine: string, model: ModelName): number => best[engine]![model]!.nsPerEvent;
-  for (const model of models) figures.push(plain(`ours/${model}`, ns('ours', model), isHold(model) ? 'ns/hold' : 'ns/event'));
+  for (const model of models)
+    figures.push(plain(`ours/${model}`, ns('ours', model), isHold(model) ? 'ns/hold' : 'ns/event'));
   for (const peer of ['simjs', 'simpy', 'cpp'] as const) {
     if (best[peer] === undefined) continue;
     const ratios: Ratios = {};

@@ -22,7 +22,11 @@ interface Simjs {
     time(): number;
   };
   Entity: abstract new () => Omit<SimjsEntity, 'start'>;
-  Facility: (new (name: string, discipline: number, servers: number) => object) & { FCFS: number; LCFS: number; PS: number };
+  Facility: (new (
+    name: string,
+    discipline: number,
+    servers: number,
+  ) => object) & { FCFS: number; LCFS: number; PS: number };
 }
 
 export function simjs(): Simjs {

@@ -32,12 +32,19 @@ export interface KernelOptions {
 export class Kernel {
   readonly queue: LadderQueue;
   readonly #handlers: Handler[] = [];
-  /** Callback or process of a pending event, by its slot. */
-  readonly #bound: ((() => void) | Process | null)[] = [null];
-  /** Processes that go on before the next event, chained by `after`. */
-  #ready: Process | null = null;
-  #lastReady: Process | null = null;
-  #current: Process | null = null;
+  /** Callback of a pending event, by its slot. */
+  readonly #callbacks: ((() => void) | null)[] = [null];
+  /**
+   * Processes by number, numbers that are free, and numbers of those that go on before the next event. Numbers instead of
+   * references, because to store a young object in an old one costs the garbage collector a note each time.
+   */
+  readonly processes: (Process | null)[] = [null];
+  readonly #freeNumbers: number[] = [];
+  #ready = new Int32Array(64);
+  #readyHead = 0;
+  #readyCount = 0;
+  /** Number of the process that is running, 0 = none. */
+  #current = 0;
   #stopped = false;
   readonly #onEvent: ((time: number, type: number) => void) | null;
 
@@ -86,7 +93,7 @@ export class Kernel {
   /** Calls `f` at a stamp. Returns a handle for `cancel`. */
   at(time: number, f: () => void, phase = 0): number {
     this.queue.post(time, phase, CALL, 0, 0);
-    this.#bound[this.queue.lastSlot] = f;
+    this.#callbacks[this.queue.lastSlot] = f;
     return this.queue.lastHandle();
   }
 
@@ -99,14 +106,16 @@ export class Kernel {
 
   /** Starts a process: `body` is a generator function, or the generator it returned. It runs before the next event. */
   process<T>(body: ProcessBody<T> | (() => ProcessBody<T>), name = ''): Process<T> {
-    const p = new Process<T>(this, typeof body === 'function' ? body() : body, name);
+    const number = this.#freeNumbers.pop() ?? this.processes.length;
+    const p = new Process<T>(this, typeof body === 'function' ? body() : body, name, number);
+    this.processes[number] = p as Process;
     this.makeReady(p as Process, undefined);
     return p;
   }
 
   /** The process that is running, for resources of your own. Throws outside of one. */
   get current(): Process {
-    const p = this.#current;
+    const p = this.processes[this.#current]!;
     if (p === null) throw new Error('this call waits: it belongs behind `yield` in a process');
     if (p.state !== State.running)
       throw new Error(`process ${p.name}: the wait before this one was not yielded; write \`yield\` before every wait`);
@@ -116,19 +125,16 @@ export class Kernel {
   /** Waits for a delay in ticks: `yield kernel.hold(5)`. */
   hold(delay: number): Wait {
     const p = this.current;
-    this.queue.post(this.queue.now + delay, 0, RESUME, 0, 0);
-    const slot = this.queue.lastSlot;
-    this.#bound[slot] = p as Process;
-    p.slot = slot;
+    this.queue.post(this.queue.now + delay, 0, RESUME, p.number, 0);
+    p.slot = this.queue.lastSlot;
     p.state = State.waiting;
     return WAIT;
   }
 
   /** For resources: gives the waiting process up after `patience` ticks; it resumes with false. */
   armPatience(p: Process, patience: number): void {
-    this.queue.post(this.queue.now + patience, 0, RENEGE, 0, 0);
+    this.queue.post(this.queue.now + patience, 0, RENEGE, p.number, 0);
     p.slot = this.queue.lastSlot;
-    this.#bound[p.slot] = p;
   }
 
   /** For resources: the process gets `value` from its `yield`, before the next event. */
@@ -136,36 +142,42 @@ export class Kernel {
     if (p.slot !== 0) this.dropTimer(p);
     p.value = value;
     p.state = State.ready;
-    p.after = null;
-    if (this.#lastReady === null) this.#ready = p;
-    else this.#lastReady.after = p;
-    this.#lastReady = p;
+    if (this.#readyCount === this.#ready.length) this.#growReady();
+    this.#ready[(this.#readyHead + this.#readyCount++) & (this.#ready.length - 1)] = p.number;
+  }
+
+  #growReady(): void {
+    const old = this.#ready;
+    this.#ready = new Int32Array(2 * old.length);
+    this.#ready.set(old.subarray(this.#readyHead));
+    this.#ready.set(old.subarray(0, this.#readyHead), old.length - this.#readyHead);
+    this.#readyHead = 0;
   }
 
   /** For resources: takes back the timer of a waiting process. */
   dropTimer(p: Process): void {
     this.queue.cancelSlot(p.slot);
-    this.#bound[p.slot] = null;
     p.slot = 0;
   }
 
   /** Runs everything that is ready. */
   #drain(): void {
-    for (let p = this.#ready; p !== null; p = this.#ready) {
-      this.#ready = p.after;
-      if (p.after === null) this.#lastReady = null;
-      else p.after = null;
+    while (this.#readyCount > 0) {
+      const p = this.processes[this.#ready[this.#readyHead]!]!;
+      this.#readyHead = (this.#readyHead + 1) & (this.#ready.length - 1);
+      this.#readyCount--;
       this.#resume(p);
     }
   }
 
   #resume(p: Process): void {
     p.slot = 0;
-    this.#current = p;
+    this.#current = p.number;
     let r = p.state === State.interrupted ? this.#throwInto(p) : this.#goOn(p);
     for (;;) {
       if (r.done === true) {
         p.finish(r.value);
+        this.#forget(p);
         break;
       }
       if (p.state === State.running)
@@ -178,7 +190,13 @@ export class Kernel {
         r = this.#throwInto(p);
       }
     }
-    this.#current = null;
+    this.#current = 0;
+  }
+
+  /** The process is over; its number is free. */
+  #forget(p: Process): void {
+    this.processes[p.number] = null;
+    this.#freeNumbers.push(p.number);
   }
 
   #goOn(p: Process): IteratorResult<Wait, unknown> {
@@ -207,13 +225,15 @@ export class Kernel {
     if (!(end >= this.queue.now)) throw new RangeError(`run: ${until} is before now (${this.queue.now})`);
     this.#stopped = false;
     try {
-      if (this.#ready !== null) this.#drain();
+      if (this.#readyCount > 0) this.#drain();
       if (this.#onEvent !== null) this.#watchedLoop(end);
       else this.#loop(end);
     } finally {
-      if (this.#current !== null) {
-        this.#current.state = State.failed;
-        this.#current = null;
+      if (this.#current !== 0) {
+        const p = this.processes[this.#current]!;
+        p.state = State.failed;
+        this.#forget(p);
+        this.#current = 0;
       }
     }
     if (until !== undefined && !this.#stopped) this.queue.advance(until);
@@ -228,7 +248,7 @@ export class Kernel {
       if (type > RENEGE) handlers[type]!(queue.a, queue.b);
       else if (type < 0) return;
       else this.#own(type);
-      if (this.#ready !== null) this.#drain();
+      if (this.#readyCount > 0) this.#drain();
     }
   }
 
@@ -240,20 +260,20 @@ export class Kernel {
       this.#onEvent!(queue.now, type);
       if (type > RENEGE) this.#handlers[type]!(queue.a, queue.b);
       else this.#own(type);
-      if (this.#ready !== null) this.#drain();
+      if (this.#readyCount > 0) this.#drain();
     }
   }
 
   /** An event of the kernel's own types. */
   #own(type: number): void {
-    const slot = this.queue.slot;
-    const bound = this.#bound[slot]!;
-    this.#bound[slot] = null;
     if (type === CALL) {
-      (bound as () => void)();
+      const slot = this.queue.slot;
+      const f = this.#callbacks[slot]!;
+      this.#callbacks[slot] = null;
+      f();
       return;
     }
-    const p = bound as Process;
+    const p = this.processes[this.queue.a]!;
     if (type === RENEGE) {
       p.detach();
       p.value = false;

@@ -237,14 +237,15 @@ export class LadderQueue implements EventQueue {
       const key = this.#doubles[d]!;
       this.#doubles[d] = key - (key % PHASE_STEP) + tieShuffle(key % PHASE_STEP, this.#shuffle);
     }
-    const time = this.#doubles[slot << 2]!;
-    if (time >= this.#limit) this.#toLadder(slot, time);
-    else if (this.#heap) this.#pushHeap(slot, time);
-    else this.#insert(slot, time);
+    // Only the slot is passed on: a double as an argument of a call that is not inlined costs an allocation.
+    if (this.#doubles[slot << 2]! >= this.#limit) this.#toLadder(slot);
+    else if (this.#heap) this.#pushHeap(slot);
+    else this.#insert(slot);
   }
 
   /** Into the sorted Bottom, from the nearer end. */
-  #insert(slot: number, time: number): void {
+  #insert(slot: number): void {
+    const time = this.#doubles[slot << 2]!;
     if (this.#tail === this.#times.length) this.#slide();
     const times = this.#times;
     const slots = this.#slots;
@@ -304,7 +305,8 @@ export class LadderQueue implements EventQueue {
     this.#spill();
   }
 
-  #pushHeap(slot: number, time: number): void {
+  #pushHeap(slot: number): void {
+    const time = this.#doubles[slot << 2]!;
     if (this.#tail === this.#times.length) this.#slide();
     const times = this.#times;
     const slots = this.#slots;
@@ -357,7 +359,8 @@ export class LadderQueue implements EventQueue {
 
   // The ladder.
 
-  #toLadder(slot: number, time: number): void {
+  #toLadder(slot: number): void {
+    const time = this.#doubles[slot << 2]!;
     if (time >= this.#topStart) {
       this.#next[slot] = this.#top;
       this.#top = slot;
@@ -400,7 +403,7 @@ export class LadderQueue implements EventQueue {
       this.#openRung(min, this.#limit, count);
     }
     this.#limit = min;
-    for (let i = 0; i < count; i++) this.#toLadder(slots[i]!, times[i]!);
+    for (let i = 0; i < count; i++) this.#toLadder(slots[i]!);
   }
 
   /** A new innermost rung for the stamps from `start` to before `end`, with about as many buckets as events. */
@@ -461,7 +464,7 @@ export class LadderQueue implements EventQueue {
         this.#openRung(start, this.#limit, count);
         this.#limit = start;
         this.#tail = 0;
-        for (let k = 0; k < count; k++) this.#toLadder(this.#slots[k]!, this.#times[k]!);
+        for (let k = 0; k < count; k++) this.#toLadder(this.#slots[k]!);
         continue;
       }
       this.#sortBottom();
@@ -573,7 +576,7 @@ export class LadderQueue implements EventQueue {
     this.#limit = -1;
     this.#free = 0;
     for (let slot = this.#next.length - 1; slot > 0; slot--) {
-      if (this.#words[(slot << 3) + TYPE]! >= 0) this.#toLadder(slot, this.#doubles[slot << 2]!);
+      if (this.#words[(slot << 3) + TYPE]! >= 0) this.#toLadder(slot);
       else this.#giveBack(slot);
     }
   }

@@ -37,6 +37,8 @@ export class Process<T = unknown> {
   readonly kernel: Kernel;
   readonly name: string;
   readonly body: ProcessBody<T>;
+  /** Its place in `kernel.processes` until it is over. */
+  readonly number: number;
   state: State = State.ready;
 
   // Of the kernel and the resources; not for models. The fields are few because there may be a process per job.
@@ -48,19 +50,20 @@ export class Process<T = unknown> {
   slot = 0;
   /** Where it waits, apart from its timer. */
   place: WaitingPlace | null = null;
-  /** Links and request within a waiting line. */
-  before: Process | null = null;
-  after: Process | null = null;
+  /** Neighbours by number and request within a waiting line, 0 = none. */
+  before = 0;
+  after = 0;
   priority = 0;
   /** Amount, item or filter that goes with the request. */
   asked: unknown = undefined;
   /** Who waits for its end. */
   joiners: Process[] | null = null;
 
-  constructor(kernel: Kernel, body: ProcessBody<T>, name: string) {
+  constructor(kernel: Kernel, body: ProcessBody<T>, name: string, number: number) {
     this.kernel = kernel;
     this.body = body;
     this.name = name;
+    this.number = number;
   }
 
   get done(): boolean {

@@ -58,7 +58,7 @@ export class Resource {
     this.#start = kernel.now;
     this.#since = kernel.now;
     // The process has left already when it says so: until now it waited.
-    this.#line = new WaitingLine(this.#statistics ? () => this.#count(this.#line.length + 1) : null);
+    this.#line = new WaitingLine(kernel, this.#statistics ? () => this.#count(this.#line.length + 1) : null);
   }
 
   /** Units granted. */

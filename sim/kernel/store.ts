@@ -17,13 +17,15 @@ export class Store<T> {
   readonly kernel: Kernel;
   readonly capacity: number;
   readonly items: T[] = [];
-  readonly #getters = new WaitingLine();
-  readonly #putters = new WaitingLine();
+  readonly #getters: WaitingLine;
+  readonly #putters: WaitingLine;
 
   constructor(kernel: Kernel, capacity = Infinity) {
     if (!(capacity >= 1)) throw new RangeError(`capacity ${capacity} is not 1 or more`);
     this.kernel = kernel;
     this.capacity = capacity;
+    this.#getters = new WaitingLine(kernel);
+    this.#putters = new WaitingLine(kernel);
   }
 
   /** Puts an item; waits while the store is full. Brings true. */
@@ -100,14 +102,17 @@ export class Container {
   readonly kernel: Kernel;
   readonly capacity: number;
   #level: number;
-  readonly #getters = new WaitingLine(() => this.#serve());
-  readonly #putters = new WaitingLine(() => this.#serve());
+  readonly #getters: WaitingLine;
+  readonly #putters: WaitingLine;
 
   constructor(kernel: Kernel, capacity = Infinity, level = 0) {
     if (!(capacity > 0 && level >= 0 && level <= capacity))
       throw new RangeError(`container of capacity ${capacity} at level ${level}`);
     this.kernel = kernel;
     this.capacity = capacity;
+    const serve = (): void => this.#serve();
+    this.#getters = new WaitingLine(kernel, serve);
+    this.#putters = new WaitingLine(kernel, serve);
     this.#level = level;
   }
 

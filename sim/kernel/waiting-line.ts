@@ -1,9 +1,11 @@
+import type { Kernel } from './kernel.ts';
 import type { Process, WaitingPlace } from './process.ts';
 
 interface Lane {
   priority: number;
-  first: Process | null;
-  last: Process | null;
+  /** Numbers of processes, 0 = none. */
+  first: number;
+  last: number;
 }
 
 /** Waiting processes by priority (lower first), first come first served within one. Leaving from the middle costs O(1). */
@@ -11,11 +13,14 @@ export class WaitingLine implements WaitingPlace {
   length = 0;
   /** Priorities in use, in order. The last one emptied is kept: most lines have one priority. */
   readonly #lanes: Lane[] = [];
-  #lane: Lane = { priority: 0, first: null, last: null };
+  #lane: Lane = { priority: 0, first: 0, last: 0 };
   /** Told when a process leaves without being served. */
   readonly #onLeave: ((p: Process) => void) | null;
 
-  constructor(onLeave: ((p: Process) => void) | null = null) {
+  readonly #processes: readonly (Process | null)[];
+
+  constructor(kernel: Kernel, onLeave: ((p: Process) => void) | null = null) {
+    this.#processes = kernel.processes;
     this.#lanes.push(this.#lane);
     this.#onLeave = onLeave;
   }
@@ -24,10 +29,10 @@ export class WaitingLine implements WaitingPlace {
     const lane = this.#lane.priority === priority ? this.#lane : this.#laneOf(priority);
     p.priority = priority;
     p.before = lane.last;
-    p.after = null;
-    if (lane.last === null) lane.first = p;
-    else lane.last.after = p;
-    lane.last = p;
+    p.after = 0;
+    if (lane.last === 0) lane.first = p.number;
+    else this.#processes[lane.last]!.after = p.number;
+    lane.last = p.number;
     p.place = this;
     this.length++;
   }
@@ -44,7 +49,7 @@ export class WaitingLine implements WaitingPlace {
     }
     let lane = lanes[low];
     if (lane === undefined || lane.priority !== priority) {
-      lane = { priority, first: null, last: null };
+      lane = { priority, first: 0, last: 0 };
       lanes.splice(low, 0, lane);
     }
     this.#lane = lane;
@@ -55,11 +60,11 @@ export class WaitingLine implements WaitingPlace {
   first(): Process | null {
     if (this.length === 0) return null;
     const lanes = this.#lanes;
-    while (lanes.length > 1 && lanes[0]!.first === null) {
+    while (lanes.length > 1 && lanes[0]!.first === 0) {
       lanes.shift();
       this.#lane = lanes[0]!;
     }
-    return lanes[0]!.first;
+    return this.#processes[lanes[0]!.first]!;
   }
 
   /** Takes out the process to serve next, or null. */
@@ -69,9 +74,9 @@ export class WaitingLine implements WaitingPlace {
     const lane = this.#lanes[0]!;
     const next = p.after;
     lane.first = next;
-    if (next === null) lane.last = null;
-    else next.before = null;
-    p.after = null;
+    if (next === 0) lane.last = 0;
+    else this.#processes[next]!.before = 0;
+    p.after = 0;
     p.place = null;
     this.length--;
     return p;
@@ -80,12 +85,12 @@ export class WaitingLine implements WaitingPlace {
   /** Takes a process out: it is served. */
   remove(p: Process): void {
     const lane = this.#lane.priority === p.priority ? this.#lane : this.#laneOf(p.priority);
-    if (p.before === null) lane.first = p.after;
-    else p.before.after = p.after;
-    if (p.after === null) lane.last = p.before;
-    else p.after.before = p.before;
-    p.before = null;
-    p.after = null;
+    if (p.before === 0) lane.first = p.after;
+    else this.#processes[p.before]!.after = p.after;
+    if (p.after === 0) lane.last = p.before;
+    else this.#processes[p.after]!.before = p.before;
+    p.before = 0;
+    p.after = 0;
     p.place = null;
     this.length--;
   }
@@ -98,6 +103,12 @@ export class WaitingLine implements WaitingPlace {
 
   /** In the order of service. */
   *[Symbol.iterator](): Generator<Process> {
-    for (const lane of this.#lanes) for (let p = lane.first; p !== null; p = p.after) yield p;
+    for (const lane of this.#lanes) {
+      for (let n = lane.first; n !== 0; ) {
+        const p = this.#processes[n]!;
+        yield p;
+        n = p.after;
+      }
+    }
   }
 }
