@@ -6,6 +6,7 @@
 import { Command, CommanderError } from 'commander';
 import { ENGINE_VERSION } from '../core/version.ts';
 import { addAudit } from './commands/audit.ts';
+import { addCertify } from './commands/certify.ts';
 import { addClear } from './commands/clear.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addElect } from './commands/elect.ts';
@@ -33,6 +34,7 @@ const commands = [
   addTimeline,
   addReproduce,
   addClear,
+  addCertify,
   addElect,
   addRewards,
   addSchema,

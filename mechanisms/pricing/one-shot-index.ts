@@ -39,6 +39,6 @@ export const oneShots: ReadonlyMap<string, OneShot> = new Map(
 export type { Field } from './lib/field.ts';
 export { doubles, rationals } from './lib/field.ts';
 export type * from './lib/markets.ts';
-export { MarketUnfit, TheoremLost } from './lib/markets.ts';
+export { MarketUnfit, stepsValue, TheoremLost } from './lib/markets.ts';
 export { ascendingTradeReduction } from './multilateral.ts';
 export { criticalPayments, greedySlots } from './online-greedy.ts';

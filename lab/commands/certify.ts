@@ -1,0 +1,170 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { oneShots } from '../../mechanisms/pricing/one-shot-index.ts';
+import { advice } from '../../scenarios/suggest.ts';
+import { type CaseOptions, certifyCase, certifyTable, type KindName, kindNames } from '../certify/classes.ts';
+import { type PropertyName, propertyNames } from '../certify/properties.ts';
+import type { Certificate, SearchOptions } from '../certify/search.ts';
+import { differences, type ExpectedRow, expectedRows, mechanismsPage, tableText } from '../certify/table.ts';
+import { Finding, oneLine, UsageError } from '../errors.ts';
+import { print, seedOf } from '../flags.ts';
+import { bytesOf } from '../load.ts';
+import { mechanismOf } from '../one-shot-file.ts';
+import { Progress } from '../progress.ts';
+import { table } from '../readable.ts';
+
+interface CertifyFlags {
+  mechanism?: string;
+  property?: string;
+  all?: boolean;
+  expect?: string;
+  markdown?: boolean;
+  kind?: KindName;
+  supply?: 'unit' | 'multi';
+  delivery?: 'verified' | 'unverified';
+  fee?: string;
+  markets: number;
+  exhaust?: number;
+  seed: number;
+  json?: boolean;
+  quiet?: boolean;
+}
+
+function counted(text: string): number {
+  const n = Number(text);
+  if (!/^\d+$/.test(text) || n < 1 || n > 1e9)
+    throw new InvalidArgumentError('want a whole number from 1 to 1000000000');
+  return n;
+}
+
+function readable(c: Certificate): string {
+  const near = (c.nearCriticalShare * 100).toFixed(1);
+  const rows = [
+    ['verdict', c.verdict],
+    ['markets', String(c.markets)],
+    ['market-deviation pairs', `${c.pairs} (${near} % within 1e-3 of a critical value)`],
+    ['largest gain', c.largestGain],
+  ];
+  if (c.grid !== undefined) rows.push(['grid', c.grid]);
+  const lines = [`${c.mechanism}, ${c.property}, ${c.kind}, seed ${c.seed}`, '', table(rows)];
+  const x = c.counterexample;
+  if (x !== null) {
+    lines.push('', `Counter-example: ${x.agent ?? 'the market'} ${x.about}`);
+    lines.push(`  before ${x.truthfulUtility}, ${x.deviation === null ? 'wanted' : 'after'} ${x.deviantUtility}`);
+    lines.push(`  truth   ${JSON.stringify(x.market)}`);
+    if (x.deviation !== null) lines.push(`  report  ${JSON.stringify(x.deviation)}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function expectedFrom(path: string): ExpectedRow[] {
+  const text = new TextDecoder().decode(
+    bytesOf(path, 'give the expected table, for example docs/mechanisms.expected.json'),
+  );
+  let rows: unknown;
+  try {
+    rows = (JSON.parse(text) as { rows?: unknown }).rows;
+  } catch (e) {
+    throw new UsageError(`${path}:1:1: no JSON (${oneLine(e)}); write it with: janction certify --all --json`);
+  }
+  const ok = (r: Partial<ExpectedRow>): boolean =>
+    typeof r?.mechanism === 'string' &&
+    typeof r.class === 'string' &&
+    typeof r.property === 'string' &&
+    (r.verdict === 'none' || r.verdict === 'violated');
+  if (!Array.isArray(rows) || !rows.every(ok))
+    throw new UsageError(
+      `${path}:1:1: want {"rows":[{"mechanism","class","property","verdict":"none"|"violated"}]}; write it with: janction certify --all --json`,
+    );
+  return rows as ExpectedRow[];
+}
+
+function all(flags: CertifyFlags, search: SearchOptions, progress: Progress): void {
+  const expected = flags.expect === undefined ? null : expectedFrom(flags.expect);
+  const list = certifyTable(search, (i, of) => progress.update(i / of, `${i} of ${of} rows`));
+  progress.done(`examined ${list.length} rows`, flags.quiet === true);
+  const rows = expectedRows(list);
+  const faults = expected === null ? [] : differences(list, expected);
+  if (flags.markdown === true) print(mechanismsPage(list, flags.seed));
+  else if (flags.json === true)
+    print(
+      `${JSON.stringify({
+        schema: 'janction.certify-table/1',
+        seed: flags.seed,
+        rows: rows.map((r, i) => ({ ...r, certificate: list[i]!.certificate })),
+        ...(expected === null ? {} : { differences: faults }),
+      })}\n`,
+    );
+  else {
+    print(`${table(tableText(list))}\n`);
+    if (expected !== null)
+      print(`\n${faults.length === 0 ? 'every verdict is the expected one' : faults.join('\n')}\n`);
+  }
+  if (faults.length > 0) throw new Finding(`${faults.length} verdicts differ from ${flags.expect}`);
+}
+
+export function addCertify(program: Command): void {
+  program
+    .command('certify')
+    .description('search for a violation of an incentive property, shrink it, print the smallest counter-example')
+    .option('--mechanism <name>', `one of ${[...oneShots.keys()].join(', ')}, or the path of a module`)
+    .option('--property <name>', `one of ${propertyNames.join(', ')}`)
+    .option('--all', 'examine every row of the mechanism by property table')
+    .option('--expect <file>', 'with --all: exit 0 exactly when the verdicts are those of the file')
+    .option('--markdown', 'with --all: print the page docs/mechanisms.md')
+    .addOption(new Option('--kind <kind>', 'kind of market').choices([...kindNames]))
+    .addOption(new Option('--supply <supply>', 'units per trader').choices(['unit', 'multi']))
+    .addOption(
+      new Option('--delivery <delivery>', 'whether undelivered units are paid').choices(['verified', 'unverified']),
+    )
+    .option('--fee <fee>', 'none, gross, v, residual or leave-one-out, with a rate: gross:0.1')
+    .option('--markets <n>', 'markets to search', counted, 1000)
+    .option('--exhaust <size>', 'try every market of a small grid with values up to this size instead', counted)
+    .option('--seed <n>', 'seed of the search and of the mechanism’s coins', seedOf, 1)
+    .option('--json', 'print one JSON document instead of text')
+    .option('--quiet', 'no progress on stderr')
+    .addHelpText(
+      'after',
+      `
+Exit 1 when the property is violated (with --expect: when a verdict is not the expected one). "No violation found" is evidence on the
+markets searched; "exhausted" covers a whole grid; neither is a proof. With a residual fee, whoever is examined holds the share.
+
+Examples:
+  janction certify --mechanism pvcg --property dsic-cost
+  janction certify --mechanism pvcg --property dsic-cost --fee gross:0.1 --json
+  janction certify --mechanism pvcg --property wbb --kind gang
+  janction certify --mechanism mcafee --property dsic-cost --exhaust 6
+  janction certify --all --expect docs/mechanisms.expected.json`,
+    )
+    .action(async (flags: CertifyFlags) => {
+      const progress = new Progress('certifying', flags.quiet === true);
+      const search: SearchOptions = {
+        markets: flags.markets,
+        seed: flags.seed,
+        ...(flags.exhaust === undefined ? {} : { exhaust: flags.exhaust }),
+        ...(flags.all === true ? {} : { onProgress: (share, pairs) => progress.update(share, `${pairs} pairs`) }),
+      };
+      if (flags.all === true) return all(flags, search, progress);
+      if (flags.expect !== undefined || flags.markdown === true)
+        throw new UsageError('--expect and --markdown go with --all');
+      if (flags.mechanism === undefined || flags.property === undefined)
+        throw new UsageError('give --mechanism and --property, or --all; see janction help certify');
+      if (!propertyNames.includes(flags.property as PropertyName))
+        throw new UsageError(`unknown property "${flags.property}"; ${advice(flags.property, propertyNames, 'have')}`);
+      const mechanism = await mechanismOf(flags.mechanism);
+      const options: CaseOptions = {
+        ...(flags.kind === undefined ? {} : { kind: flags.kind }),
+        ...(flags.supply === undefined ? {} : { supply: flags.supply }),
+        ...(flags.delivery === undefined ? {} : { delivery: flags.delivery }),
+        ...(flags.fee === undefined ? {} : { fee: flags.fee }),
+      };
+      let c: Certificate;
+      try {
+        c = certifyCase(mechanism, flags.property as PropertyName, options, search);
+      } catch (e) {
+        throw e instanceof Error ? new UsageError(oneLine(e)) : e;
+      }
+      progress.done(`tried ${c.pairs} pairs`, flags.quiet === true);
+      print(flags.json === true ? `${JSON.stringify(c)}\n` : readable(c));
+      if (c.verdict === 'violated') throw new Finding('');
+    });
+}
