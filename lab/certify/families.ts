@@ -77,7 +77,7 @@ function prices(random: Random, style: Style, n: number): number[] {
         list.push(base + random.int(0, 3));
         break;
       case 'heavy-tailed':
-        list.push(2 ** random.int(0, 9) + random.int(0, 1));
+        list.push((1 << random.int(0, 9)) + random.int(0, 1));
         break;
       case 'ties':
         list.push(random.int(0, 3) === 0 ? base + 1 : base);
