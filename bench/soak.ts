@@ -11,6 +11,11 @@ const soaks: Record<string, { file: string; runs: number; about: string }> = {
     runs: 10_000,
     about: 'laws of the election rules on random elections',
   },
+  sweep: {
+    file: 'test/sweep/sweep.test.ts',
+    runs: 20,
+    about: 'kills of a sweep, after which its table must be the same to the byte',
+  },
   wires: {
     file: 'test/fuzz/network-faults.test.ts',
     runs: 100,

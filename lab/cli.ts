@@ -18,6 +18,7 @@ import { addRewards } from './commands/rewards.ts';
 import { addRun } from './commands/run.ts';
 import { addSchema } from './commands/schema.ts';
 import { addTimeline } from './commands/timeline.ts';
+import { addSweep } from './commands/sweep.ts';
 import { addValidate } from './commands/validate.ts';
 import { Finding, oneLine, UsageError } from './errors.ts';
 import { print } from './flags.ts';
@@ -37,6 +38,7 @@ const commands = [
   addCertify,
   addElect,
   addRewards,
+  addSweep,
   addSchema,
   addDoctor,
 ];

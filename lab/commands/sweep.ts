@@ -1,0 +1,318 @@
+/** `janction sweep plan|run|status|collect`: scenario sweeps that resume. */
+import { availableParallelism } from 'node:os';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { ENGINE_VERSION } from '../../core/version.ts';
+import { Finding, UsageError } from '../errors.ts';
+import { print } from '../flags.ts';
+import { Progress } from '../progress.ts';
+import { type PointSummary, parquetBytes, summaryOf, tableOf, unknownMetrics } from '../sweep/collect.ts';
+import { setText } from '../sweep/design.ts';
+import {
+  inputsHash,
+  makePlan,
+  maxReplications,
+  type Plan,
+  runId,
+  scenarioDifferences,
+  substreamOf,
+} from '../sweep/plan.ts';
+import { runSweep, type SweepStatus, statusOf } from '../sweep/run.ts';
+import { Runner } from '../sweep/runner.ts';
+import { runOnSlurm } from '../sweep/slurm.ts';
+import { SweepStore } from '../sweep/store.ts';
+import { type LoadedStudy, loadStudy } from '../sweep/study.ts';
+
+interface SweepFlags {
+  out?: string;
+  json?: boolean;
+  quiet?: boolean;
+  workers: number;
+  engine: 'local' | 'slurm';
+  shard?: { i: number; of: number };
+  failFast?: boolean;
+  retryFailed?: boolean;
+  only?: string;
+  slurmTasks?: number;
+}
+
+const outOf = (flags: SweepFlags): string => {
+  if (flags.out === undefined || flags.out === '')
+    throw new UsageError('--out DIR is needed: where the sweep keeps its results');
+  return flags.out;
+};
+
+/** The plan on disk when its inputs are the same, else a new one; says why results are stale when there are some. */
+async function planFor(
+  loaded: LoadedStudy,
+  store: SweepStore,
+  quiet: boolean,
+): Promise<{ plan: Plan; stale: string[]; fresh: boolean }> {
+  const known = store.plan();
+  // The scenario may be reached by another path than when the plan was made.
+  if (known !== null && known.engine === ENGINE_VERSION && known.inputs === inputsHash(loaded))
+    return { plan: { ...known, scenario: loaded.scenario }, stale: [], fresh: false };
+  const progress = new Progress(`planning ${loaded.study.name}`, quiet);
+  const plan = await makePlan(loaded, (share) => progress.update(share, ''));
+  progress.done('', true);
+  if (known === null) return { plan, stale: [], fresh: true };
+  const stale = known.engine === plan.engine ? [] : [`engine: ${known.engine} -> ${plan.engine}`];
+  return { plan, stale: [...stale, ...scenarioDifferences(known.base, plan.base)], fresh: true };
+}
+
+export async function sweepPlan(study: string, flags: SweepFlags): Promise<string> {
+  const loaded = loadStudy(study);
+  const progress = new Progress(`checking every point of ${loaded.study.name}`, flags.quiet === true);
+  const plan = await makePlan(loaded, (share) => progress.update(share, ''));
+  progress.done('', true);
+  const runs = plan.points.length * maxReplications(plan.replications);
+  // One run, timed on stderr's behalf: what the whole will take.
+  const started = process.hrtime.bigint();
+  const first = plan.points[0]!;
+  const trial = await new Runner().run({
+    id: runId(first, substreamOf(plan, 0, 0)),
+    point: 0,
+    replication: 0,
+    substream: substreamOf(plan, 0, 0),
+    scenario: plan.scenario,
+    sets: first.sets,
+    seed: plan.seed,
+  });
+  const seconds = Number(process.hrtime.bigint() - started) / 1e9;
+  if (trial.error !== undefined) throw new UsageError(`${loaded.scenario}: the first point fails: ${trial.error}`);
+  if (flags.quiet !== true)
+    process.stderr.write(
+      `estimate: ${((seconds * runs) / flags.workers).toFixed(0)} s with ${flags.workers} workers (one run took ${seconds.toFixed(2)} s)\n`,
+    );
+  if (flags.json === true) {
+    return `${JSON.stringify({ study: plan.study, engine: plan.engine, seed: plan.seed, points: plan.points.map((p) => ({ point: p.index, parameters: Object.fromEntries(p.point), hash: p.hash })), runs: { atMost: runs }, replications: plan.replications, commonRandomNumbers: plan.commonRandomNumbers })}\n`;
+  }
+  const rep =
+    typeof plan.replications === 'number'
+      ? String(plan.replications)
+      : `${plan.replications.min} to ${plan.replications.max}, until ${plan.replications.metric} is known to ${plan.replications.relativeHalfWidth * 100} %`;
+  const head = `${plan.study}: ${loaded.study.question}\n  ${loaded.study.design.kind} design of ${plan.points.length} points, replications ${rep}: at most ${runs} runs; seed ${plan.seed}, ${plan.commonRandomNumbers ? 'common' : 'independent'} random numbers\n`;
+  return `${head}${plan.points.map((p) => `  ${String(p.index).padStart(6)}  ${p.point.map(setText).join('  ')}`).join('\n')}\n`;
+}
+
+export async function sweepRun(study: string, flags: SweepFlags): Promise<string> {
+  const loaded = loadStudy(study);
+  const store = new SweepStore(outOf(flags));
+  store.open();
+  const { plan, stale, fresh } = await planFor(loaded, store, flags.quiet === true);
+  if (stale.length > 0 && flags.quiet !== true)
+    process.stderr.write(`earlier results are stale: ${stale.join('; ')}\n`);
+  if (fresh) store.writePlan(plan);
+  if (flags.only !== undefined) return await rerunOne(plan, store, flags.only);
+  const shard = flags.shard ?? { i: 0, of: 1 };
+  if (flags.engine === 'slurm') {
+    await runOnSlurm(study, plan, store, { tasks: flags.slurmTasks ?? 8, quiet: flags.quiet === true });
+  } else {
+    const progress = new Progress(`sweep ${plan.study}`, flags.quiet === true);
+    const totals = await runSweep(plan, store, {
+      workers: flags.workers,
+      shard,
+      failFast: flags.failFast === true,
+      retryFailed: flags.retryFailed === true,
+      onProgress: (done, total, failed) =>
+        progress.update(done / total, `${done}/${total} runs${failed > 0 ? `, ${failed} failed` : ''}`),
+    });
+    progress.done(
+      `sweep ${plan.study}: ${totals.made} runs made, ${totals.reused} reused${shard.of > 1 ? ` (shard ${shard.i}/${shard.of})` : ''}`,
+      flags.quiet === true,
+    );
+  }
+  const status = statusOf(plan, store.read().records);
+  const text =
+    flags.json === true ? `${JSON.stringify(statusJson(plan, status, []))}\n` : readableStatus(plan, status, []);
+  const mine = shard.of === 1 ? status.failed : status.failed.filter((f) => f.point % shard.of === shard.i);
+  if (mine.length > 0) {
+    print(text);
+    throw new Finding(
+      `${mine.length} runs failed; the first: run ${mine[0]!.id} (point ${mine[0]!.point}, replication ${mine[0]!.replication}): ${mine[0]!.error}`,
+    );
+  }
+  return text;
+}
+
+async function rerunOne(plan: Plan, store: SweepStore, id: string): Promise<string> {
+  for (const p of plan.points) {
+    for (let r = 0; r < maxReplications(plan.replications); r++) {
+      const substream = substreamOf(plan, p.index, r);
+      if (runId(p, substream) !== id) continue;
+      const a = await new Runner().run({
+        id,
+        point: p.index,
+        replication: r,
+        substream,
+        scenario: plan.scenario,
+        sets: p.sets,
+        seed: plan.seed,
+      });
+      store.append({
+        id,
+        point: p.index,
+        replication: r,
+        figures: a.figures,
+        ...(a.error === undefined ? {} : { error: a.error }),
+      });
+      store.close();
+      if (a.error !== undefined) throw new Finding(`run ${id} fails again: ${a.error}`);
+      return `run ${id} (point ${p.index}, replication ${r}) succeeded\n`;
+    }
+  }
+  throw new UsageError(`--only ${id}: no run of this plan has that id; sweep status lists failed ones`);
+}
+
+function statusJson(plan: Plan, s: SweepStatus, stale: readonly string[]): object {
+  return {
+    study: plan.study,
+    engine: plan.engine,
+    points: s.points,
+    runsNeeded: s.runsNeeded,
+    done: s.done,
+    failed: s.failed,
+    staleResults: s.stale,
+    staleBecause: stale,
+    complete: s.complete,
+  };
+}
+
+function readableStatus(plan: Plan, s: SweepStatus, stale: readonly string[]): string {
+  const lines = [
+    `${plan.study}: ${s.done} of ${s.runsNeeded}${s.complete ? '' : ' or more'} runs done at ${s.points} points${s.complete ? ', complete' : ''}`,
+  ];
+  if (s.failed.length > 0) lines.push(`  ${s.failed.length} failed:`);
+  for (const f of s.failed.slice(0, 10))
+    lines.push(`    run ${f.id}, point ${f.point}, replication ${f.replication}: ${f.error}`);
+  if (s.stale > 0) lines.push(`  ${s.stale} results on disk belong to no run of this plan (kept, not used)`);
+  if (stale.length > 0) lines.push(`  they are stale because: ${stale.join('; ')}`);
+  return `${lines.join('\n')}\n`;
+}
+
+export async function sweepStatus(study: string, flags: SweepFlags): Promise<string> {
+  const loaded = loadStudy(study);
+  const store = new SweepStore(outOf(flags));
+  const { plan, stale } = await planFor(loaded, store, true);
+  const s = statusOf(plan, store.read().records);
+  return flags.json === true ? `${JSON.stringify(statusJson(plan, s, stale))}\n` : readableStatus(plan, s, stale);
+}
+
+export async function sweepCollect(study: string, flags: SweepFlags): Promise<string> {
+  const loaded = loadStudy(study);
+  const store = new SweepStore(outOf(flags));
+  store.open();
+  const { plan, stale } = await planFor(loaded, store, true);
+  const { records } = store.read();
+  const s = statusOf(plan, records);
+  if (s.done === 0)
+    throw new UsageError(
+      `${store.dir}: no finished run of ${study}; run: janction sweep run ${study} --out ${store.dir}${stale.length > 0 ? ` (results there are stale: ${stale[0]})` : ''}`,
+    );
+  const unknown = unknownMetrics(records, loaded.study.metrics);
+  if (unknown.length > 0)
+    throw new UsageError(
+      `${loaded.placeOf(['metrics', loaded.study.metrics.indexOf(unknown[0]!)])}: no figure is called "${unknown[0]}"; columns of table.parquet are`,
+    );
+  const table = tableOf(plan, records);
+  store.place('table.parquet', parquetBytes(table));
+  const summary = summaryOf(plan, records, loaded.study.metrics);
+  const json = {
+    study: plan.study,
+    question: loaded.study.question,
+    complete: s.complete,
+    runs: table.rows,
+    failed: s.failed.length,
+    table: 'table.parquet',
+    points: summary,
+  };
+  store.place('summary.json', `${JSON.stringify(json)}\n`);
+  const text = flags.json === true ? `${JSON.stringify(json)}\n` : readableSummary(plan, loaded, s, summary);
+  if (!s.complete || s.failed.length > 0) {
+    print(text);
+    throw new Finding(
+      s.complete
+        ? `${s.failed.length} runs failed and are not in the table`
+        : `the sweep is not complete: ${s.done} of ${s.runsNeeded} or more runs`,
+    );
+  }
+  return text;
+}
+
+function readableSummary(plan: Plan, loaded: LoadedStudy, s: SweepStatus, rows: readonly PointSummary[]): string {
+  const metrics = loaded.study.metrics;
+  const show = (m: { mean: number | null; half: number | null }) =>
+    m.mean === null
+      ? '-'
+      : `${Number(m.mean.toPrecision(6))}${m.half === null ? '' : ` ± ${Number(m.half.toPrecision(2))}`}`;
+  const cells = rows.map((r) => [
+    Object.entries(r.parameters).map(setText).join(' '),
+    r.load,
+    ...metrics.map((m) => show(r.metrics[m]!)),
+  ]);
+  const header = ['point', 'load', ...metrics];
+  const widths = header.map((h, i) => Math.max(h.length, ...cells.map((c) => c[i]!.length)));
+  const line = (c: string[]) =>
+    `  ${c
+      .map((x, i) => x.padEnd(widths[i]!))
+      .join('  ')
+      .trimEnd()}`;
+  return `${plan.study}: ${loaded.study.question}\n${[header, ...cells].map(line).join('\n')}\n  means with 95 % intervals over replications; ${s.done} runs, table.parquet holds one row each\n`;
+}
+
+function shardOf(text: string): { i: number; of: number } {
+  const m = /^(\d+)\/(\d+)$/.exec(text);
+  const [i, of] = m === null ? [1, 0] : [Number(m[1]), Number(m[2])];
+  if (of < 1 || i >= of) throw new InvalidArgumentError('want i/n with i from 0 to n-1, for example 0/4');
+  return { i, of };
+}
+
+function countOf(text: string): number {
+  const n = Number(text);
+  if (!/^\d+$/.test(text) || n < 1 || n > 1024) throw new InvalidArgumentError('want a whole number from 1 to 1024');
+  return n;
+}
+
+export function addSweep(program: Command): void {
+  const sweep = program
+    .command('sweep')
+    .description('run a scenario over many parameter points; resumes where it was stopped');
+  const common = (name: string, about: string) =>
+    sweep
+      .command(name)
+      .description(about)
+      .argument('<study>', 'study file (YAML)')
+      .option('--out <dir>', 'where results are kept')
+      .option('--json', 'print one JSON document instead of text')
+      .option('--quiet', 'no progress and no wall time on stderr');
+  const workers = () =>
+    new Option('--workers <n>', 'worker threads').argParser(countOf).default(availableParallelism(), 'one a core');
+  common('plan', 'check every point and print them, run nothing but one trial')
+    .addOption(workers())
+    .addHelpText('after', '\nExample:\n  janction sweep plan scenarios/reserve-price/sweep.yaml')
+    .action(async (study: string, flags: SweepFlags) => print(await sweepPlan(study, flags)));
+  common('run', 'make the runs that are missing')
+    .addOption(workers())
+    .addOption(new Option('--engine <engine>', 'where runs are made').choices(['local', 'slurm']).default('local'))
+    .option('--shard <i/n>', 'only every n-th point, from i: for several machines on one directory', shardOf)
+    .option('--slurm-tasks <n>', 'tasks of the job array (each takes a shard)', countOf)
+    .option('--fail-fast', 'stop at the first failed run')
+    .option('--retry-failed', 'try failed runs again')
+    .option('--only <id>', 'make this one run again')
+    .addHelpText(
+      'after',
+      `
+Stop it any way you like and call it again: finished runs are kept, the table is the same to the byte whatever the workers and shards.
+
+Examples:
+  janction sweep run scenarios/reserve-price/sweep.yaml --out runs/reserve --workers 4
+  janction sweep run study.yaml --out /shared/study --shard 0/8        one of eight machines
+  janction sweep run study.yaml --out /shared/study --engine slurm --slurm-tasks 32`,
+    )
+    .action(async (study: string, flags: SweepFlags) => print(await sweepRun(study, flags)));
+  common('status', 'what is done, what failed, what is stale and why').action(
+    async (study: string, flags: SweepFlags) => print(await sweepStatus(study, flags)),
+  );
+  common('collect', 'write table.parquet (a row per run) and print means with intervals').action(
+    async (study: string, flags: SweepFlags) => print(await sweepCollect(study, flags)),
+  );
+}

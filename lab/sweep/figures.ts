@@ -1,0 +1,40 @@
+/** A run's result as one flat row: `run --json` with keys joined by underscores, and what the sweep adds. */
+import type { RunJson } from '../../sim/summary.ts';
+
+/** Exact integers of money as BigInt, everything else as numbers or texts; null where a figure does not exist. */
+export type FigureValue = number | bigint | string | null;
+export type Figures = Record<string, FigureValue>;
+
+const snake = (key: string): string => key.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`).replace(/[^a-z0-9_]+/g, '_');
+
+/** Keys in the order of the result. Money texts become integers. */
+export function figuresOf(result: RunJson): Figures {
+  const out: Figures = {};
+  const walk = (value: unknown, path: string): void => {
+    if (Array.isArray(value)) out[path] = value.join(' ');
+    else if (typeof value === 'object' && value !== null) {
+      for (const [k, v] of Object.entries(value)) walk(v, path === '' ? snake(k) : `${path}_${snake(k)}`);
+    } else if (typeof value === 'string' && path.startsWith('money') && /^-?\d+$/.test(value))
+      out[path] = BigInt(value);
+    else if (typeof value === 'boolean') out[path] = value ? 1 : 0;
+    else out[path] = value as number | string | null;
+  };
+  const { schema: _, scenario: __, seed: ___, ...rest } = result;
+  walk(rest, '');
+  return out;
+}
+
+/** A figure as a number for statistics; NaN where it does not exist. */
+export function numberOf(value: FigureValue | undefined): number {
+  if (typeof value === 'number') return value;
+  if (typeof value === 'bigint') return Number(value);
+  return Number.NaN;
+}
+
+/** JSON with BigInts marked, so that they come back as they were. */
+export const encodeFigures = (f: Figures): string => JSON.stringify(f, (_, v) => (typeof v === 'bigint' ? `${v}n` : v));
+export const decodeFigures = (o: Record<string, unknown>): Figures => {
+  for (const [k, v] of Object.entries(o))
+    if (typeof v === 'string' && /^-?\d+n$/.test(v)) o[k] = BigInt(v.slice(0, -1));
+  return o as Figures;
+};

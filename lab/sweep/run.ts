@@ -1,0 +1,213 @@
+/**
+ * Runs what a plan still lacks. Points are walked in order, replications of a point in order; which runs a point needs follows from its
+ * results alone, so workers, shards and interruptions change nothing but the order of lines on disk.
+ */
+import { meanInterval } from '../stats/interval.ts';
+import { numberOf } from './figures.ts';
+import { maxReplications, minReplications, type Plan, type PlannedPoint, runId, substreamOf } from './plan.ts';
+import { openPool } from './pool.ts';
+import type { RunRecord, SweepStore } from './store.ts';
+import type { Task } from './task.ts';
+
+export interface SweepOptions {
+  workers: number;
+  /** This process takes points with index % of === i. */
+  shard: { i: number; of: number };
+  failFast: boolean;
+  /** Failed runs of an earlier call are tried again. */
+  retryFailed: boolean;
+  onProgress: (done: number, total: number, failed: number) => void;
+}
+
+export interface SweepTotals {
+  made: number;
+  reused: number;
+  failed: number;
+}
+
+/** Replications that a point needs, given those that are there; null = needs the next ones to say. */
+export function needed(plan: Plan, results: readonly (RunRecord | undefined)[]): { count: number; decided: boolean } {
+  const r = plan.replications;
+  if (typeof r === 'number') return { count: r, decided: true };
+  const max = maxReplications(r);
+  for (let n = minReplications(r); n < max; n += r.step) {
+    const have = results.slice(0, n);
+    if (have.length < n || have.some((x) => x === undefined)) return { count: n, decided: false };
+    const values = have.flatMap((x) => (x!.figures === null ? [] : [numberOf(x!.figures[r.metric])]));
+    const i = meanInterval(values, r.level);
+    if (i.half <= r.relativeHalfWidth * Math.abs(i.mean)) return { count: n, decided: true };
+  }
+  return { count: max, decided: true };
+}
+
+class PointState {
+  readonly planned: PlannedPoint;
+  readonly results: (RunRecord | undefined)[] = [];
+  /** Replications handed out or reused. */
+  started = 0;
+  open = 0;
+
+  constructor(planned: PlannedPoint) {
+    this.planned = planned;
+  }
+}
+
+export async function runSweep(plan: Plan, store: SweepStore, o: SweepOptions): Promise<SweepTotals> {
+  const { records } = store.read();
+  const mine = plan.points.filter((p) => p.index % o.shard.of === o.shard.i).map((p) => new PointState(p));
+  const totals: SweepTotals = { made: 0, reused: 0, failed: 0 };
+  const upper = mine.length * maxReplications(plan.replications);
+  let settled = 0;
+  let spared = 0;
+  let stop = false;
+
+  /** Next run of a point that is not on disk, or null when the point needs no more for now. */
+  const next = (s: PointState): Task | null => {
+    for (;;) {
+      const want = needed(plan, s.results).count;
+      if (s.started >= want) return null;
+      const replication = s.started++;
+      const substream = substreamOf(plan, s.planned.index, replication);
+      const id = runId(s.planned, substream);
+      const known = records.get(id);
+      if (known !== undefined && (known.figures !== null || !o.retryFailed)) {
+        s.results[replication] = known;
+        totals.reused++;
+        settled++;
+        if (known.figures === null) totals.failed++;
+        continue;
+      }
+      return {
+        id,
+        point: s.planned.index,
+        replication,
+        substream,
+        scenario: plan.scenario,
+        sets: s.planned.sets,
+        seed: plan.seed,
+      };
+    }
+  };
+
+  const active: PointState[] = [];
+  let cursor = 0;
+  const take = (): { state: PointState; task: Task } | null => {
+    for (let i = 0; i < active.length; i++) {
+      const s = active[i]!;
+      const task = next(s);
+      if (task !== null) return { state: s, task };
+      if (s.open === 0) {
+        spared += maxReplications(plan.replications) - s.started;
+        active.splice(i--, 1);
+      }
+    }
+    while (cursor < mine.length) {
+      const s = mine[cursor++]!;
+      active.push(s);
+      const task = next(s);
+      if (task !== null) return { state: s, task };
+      if (s.open === 0) {
+        spared += maxReplications(plan.replications) - s.started;
+        active.pop();
+      }
+    }
+    return null;
+  };
+
+  let pool: ReturnType<typeof openPool> | null = null;
+  const running = new Set<Promise<void>>();
+  try {
+    for (;;) {
+      while (!stop && running.size < o.workers) {
+        const job = take();
+        if (job === null) break;
+        // A finished sweep starts no thread.
+        pool ??= openPool(o.workers);
+        const { state, task } = job;
+        state.open++;
+        const p: Promise<void> = pool.run(task).then((a) => {
+          state.open--;
+          const record: RunRecord = {
+            id: a.id,
+            point: a.point,
+            replication: a.replication,
+            figures: a.figures,
+            ...(a.error === undefined ? {} : { error: a.error }),
+          };
+          store.append(record);
+          state.results[a.replication] = record;
+          totals.made++;
+          settled++;
+          if (a.figures === null) {
+            totals.failed++;
+            if (o.failFast) stop = true;
+          }
+          o.onProgress(settled, upper - spared, totals.failed);
+        });
+        const tracked = p.finally(() => running.delete(tracked));
+        running.add(tracked);
+      }
+      if (running.size === 0) break;
+      await Promise.race(running);
+    }
+  } finally {
+    await Promise.allSettled(running);
+    await pool?.close();
+    store.close();
+  }
+  return totals;
+}
+
+/** What stands on disk against what the plan needs. */
+export interface SweepStatus {
+  points: number;
+  runsNeeded: number;
+  done: number;
+  failed: { id: string; point: number; replication: number; error: string }[];
+  /** Results that no point of this plan asks for. */
+  stale: number;
+  complete: boolean;
+}
+
+export function statusOf(plan: Plan, records: ReadonlyMap<string, RunRecord>): SweepStatus {
+  let runsNeeded = 0;
+  let done = 0;
+  let complete = true;
+  const used = new Set<string>();
+  const failed: SweepStatus['failed'] = [];
+  for (const p of plan.points) {
+    const results = resultsOf(plan, p, records);
+    const want = needed(plan, results);
+    if (!want.decided) complete = false;
+    runsNeeded += want.count;
+    for (let r = 0; r < want.count; r++) {
+      const x = results[r];
+      if (x === undefined) {
+        complete = false;
+        continue;
+      }
+      used.add(x.id);
+      done++;
+      if (x.figures === null) failed.push({ id: x.id, point: p.index, replication: r, error: x.error ?? '' });
+    }
+  }
+  return {
+    points: plan.points.length,
+    runsNeeded,
+    done,
+    failed,
+    stale: [...records.keys()].filter((id) => !used.has(id)).length,
+    complete,
+  };
+}
+
+/** Results of a point by replication, holes where a run is missing. */
+export function resultsOf(
+  plan: Plan,
+  p: PlannedPoint,
+  records: ReadonlyMap<string, RunRecord>,
+): (RunRecord | undefined)[] {
+  return Array.from({ length: maxReplications(plan.replications) }, (_, r) =>
+    records.get(runId(p, substreamOf(plan, p.index, r))),
+  );
+}
