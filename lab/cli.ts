@@ -8,6 +8,7 @@ import { ENGINE_VERSION } from '../core/version.ts';
 import { addAudit } from './commands/audit.ts';
 import { addCertify } from './commands/certify.ts';
 import { addClear } from './commands/clear.ts';
+import { addCompare } from './commands/compare.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addElect } from './commands/elect.ts';
 import { addExecute } from './commands/execute.ts';
@@ -39,6 +40,7 @@ const commands = [
   addElect,
   addRewards,
   addSweep,
+  addCompare,
   addSchema,
   addDoctor,
 ];

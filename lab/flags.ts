@@ -14,3 +14,10 @@ export const append = (value: string, list: string[]): string[] => [...list, val
 export const print = (text: string): void => {
   process.stdout.write(text);
 };
+
+/** Worker threads. */
+export function workersOf(text: string): number {
+  const n = Number(text);
+  if (!/^\d+$/.test(text) || n < 1 || n > 1024) throw new InvalidArgumentError('want a whole number from 1 to 1024');
+  return n;
+}

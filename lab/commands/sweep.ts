@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { ENGINE_VERSION } from '../../core/version.ts';
 import { Finding, UsageError } from '../errors.ts';
-import { print } from '../flags.ts';
+import { print, workersOf } from '../flags.ts';
 import { Progress } from '../progress.ts';
 import { type PointSummary, parquetBytes, summaryOf, tableOf, unknownMetrics } from '../sweep/collect.ts';
 import { setText } from '../sweep/design.ts';
@@ -266,12 +266,6 @@ function shardOf(text: string): { i: number; of: number } {
   return { i, of };
 }
 
-function countOf(text: string): number {
-  const n = Number(text);
-  if (!/^\d+$/.test(text) || n < 1 || n > 1024) throw new InvalidArgumentError('want a whole number from 1 to 1024');
-  return n;
-}
-
 export function addSweep(program: Command): void {
   const sweep = program
     .command('sweep')
@@ -285,7 +279,7 @@ export function addSweep(program: Command): void {
       .option('--json', 'print one JSON document instead of text')
       .option('--quiet', 'no progress and no wall time on stderr');
   const workers = () =>
-    new Option('--workers <n>', 'worker threads').argParser(countOf).default(availableParallelism(), 'one a core');
+    new Option('--workers <n>', 'worker threads').argParser(workersOf).default(availableParallelism(), 'one a core');
   common('plan', 'check every point and print them, run nothing but one trial')
     .addOption(workers())
     .addHelpText('after', '\nExample:\n  janction sweep plan scenarios/reserve-price/sweep.yaml')
@@ -294,7 +288,7 @@ export function addSweep(program: Command): void {
     .addOption(workers())
     .addOption(new Option('--engine <engine>', 'where runs are made').choices(['local', 'slurm']).default('local'))
     .option('--shard <i/n>', 'only every n-th point, from i: for several machines on one directory', shardOf)
-    .option('--slurm-tasks <n>', 'tasks of the job array (each takes a shard)', countOf)
+    .option('--slurm-tasks <n>', 'tasks of the job array (each takes a shard)', workersOf)
     .option('--fail-fast', 'stop at the first failed run')
     .option('--retry-failed', 'try failed runs again')
     .option('--only <id>', 'make this one run again')

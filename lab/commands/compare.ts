@@ -1,0 +1,226 @@
+/** `janction compare A B`: two scenarios on the same random numbers, differences pair by pair. */
+import { availableParallelism } from 'node:os';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { UsageError } from '../errors.ts';
+import { append, print, seedOf, workersOf } from '../flags.ts';
+import { loadScenario } from '../load.ts';
+import { Progress } from '../progress.ts';
+import { holm, pairedComparison } from '../stats/paired.ts';
+import { type Figures, numberOf } from '../sweep/figures.ts';
+import { openPool } from '../sweep/pool.ts';
+import type { Task } from '../sweep/task.ts';
+
+export interface CompareFlags {
+  replications: number;
+  workers: number;
+  seed?: number;
+  set: string[];
+  aSet: string[];
+  bSet: string[];
+  metric: string[];
+  independent?: boolean;
+  level: number;
+  json?: boolean;
+  quiet?: boolean;
+}
+
+export const defaultMetrics = [
+  'jobs_completed',
+  'gpu_utilisation',
+  'wait_seconds_mean',
+  'wait_seconds_p95',
+  'jct_seconds_mean',
+  'money_charged',
+  'money_providers',
+  'economics_welfare',
+  'economics_user_surplus',
+  'economics_provider_profit',
+  'economics_clearing_price_mean',
+];
+
+interface Compared {
+  a: { mean: number; half: number };
+  b: { mean: number; half: number };
+  /** b - a. */
+  difference: { mean: number; half: number };
+  /** After Holm's correction over all metrics shown. */
+  p: number;
+  verdict: 'higher' | 'lower' | 'no difference found';
+  varianceReduction: number | null;
+}
+
+export interface CompareJson {
+  schema: 'janction.compare/1';
+  a: { scenario: string; set: string[] };
+  b: { scenario: string; set: string[] };
+  seed: number;
+  replications: number;
+  level: number;
+  commonRandomNumbers: boolean;
+  metrics: Record<string, Compared>;
+}
+
+/** Replication r of both scenarios: the same substream, or substreams far apart when `independent`. */
+export const FAR = 1_000_000;
+
+export async function compareCommand(pathA: string, pathB: string, flags: CompareFlags): Promise<CompareJson> {
+  const sides = [
+    { scenario: pathA, sets: [...flags.set, ...flags.aSet] },
+    { scenario: pathB, sets: [...flags.set, ...flags.bSet] },
+  ];
+  if (pathA === pathB && flags.aSet.join('\0') === flags.bSet.join('\0'))
+    throw new UsageError('A and B are the same scenario; change one with --a-set or --b-set');
+  const loaded = [];
+  for (const s of sides) loaded.push(await loadScenario(s.scenario, s.sets, flags.seed ?? null));
+  const seed = loaded[0]!.seed;
+  const tasks: Task[] = [];
+  for (let r = 0; r < flags.replications; r++) {
+    sides.forEach((s, side) => {
+      const substream = side === 1 && flags.independent === true ? FAR + r : r;
+      tasks.push({
+        id: `${side}/${r}`,
+        point: side,
+        replication: r,
+        substream,
+        scenario: s.scenario,
+        sets: s.sets,
+        seed,
+      });
+    });
+  }
+  // Runs of one scenario one after the other: a worker keeps what it has loaded.
+  tasks.sort((x, y) => x.point - y.point || x.replication - y.replication);
+  const results: (Figures | null)[][] = [[], []];
+  const progress = new Progress('comparing', flags.quiet === true);
+  const pool = openPool(Math.min(flags.workers, tasks.length));
+  let next = 0;
+  let done = 0;
+  const lane = async (): Promise<void> => {
+    while (next < tasks.length) {
+      const a = await pool.run(tasks[next++]!);
+      if (a.figures === null)
+        throw new UsageError(`${sides[a.point]!.scenario}: replication ${a.replication} fails: ${a.error}`);
+      results[a.point]![a.replication] = a.figures;
+      progress.update(++done / tasks.length, `${done}/${tasks.length} runs`);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: pool.size }, lane));
+  } finally {
+    await pool.close();
+    progress.done('compared', flags.quiet === true);
+  }
+  return summarise(pathA, pathB, flags, seed, results as Figures[][]);
+}
+
+function summarise(pathA: string, pathB: string, flags: CompareFlags, seed: number, results: Figures[][]): CompareJson {
+  const known = Object.keys(results[0]![0]!);
+  const wanted = flags.metric.length > 0 ? flags.metric : defaultMetrics.filter((m) => known.includes(m));
+  for (const m of wanted)
+    if (!known.includes(m))
+      throw new UsageError(
+        `--metric ${m}: no figure is called so; have ${known.filter((k) => typeof results[0]![0]![k] !== 'string').join(', ')}`,
+      );
+  const compared = wanted.flatMap((m) => {
+    const [a, b] = results.map((side) => side.map((f) => numberOf(f[m])));
+    return [...a!, ...b!].some((x) => !Number.isFinite(x)) ? [] : [{ m, c: pairedComparison(a!, b!, flags.level) }];
+  });
+  const ps = holm(compared.map((x) => x.c.p));
+  const metrics: Record<string, Compared> = {};
+  compared.forEach(({ m, c }, i) => {
+    const sure = ps[i]! < 1 - flags.level;
+    metrics[m] = {
+      a: { mean: c.a.mean, half: c.a.half },
+      b: { mean: c.b.mean, half: c.b.half },
+      difference: { mean: c.difference.mean, half: c.difference.half },
+      p: ps[i]!,
+      verdict: !sure ? 'no difference found' : c.difference.mean > 0 ? 'higher' : 'lower',
+      varianceReduction:
+        c.varianceReduction === null || !Number.isFinite(c.varianceReduction) ? null : c.varianceReduction,
+    };
+  });
+  return {
+    schema: 'janction.compare/1',
+    a: { scenario: pathA, set: [...flags.set, ...flags.aSet] },
+    b: { scenario: pathB, set: [...flags.set, ...flags.bSet] },
+    seed,
+    replications: flags.replications,
+    level: flags.level,
+    commonRandomNumbers: flags.independent !== true,
+    metrics,
+  };
+}
+
+export function readableComparison(c: CompareJson): string {
+  const name = (s: { scenario: string; set: string[] }) => [s.scenario, ...s.set].join(' ');
+  const n = (x: number) => String(Number(x.toPrecision(5)));
+  const rows = Object.entries(c.metrics).map(([m, v]) => [
+    m,
+    `${n(v.a.mean)} ± ${n(v.a.half)}`,
+    `${n(v.b.mean)} ± ${n(v.b.half)}`,
+    `${n(v.difference.mean)} ± ${n(v.difference.half)}`,
+    v.varianceReduction === null ? '-' : `${v.varianceReduction.toFixed(1)}x`,
+    v.verdict === 'no difference found'
+      ? v.verdict
+      : `B ${v.verdict} (p ${v.p < 0.0001 ? '< 0.0001' : v.p.toFixed(4)})`,
+  ]);
+  const header = ['figure', 'A', 'B', 'B - A', 'fewer runs', 'verdict'];
+  const widths = header.map((h, i) => Math.max(h.length, ...rows.map((r) => r[i]!.length)));
+  const line = (r: string[]) =>
+    `  ${r
+      .map((x, i) => x.padEnd(widths[i]!))
+      .join('  ')
+      .trimEnd()}`;
+  return `A: ${name(c.a)}\nB: ${name(c.b)}\n${c.replications} replications of seed ${c.seed}, ${c.commonRandomNumbers ? 'common' : 'independent'} random numbers, ${c.level * 100} % intervals, p-values corrected over all figures (Holm)\n${[header, ...rows].map(line).join('\n')}\n`;
+}
+
+const count = (text: string): number => {
+  const v = Number(text);
+  if (!/^\d+$/.test(text) || v < 2 || v > 100_000)
+    throw new InvalidArgumentError('want a whole number from 2 to 100000');
+  return v;
+};
+const share = (text: string): number => {
+  const v = Number(text);
+  if (!(v > 0.5 && v < 1)) throw new InvalidArgumentError('want a level between 0.5 and 1, for example 0.95');
+  return v;
+};
+
+export function addCompare(program: Command): void {
+  program
+    .command('compare')
+    .description('compare two scenarios on the same random numbers: paired differences with intervals')
+    .argument('<a>', 'scenario file')
+    .argument('[b]', 'scenario file (default: A, changed by --b-set)')
+    .addOption(new Option('--replications <n>', 'pairs of runs').argParser(count).default(30))
+    .addOption(
+      new Option('--workers <n>', 'worker threads').argParser(workersOf).default(availableParallelism(), 'one a core'),
+    )
+    .addOption(new Option('--level <share>', 'confidence level').argParser(share).default(0.95))
+    .option('--seed <n>', 'seed of both', seedOf)
+    .option('--set <path=value>', 'change both scenarios (repeatable)', append, [])
+    .option('--a-set <path=value>', 'change A (repeatable)', append, [])
+    .option('--b-set <path=value>', 'change B (repeatable)', append, [])
+    .option(
+      '--metric <name>',
+      'figure to compare, a column of a sweep’s table (repeatable; default: the main ones)',
+      append,
+      [],
+    )
+    .option('--independent', 'give B random numbers of its own, to see what pairing is worth')
+    .option('--json', 'print one JSON document instead of text')
+    .option('--quiet', 'no progress on stderr')
+    .addHelpText(
+      'after',
+      `
+Exit 0 whatever is found. "fewer runs" says how many times more replications independent random numbers would need.
+
+Examples:
+  janction compare scenarios/quickstart/scenario.yaml --b-set scheduling.queueing=fifo
+  janction compare a.yaml b.yaml --replications 50 --metric economics_welfare --json`,
+    )
+    .action(async (a: string, b: string | undefined, flags: CompareFlags) => {
+      const c = await compareCommand(a, b ?? a, flags);
+      print(flags.json === true ? `${JSON.stringify(c)}\n` : readableComparison(c));
+    });
+}
