@@ -40,3 +40,13 @@ export class Progress {
     if (!quiet && say !== '') stderr.write(`${say} (${((Date.now() - this.#start) / 1000).toFixed(1)} s wall)\n`);
   }
 }
+
+/** Wall seconds that `body` takes: for estimates on stderr. */
+export async function timed<T>(body: () => Promise<T>): Promise<{ seconds: number; value: T }> {
+  const start = Date.now();
+  const value = await body();
+  return { seconds: (Date.now() - start) / 1000, value };
+}
+
+/** Waits between two looks at another program's work. */
+export const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));

@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { ENGINE_VERSION } from '../../core/version.ts';
 import { Finding, UsageError } from '../errors.ts';
 import { print, workersOf } from '../flags.ts';
-import { Progress } from '../progress.ts';
+import { Progress, timed } from '../progress.ts';
 import { type PointSummary, parquetBytes, summaryOf, tableOf, unknownMetrics } from '../sweep/collect.ts';
 import { setText } from '../sweep/design.ts';
 import {
@@ -65,19 +65,19 @@ export async function sweepPlan(study: string, flags: SweepFlags): Promise<strin
   const plan = await makePlan(loaded, (share) => progress.update(share, ''));
   progress.done('', true);
   const runs = plan.points.length * maxReplications(plan.replications);
-  // One run, timed on stderr's behalf: what the whole will take.
-  const started = process.hrtime.bigint();
+  // One run, to say what the whole will take.
   const first = plan.points[0]!;
-  const trial = await new Runner().run({
-    id: runId(first, substreamOf(plan, 0, 0)),
+  const substream = substreamOf(plan, 0, 0);
+  const task = {
+    id: runId(first, substream),
     point: 0,
     replication: 0,
-    substream: substreamOf(plan, 0, 0),
+    substream,
     scenario: plan.scenario,
     sets: first.sets,
     seed: plan.seed,
-  });
-  const seconds = Number(process.hrtime.bigint() - started) / 1e9;
+  };
+  const { seconds, value: trial } = await timed(() => new Runner().run(task));
   if (trial.error !== undefined) throw new UsageError(`${loaded.scenario}: the first point fails: ${trial.error}`);
   if (flags.quiet !== true)
     process.stderr.write(

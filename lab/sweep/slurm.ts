@@ -5,9 +5,8 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { UsageError } from '../errors.ts';
-import { Progress } from '../progress.ts';
+import { Progress, pause } from '../progress.ts';
 import { maxReplications, type Plan } from './plan.ts';
 import { statusOf } from './run.ts';
 import type { SweepStore } from './store.ts';
