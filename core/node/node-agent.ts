@@ -7,6 +7,8 @@ import { ActionKind, DownCause, downCauseNames, type Fact, FactKind } from '../f
 import { Inbox } from '../inbox.ts';
 import { type Input, type Machine, type Port, SETTLEMENT } from '../machine.ts';
 import { type InventoryLease, type LeaseMsg, type Message, MessageKind } from '../messages.ts';
+import { ExactSum } from '../num/index.ts';
+import { removeAt } from '../remove-at.ts';
 import {
   attemptOfHold,
   Code,
@@ -87,7 +89,7 @@ export class NodeAgent implements Machine {
   #wakeup: TimeUs = NEVER;
   #upSinceUs: TimeUs = 0;
   #upUs: TimeUs = 0;
-  #busyMilliUs = 0n;
+  #busyMilliUs = new ExactSum();
   #started = 0;
   #failures = 0;
 
@@ -132,7 +134,7 @@ export class NodeAgent implements Machine {
   }
 
   #remove(l: NodeLease): void {
-    this.#leases.splice(this.#leases.indexOf(l), 1);
+    removeAt(this.#leases, this.#leases.indexOf(l));
   }
 
   #handle(now: TimeUs, input: Fact | Message, from: number): void {
@@ -323,7 +325,7 @@ export class NodeAgent implements Machine {
 
   /** Metered use is final: tell the chain and the pool. */
   #over(l: NodeLease, endUs: TimeUs, outcome: Outcome): void {
-    this.#busyMilliUs += BigInt(endUs - l.startedUs) * BigInt(l.gpuMilli * l.gpus.length);
+    this.#busyMilliUs.addProduct(endUs - l.startedUs, l.gpuMilli * l.gpus.length);
     this.#port.decide(l.lease, this.index, endUs, outcome);
     this.#sendReading(l, l.startedUs, endUs, outcome);
     this.#port.send(this.#pool, {
@@ -435,7 +437,7 @@ export class NodeAgent implements Machine {
 
   /** Row of the devices table; `poolId` is who holds the node. */
   report(now: TimeUs, poolId: string): void {
-    let busy = this.#busyMilliUs;
+    let busy = this.#busyMilliUs.value;
     for (const l of this.#leases) {
       if (l.state === LeaseState.running) busy += BigInt(now - l.startedUs) * BigInt(l.gpuMilli * l.gpus.length);
     }
@@ -478,7 +480,7 @@ export class NodeAgent implements Machine {
       leases: [...this.#leases].map((l) => ({ ...l, gpus: [...l.gpus] })),
       upSinceUs: this.#upSinceUs,
       upUs: this.#upUs,
-      busyMilliUs: this.#busyMilliUs,
+      busyMilliUs: this.#busyMilliUs.value,
       started: this.#started,
       failures: this.#failures,
     };
@@ -491,7 +493,7 @@ export class NodeAgent implements Machine {
     this.#pool = state.pool;
     this.#upSinceUs = state.upSinceUs;
     this.#upUs = state.upUs;
-    this.#busyMilliUs = state.busyMilliUs;
+    this.#busyMilliUs = new ExactSum(state.busyMilliUs);
     this.#started = state.started;
     this.#failures = state.failures;
     let next: TimeUs = NEVER;

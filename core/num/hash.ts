@@ -13,6 +13,7 @@ const C1 = 0x239b961b | 0;
 const C2 = 0xab0e9789 | 0;
 const C3 = 0x38b34ae5 | 0;
 const TWO32 = 4294967296;
+const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 /** High words that no 53-bit integer has, so that a text or BigInt never reads as an integer. */
 const TAG_STRING = 0x53000000;
@@ -102,6 +103,21 @@ export class Digest {
         Number.parseInt(hex.slice(middle, end), 16) | 0,
         middle > start ? Number.parseInt(hex.slice(start, middle), 16) | 0 : 0,
       );
+    }
+  }
+
+  /** mixBigInt of the first `count` values, without a BigInt object for each that a double holds. */
+  mixBigInts(values: BigInt64Array, count: number): void {
+    const words = new Int32Array(values.buffer, values.byteOffset, 2 * count);
+    const low = littleEndian ? 0 : 1;
+    for (let i = 0; i < count; i++) {
+      const high = words[2 * i + 1 - low]!;
+      if (high >= 0x200000 || high <= -0x200000) {
+        this.mixBigInt(values[i]!);
+        continue;
+      }
+      this.#step(0, TAG_BIGINT);
+      this.#step(words[2 * i + low]!, high);
     }
   }
 

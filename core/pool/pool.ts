@@ -443,7 +443,8 @@ export class Pool implements Machine, SchedulerView {
       part.allocation.endUs = m.startedUs + lease.limitUs;
       this.cluster.touch(part.node);
     }
-    if (lease.stopped || lease.parts.some((p) => p.state === PartState.sent)) return;
+    if (lease.stopped) return;
+    for (const p of lease.parts) if (p.state === PartState.sent) return;
     // All up: from here on the lease ends when its last node limit has passed.
     this.#leases.setDeadline(lease, m.startedUs + lease.limitUs + this.config.graces.poolUs);
   }

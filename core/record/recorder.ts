@@ -110,7 +110,7 @@ class TableBuilder {
     digest.mixInt(this.rows);
     for (const c of this.columns) {
       try {
-        if (c.isBig) for (let i = 0; i < this.rows; i++) digest.mixBigInt(c.bigs[i]!);
+        if (c.isBig) digest.mixBigInts(c.bigs, this.rows);
         else digest.mixInts(c.ints, this.rows);
       } catch (e) {
         throw new Error(`record: ${this.table}.${c.name}: ${(e as Error).message}`);

@@ -31,9 +31,10 @@ export function usageNumerator(u: Usage): bigint {
 
 /**
  * rate x milli / 3.6e12 in lowest terms, remembered for the last few products: bills of a run share few of them, and with small
- * terms nearly every division is exact in doubles (a year at 2.17 USD is 217 x 3.2e13 / 360,000).
+ * terms nearly every division is exact in doubles (a year at 2.17 USD is 217 x 3.2e13 / 360,000). A prime number of places:
+ * products are multiples of thousands.
  */
-const KEPT = 64;
+const KEPT = 61;
 const keptProduct = new Float64Array(KEPT).fill(-1);
 const keptTimes = new Float64Array(KEPT);
 const keptPer = new Float64Array(KEPT);

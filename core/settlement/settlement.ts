@@ -33,7 +33,7 @@ import {
 } from '../types.ts';
 import { contractRate, demandOf, quoteId } from './demand.ts';
 import { Distribution, type DistributionState } from './distribution.ts';
-import { Ledger, LedgerCode, type LedgerState, MAX_AMOUNT } from './ledger.ts';
+import { type Account, Ledger, LedgerCode, type LedgerState, MAX_AMOUNT } from './ledger.ts';
 import { chargeOf, gangOutcome, isCharged, maxCharge, type Usage } from './metering.ts';
 
 export const ContractState = { held: 0, claimed: 1, dormant: 2 } as const;
@@ -103,6 +103,8 @@ export class Settlement implements Machine {
   readonly ledger: Ledger;
   readonly #port: Port;
   readonly #distribution: Distribution;
+  /** Accounts of users by name, so that no text is put together per job. */
+  readonly #userAccounts: Map<string, Account>[];
   readonly #contracts = new Map<number, Contract>();
   readonly #deadlines: Deadlines;
   /** Award books of each pool: the last two epochs. */
@@ -135,6 +137,7 @@ export class Settlement implements Machine {
       }),
     );
     this.#distribution = new Distribution(config, this.ledger);
+    this.#userAccounts = config.currencies.map(() => new Map());
     this.#deadlines = new Deadlines((job, at) => this.#contracts.get(job)?.expiresUs === at);
     this.#books = config.pools.map(() => []);
     this.#nodePool = config.nodes.map((n) => n.pool);
@@ -213,29 +216,24 @@ export class Settlement implements Machine {
   }
 
   #reserve(now: TimeUs, m: Reserve, pool: number): void {
-    const answer = (code: Code) =>
-      this.#port.send(poolAddress(pool), { kind: MessageKind.refused, hold: m.hold, code });
     const job = jobOfHold(m.hold);
     const known = this.#contracts.get(job);
-    if (m.term < this.#superseded[pool]!) return answer(Code.superseded);
+    if (m.term < this.#superseded[pool]!) return this.#refuse(pool, m.hold, Code.superseded);
     if (known !== undefined && (known.state !== ContractState.dormant || known.pool !== pool))
-      return answer(Code.holdOpen);
-    // The pool ends the job or quotes anew: terms that nobody will use again are not kept.
-    const refuse = (code: Code) => {
-      this.#contracts.delete(job);
-      answer(code);
-    };
+      return this.#refuse(pool, m.hold, Code.holdOpen);
     const inherited = known !== undefined && known.quote.id === m.quote.id && now < known.quoteEndUs;
     const check = inherited ? Code.ok : this.#checkQuote(m, pool);
-    if (check !== Code.ok) return refuse(check);
+    if (check !== Code.ok) return this.#refuseTerms(pool, m.hold, check);
     // Terms that bind are those that were agreed, whatever the pool says of them now.
     const { spec, quote } = inherited ? known : m;
-    const account = this.ledger.find(`user:${spec.user}`, quote.currency);
-    if (account === undefined) return refuse(Code.unknownUser);
+    const account = this.#userAccount(spec.user, quote.currency);
+    if (account === undefined) return this.#refuseTerms(pool, m.hold, Code.unknownUser);
     const revenue = this.#distribution.revenue(pool, quote.currency);
     const booked = this.ledger.reserve(now, account, revenue, quote.maxCharge, m.hold, 'hold');
-    if (booked !== LedgerCode.ok)
-      return refuse(booked === LedgerCode.exceedsCredits ? Code.insufficientFunds : Code.amountOverflow);
+    if (booked !== LedgerCode.ok) {
+      const code = booked === LedgerCode.exceedsCredits ? Code.insufficientFunds : Code.amountOverflow;
+      return this.#refuseTerms(pool, m.hold, code);
+    }
     const quoteEndUs = inherited ? known.quoteEndUs : Math.min(NEVER, now + this.config.graces.quoteUs);
     const contract: Contract = {
       job,
@@ -260,6 +258,24 @@ export class Settlement implements Machine {
     this.#deadlines.add(job, quoteEndUs);
     this.#port.decide(m.hold, quote.id);
     this.#port.send(poolAddress(pool), { kind: MessageKind.held, hold: m.hold, expiresUs: quoteEndUs });
+  }
+
+  #refuse(pool: number, hold: number, code: Code): void {
+    this.#port.send(poolAddress(pool), { kind: MessageKind.refused, hold, code });
+  }
+
+  /** The pool ends the job or quotes anew: terms that nobody will use again are not kept. */
+  #refuseTerms(pool: number, hold: number, code: Code): void {
+    this.#contracts.delete(jobOfHold(hold));
+    this.#refuse(pool, hold, code);
+  }
+
+  #userAccount(user: string, currency: number): Account | undefined {
+    const known = this.#userAccounts[currency]?.get(user);
+    if (known !== undefined) return known;
+    const account = this.ledger.find(`user:${user}`, currency);
+    if (account !== undefined) this.#userAccounts[currency]!.set(user, account);
+    return account;
   }
 
   /** The quote must restate awards this chain has booked, and its sum must follow from them. */
@@ -361,22 +377,20 @@ export class Settlement implements Machine {
   }
 
   #claim(now: TimeUs, m: Claim): void {
-    const to = nodeAddress(this.config.pools.length, m.node);
-    const deny = (code: Code) => this.#port.send(to, { kind: MessageKind.denied, hold: m.hold, lease: m.lease, code });
     const c = this.#contracts.get(jobOfHold(m.hold));
-    if (c === undefined || c.hold !== m.hold || c.state !== ContractState.held) return deny(Code.holdUnknown);
+    if (c === undefined || c.hold !== m.hold || c.state !== ContractState.held) return this.#deny(m, Code.holdUnknown);
     if (
       this.#nodePool[m.node] !== c.pool ||
       (c.claims.length > 0 && (c.lease !== m.lease - m.part || c.parts !== m.parts))
     )
-      return deny(Code.denied);
-    if (c.claims.some((p) => p.part === m.part)) return deny(Code.denied);
+      return this.#deny(m, Code.denied);
+    for (const p of c.claims) if (p.part === m.part) return this.#deny(m, Code.denied);
     const at = c.quote.classes.indexOf(this.config.nodes[m.node]!.gpuClass);
-    if (at < 0 || c.quote.awards[at] !== m.award) return deny(Code.quoteMismatch);
+    if (at < 0 || c.quote.awards[at] !== m.award) return this.#deny(m, Code.quoteMismatch);
     c.lease = m.lease - m.part;
     c.parts = m.parts;
     c.claimUntilUs = Math.max(c.claimUntilUs, m.untilUs);
-    c.claims.push({
+    const claim: ClaimedPart = {
       node: m.node,
       part: m.part,
       gpus: m.gpus,
@@ -387,7 +401,9 @@ export class Settlement implements Machine {
       startUs: -1,
       endUs: -1,
       outcome: Outcome.notStarted,
-    });
+    };
+    if (m.parts === 1) c.claims = [claim];
+    else c.claims.push(claim);
     if (c.claims.length < m.parts) return;
     c.state = ContractState.claimed;
     c.expiresUs = c.claimUntilUs + this.config.graces.holdUs;
@@ -402,12 +418,17 @@ export class Settlement implements Machine {
     }
   }
 
+  #deny(m: Claim, code: Code): void {
+    const to = nodeAddress(this.config.pools.length, m.node);
+    this.#port.send(to, { kind: MessageKind.denied, hold: m.hold, lease: m.lease, code });
+  }
+
   #reading(now: TimeUs, m: Reading): void {
     const c = this.#contracts.get(jobOfHold(m.hold));
-    const p =
-      c?.hold === m.hold && c.state === ContractState.claimed
-        ? c.claims.find((x) => x.part === m.part && x.node === m.node)
-        : undefined;
+    let p: ClaimedPart | undefined;
+    if (c?.hold === m.hold && c.state === ContractState.claimed) {
+      for (const x of c.claims) if (x.part === m.part && x.node === m.node) p = x;
+    }
     if (c === undefined || p === undefined || p.read) {
       this.#lateReadings++;
       return;
@@ -427,7 +448,7 @@ export class Settlement implements Machine {
 
   #post(now: TimeUs, c: Contract): void {
     const outcome = gangOutcome(c.claims);
-    const { charge, shares } = isCharged(outcome) ? chargeOf(c.claims.map(usageOf)) : nothingCharged(c.claims.length);
+    const { charge, shares } = isCharged(outcome) ? chargeOf(c.claims.map(usageOf)) : nothingCharged;
     if (charge > 0n) {
       const code = this.ledger.post(now, c.pending, charge, outcomeNames[outcome]);
       if (code !== LedgerCode.ok)
@@ -437,26 +458,28 @@ export class Settlement implements Machine {
     let endUs = -1;
     for (let i = 0; i < c.claims.length; i++) {
       const p = c.claims[i]!;
-      if (shares[i]! > 0n)
-        this.#distribution.accrue(c.pot, c.quote.currency, this.config.nodes[p.node]!.provider, shares[i]!);
+      const share = shares[i] ?? 0n;
+      if (share > 0n) this.#distribution.accrue(c.pot, c.quote.currency, this.config.nodes[p.node]!.provider, share);
       if (p.startUs >= 0 && (startUs < 0 || p.startUs < startUs)) startUs = p.startUs;
       if (p.endUs > endUs) endUs = p.endUs;
-      this.#placementRow(c, p, shares[i]!);
+      this.#placementRow(c, p, share);
     }
     this.#port.decide(c.hold, Number(charge & 0xfffffffffffffn), outcome);
-    if (startUs >= 0) {
-      const { runs, firstStartUs } = c.history;
-      c.history = {
-        runs: runs + 1,
-        firstStartUs: firstStartUs < 0 ? startUs : firstStartUs,
-        lastStartUs: startUs,
-        lastEndUs: endUs,
-      };
-    }
     // What may be tried again keeps its terms; what is over is forgotten.
     let closing: Code = Code.ok;
     if (isCharged(outcome)) this.#contracts.delete(c.job);
-    else closing = this.#endAttempt(c);
+    else {
+      if (startUs >= 0) {
+        const { runs, firstStartUs } = c.history;
+        c.history = {
+          runs: runs + 1,
+          firstStartUs: firstStartUs < 0 ? startUs : firstStartUs,
+          lastStartUs: startUs,
+          lastEndUs: endUs,
+        };
+      }
+      closing = this.#endAttempt(c);
+    }
     this.#sendResolved(c.pool, c.hold, outcome, closing, charge, startUs, endUs);
   }
 
@@ -631,7 +654,4 @@ const usageOf = (p: ClaimedPart): Usage => ({
   us: p.endUs - p.startUs,
 });
 
-const nothingCharged = (parts: number): { charge: bigint; shares: bigint[] } => ({
-  charge: 0n,
-  shares: new Array<bigint>(parts).fill(0n),
-});
+const nothingCharged: { charge: bigint; shares: readonly bigint[] } = { charge: 0n, shares: [] };

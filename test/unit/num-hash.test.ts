@@ -207,3 +207,27 @@ test('utf8 equals the Encoding Standard, lone surrogates included', () => {
     { seed: 1, numRuns: 200 },
   );
 });
+
+test('a column of 64-bit integers mixes as its values one by one', () => {
+  const edge = fc.constantFrom(
+    0n,
+    -1n,
+    2n ** 53n - 1n,
+    2n ** 53n,
+    -(2n ** 53n) + 1n,
+    -(2n ** 53n),
+    2n ** 63n - 1n,
+    -(2n ** 63n),
+  );
+  const values = fc.array(fc.oneof(edge, fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })), { maxLength: 20 });
+  fc.assert(
+    fc.property(values, (column) => {
+      const one = new Digest();
+      for (const v of column) one.mixBigInt(v);
+      const all = new Digest();
+      all.mixBigInts(BigInt64Array.from([...column, 7n]), column.length);
+      return one.hex() === all.hex();
+    }),
+    { seed: 1, numRuns: 500 },
+  );
+});
