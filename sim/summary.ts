@@ -384,7 +384,7 @@ function nearestRank(sorted: ArrayLike<number>, q: number): number {
 }
 
 function quantiles(us: readonly number[]): Quantiles {
-  const sorted = Float64Array.from(us).sort();
+  const sorted = Float64Array.from(us).sort((a, b) => a - b);
   let sum = 0n;
   let part = 0;
   for (const v of sorted) {
@@ -406,7 +406,7 @@ function quantiles(us: readonly number[]): Quantiles {
 
 /** Contract rates over the leases that ran, USD per GPU-hour. */
 function priceQuantiles(micro: readonly number[]): { mean: number; p50: number; p95: number } {
-  const sorted = Float64Array.from(micro).sort();
+  const sorted = Float64Array.from(micro).sort((a, b) => a - b);
   let sum = 0;
   for (const v of sorted) sum += v;
   return {
