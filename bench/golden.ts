@@ -1,12 +1,13 @@
 /**
- * `npm run golden [-- --record]`: runs every entry of test/golden/fingerprints.json and compares its fingerprint with the
- * recorded one; exit 1 when one differs. `--record` writes what was found instead, for a change that is meant to change results.
+ * `npm run golden [-- --record]`: runs every entry of test/golden/fingerprints.json, draws 1e6 times from every distribution of
+ * test/golden/draws.json, and compares with what is recorded; exit 1 when something differs. `--record` writes what was found instead, for a change that is meant to change results.
  * To add a case, append an entry without a fingerprint and record.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCommand } from '../lab/commands/run.ts';
+import { drawFingerprints } from './golden-draws.ts';
 
 export interface GoldenEntry {
   /** Scenario file, from the root of the repository. */
@@ -21,6 +22,12 @@ export interface GoldenEntry {
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const file = join(root, 'test/golden/fingerprints.json');
+const drawsFile = join(root, 'test/golden/draws.json');
+
+export interface GoldenDraws {
+  count: number;
+  fingerprints: Record<string, string>;
+}
 
 async function main(flags: readonly string[]): Promise<number> {
   if (flags.some((f) => f !== '--record')) {
@@ -49,7 +56,19 @@ async function main(flags: readonly string[]): Promise<number> {
     );
     e.fingerprint = found;
   }
+  const draws = JSON.parse(readFileSync(drawsFile, 'utf8')) as GoldenDraws;
+  const drawn = drawFingerprints(draws.count);
+  for (const name of new Set([...Object.keys(drawn), ...Object.keys(draws.fingerprints)])) {
+    if (drawn[name] !== undefined && drawn[name] === draws.fingerprints[name]) {
+      count.passed++;
+      continue;
+    }
+    count.failed++;
+    process.stdout.write(`DIFF  draws of ${name}: recorded ${draws.fingerprints[name]}, found ${drawn[name]}\n`);
+  }
+  process.stdout.write(`drew  ${draws.count} times from each of ${Object.keys(drawn).length} distributions\n`);
   if (flags.includes('--record')) {
+    writeFileSync(drawsFile, `${JSON.stringify({ count: draws.count, fingerprints: drawn }, null, 2)}\n`);
     writeFileSync(file, `[\n${entries.map((e) => `  ${JSON.stringify(e)}`).join(',\n')}\n]\n`);
     process.stdout.write(`recorded ${entries.length - count.skipped} fingerprints, left ${count.skipped}\n`);
     return 0;

@@ -1,5 +1,9 @@
 /** janction-lab/sim: virtual time for the market, and the kernel for models of your own. */
 export { Simulation, type SimulationOptions, type SimulationState } from './driver.ts';
+export { PiecewiseArrivals, ThinnedArrivals } from './kernel/arrivals.ts';
+export type { Distribution } from './kernel/distributions.ts';
+export * as distributions from './kernel/distributions.ts';
+export * from './kernel/estimators.ts';
 export { HeapQueue } from './kernel/heap-queue.ts';
 export { type Handler, Kernel, type KernelOptions } from './kernel/kernel.ts';
 export { LadderQueue } from './kernel/ladder-queue.ts';
