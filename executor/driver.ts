@@ -17,7 +17,7 @@ import { recover } from './durable/recover.ts';
 import type { Snapshot } from './durable/snapshot.ts';
 import { type JournalStorage, StorageFull } from './durable/storage.ts';
 import { Lag, type LagJson } from './lag.ts';
-import type { Arrivals, Launcher, PlannedArrival, Work } from './launcher.ts';
+import type { Arrivals, Launcher, LeaseLimits, PlannedArrival, Work } from './launcher.ts';
 
 export interface ExecutorOptions {
   config: MarketConfig;
@@ -32,6 +32,8 @@ export interface ExecutorOptions {
   keep?: (snapshot: Omit<Snapshot, 'schema'>) => void;
   /** Least number of steps with facts between two snapshots. */
   snapshotEvery: number;
+  /** Least wall time between two, as a multiple of what the last one took. */
+  snapshotRest: number;
   /** End of the run in the scenario's time; NEVER = when every job is over. */
   horizonUs: TimeUs;
   /** Scenario time per wall time. */
@@ -94,7 +96,7 @@ export class Executor {
   #durable: number;
   #factCount = 0;
   #nextSnapshot: number;
-  /** Wall milliseconds before which no snapshot is taken: they may cost at most a fiftieth of the time. */
+  /** Wall milliseconds before which no snapshot is taken. */
   #snapshotFrom = 0;
   #wake: (() => void) | null = null;
   #stopping = false;
@@ -318,10 +320,17 @@ export class Executor {
 
   #actAll(): void {
     for (const { action } of this.#due) {
-      const work = action.kind === ActionKind.start ? (this.#work.get(action.job) ?? null) : null;
-      this.#launcher.act(action, work);
+      const isStart = action.kind === ActionKind.start;
+      const work = isStart ? (this.#work.get(action.job) ?? null) : null;
+      this.#launcher.act(action, work, isStart ? this.#limitsOf(action) : null);
     }
     this.#due.length = 0;
+  }
+
+  #limitsOf(action: Action): LeaseLimits | null {
+    for (const l of this.market.nodes[action.node]!.occupants())
+      if (l.lease === action.lease) return { cpuMilli: l.cpuMilli, ramMiB: l.ramMiB };
+    return null;
   }
 
   #maybeSnapshot(): void {
@@ -334,7 +343,7 @@ export class Executor {
     const offset = this.#storage.length;
     this.#options.keep({ engine: ENGINE, offset, last, steps, market: this.market.snapshot() });
     const end = performance.now();
-    this.#snapshotFrom = end + 50 * (end - begin);
+    this.#snapshotFrom = end + this.#options.snapshotRest * (end - begin);
   }
 
   /** Until the next deadline or arrival, or until the world reports something. */

@@ -11,6 +11,7 @@ export { readSnapshot, type Snapshot, writeSnapshot } from './durable/snapshot.t
 export { FileStorage, type JournalStorage, StorageFull, syncDirectory } from './durable/storage.ts';
 export { ExecutorError } from './executor-error.ts';
 export { Lag, type LagJson } from './lag.ts';
-export type { Arrivals, FactSink, Launcher, PlannedArrival, Work } from './launcher.ts';
+export type { Arrivals, FactSink, Launcher, LeaseLimits, PlannedArrival, Work } from './launcher.ts';
+export { chooseIsolation, type Isolation, isolationName, noIsolation, probeIsolation } from './work/isolation.ts';
 export { LocalLauncher, type LocalOptions } from './work/local.ts';
 export { processesOf, reapRun } from './work/proc.ts';

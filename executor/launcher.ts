@@ -15,6 +15,12 @@ export interface Work {
   command?: readonly string[];
 }
 
+/** What the lease gives the job of its machine; 0 = not declared. */
+export interface LeaseLimits {
+  cpuMilli: number;
+  ramMiB: number;
+}
+
 /** A job that will be submitted at a stamp. */
 export interface PlannedArrival extends Work {
   timeUs: TimeUs;
@@ -34,7 +40,8 @@ export interface Launcher {
   readonly isolation: string;
   /** Facts are reported through this from now on, each when the world has let it happen. */
   open(sink: FactSink): void;
-  act(action: Action, work: Work | null): void;
+  /** `work` and `limits` come with an order to start. */
+  act(action: Action, work: Work | null, limits: LeaseLimits | null): void;
   /** Jobs that may have a process. */
   readonly running: number;
   /** Ends whatever a former executor of the same run left; answers how many processes that were. Before `open`. */

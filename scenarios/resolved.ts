@@ -120,6 +120,8 @@ export interface ListedArrival {
   fails: boolean;
   /** Worth to its user, micro-USD; -1 = not known. */
   valueMicro: number;
+  /** What an execution runs; absent = the built-in workload. A simulation never looks. */
+  command?: string[];
 }
 
 /** What stands in for what a trace does not say; each rule is named in the result of a run that used it. */

@@ -1,16 +1,21 @@
 /**
- * Jobs as processes of this machine. Each gets a session of its own, a private directory, an environment of named variables and
- * files for its output. An order to stop is SIGTERM, a grace, then SIGKILL; a job is over when no process of its lease is left.
+ * Jobs as processes of this machine. Each gets a session of its own, a private directory, an environment of named variables,
+ * files for its output and what isolation there is. An order to stop is SIGTERM, a grace, then SIGKILL; a job is over when no
+ * process of its lease is left, and a GPU is free when none is left on it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Action, ActionKind, FactKind, type StartAction } from '../../core/facts.ts';
-import { type MarketConfig, Outcome } from '../../core/types.ts';
+import { type Action, ActionKind, FactKind, type ReleaseAction, type StartAction } from '../../core/facts.ts';
+import { type MarketConfig, Outcome, WHOLE_GPU } from '../../core/types.ts';
 import type { Device } from '../devices/devices.ts';
-import type { FactSink, Launcher, Work } from '../launcher.ts';
-import { LEASE_VARIABLE, processesOf, RUN_VARIABLE, reapRun, signal } from './proc.ts';
+import type { FactSink, Launcher, LeaseLimits, Work } from '../launcher.ts';
+import { JobGroup, reapGroups } from './cgroup.ts';
+import { checkpointFault } from './checkpoint.ts';
+import { INSIDE, INSIDE_CHECKPOINT, INSIDE_RESUME, type Isolation, isolationName, wrap } from './isolation.ts';
+import { commandName, LEASE_VARIABLE, pause, processesOf, RUN_VARIABLE, reapRun, signal } from './proc.ts';
+import { holdsMoreThan } from './usage.ts';
 
 export interface LocalOptions {
   run: string;
@@ -24,32 +29,59 @@ export interface LocalOptions {
   graceMs: number;
   /** Share of a processor the built-in workload uses, percent. */
   utilisation: number;
+  isolation: Isolation;
+  /** Most that an attempt may keep in files, logs included, MiB; 0 = any. */
+  diskMiB: number;
+  /** Most processes and threads of an attempt. */
+  processes: number;
+  network: boolean;
+  /** Directories that jobs may read. */
+  shares: readonly string[];
+  /** Processes on each GPU by UUID; absent = GPUs are not asked. */
+  gpuProcesses?: () => Map<string, number[]>;
 }
 
 const builtin = fileURLToPath(new URL('./builtin.worker.js', import.meta.url));
+const WATCH_MS = 250;
+const SWEEP_MS = 5;
+const GPU_POLL_MS = 500;
 
 interface Job {
   key: string;
   action: StartAction;
+  /** Directory of the attempt: stdout, stderr, status.json, work/, checkpoint/. */
+  dir: string;
   child: ChildProcess;
+  group: JobGroup | null;
   state: 'starting' | 'up' | 'leaving';
   killTimer: NodeJS.Timeout | null;
+  /** An order to stop was given. */
   ordered: boolean;
+  /** Why this launcher ended it, if it did. */
+  reason: string | null;
+  exitCode: number | null;
+  signal: string | null;
 }
 
 export class LocalLauncher implements Launcher {
-  readonly isolation = 'process-group';
+  readonly isolation: string;
   readonly #options: LocalOptions;
   /** By lease and fence: an order is carried out once. */
   readonly #jobs = new Map<string, Job>();
   /** Jobs whose first process is gone and whose others are being looked for. */
   readonly #leaving: { job: Job; outcome: Outcome }[] = [];
+  /** GPUs that are not yet known to be free. */
+  readonly #releasing: { action: ReleaseAction; uuids: string[] }[] = [];
+  readonly #gpusOf = new Map<string, string[]>();
   #sweep: NodeJS.Timeout | null = null;
+  #watch: NodeJS.Timeout | null = null;
+  #gpuPoll: NodeJS.Timeout | null = null;
   #sink: FactSink = () => {};
   #closed: (() => void) | null = null;
 
   constructor(options: LocalOptions) {
     this.#options = options;
+    this.isolation = isolationName(options.isolation);
     mkdirSync(options.dir, { recursive: true });
   }
 
@@ -62,90 +94,176 @@ export class LocalLauncher implements Launcher {
   }
 
   reap(): number {
-    return reapRun(this.#options.run);
+    const { cgroups } = this.#options.isolation;
+    const killed = reapRun(this.#options.run);
+    if (cgroups !== null) reapGroups(cgroups, this.#groupPrefix, pause);
+    return killed;
   }
 
-  act(action: Action, work: Work | null): void {
-    const key = `${action.lease}:${action.fence}`;
+  act(action: Action, work: Work | null, limits: LeaseLimits | null): void {
+    const key = keyOf(action);
     switch (action.kind) {
       case ActionKind.start:
-        if (!this.#jobs.has(key)) this.#start(key, action, work);
+        if (!this.#jobs.has(key)) this.#start(key, action, work, limits);
         return;
       case ActionKind.kill: {
         const job = this.#jobs.get(key);
-        if (job !== undefined) this.#kill(job);
+        if (job === undefined || job.ordered) return;
+        job.ordered = true;
+        if (job.state === 'up') this.#terminate(job, 'stopped');
         return;
       }
       case ActionKind.release:
-        // Answered by the sweep, which goes on until no process of the lease is left.
+        this.#releasing.push({ action, uuids: this.#gpusOf.get(key) ?? [] });
+        this.#pollGpus();
         return;
     }
   }
 
-  #start(key: string, action: StartAction, work: Work | null): void {
-    const { dir } = this.#options;
-    const own = join(dir, `${action.job}-${action.attempt}-${action.part}`);
-    const cwd = join(own, 'work');
+  get #groupPrefix(): string {
+    return `janction-${this.#options.run.slice(0, 8)}-`;
+  }
+
+  // ---- start ----
+
+  #start(key: string, action: StartAction, work: Work | null, limits: LeaseLimits | null): void {
+    const o = this.#options;
+    const dir = join(o.dir, `${action.job}-${action.attempt}-${action.part}`);
+    const cwd = join(dir, 'work');
     mkdirSync(cwd, { recursive: true });
-    const out = openSync(join(own, 'stdout'), 'a');
-    const err = openSync(join(own, 'stderr'), 'a');
-    const [file, ...args] = this.#commandOf(action, work);
-    const child = spawn(file!, args, {
-      cwd,
-      detached: true,
-      stdio: ['ignore', out, err],
-      env: this.#environment(key, action, cwd),
-    });
-    closeSync(out);
-    closeSync(err);
-    const job: Job = { key, action, child, state: 'starting', killTimer: null, ordered: false };
+    mkdirSync(join(dir, 'checkpoint'), { recursive: true });
+    const devices = action.gpus.map((g) => o.deviceOf(action.node, g));
+    const resume = this.#checkpointBefore(action);
+    let group: JobGroup | null = null;
+    let child: ChildProcess;
+    const out = openSync(join(dir, 'stdout'), 'a');
+    const err = openSync(join(dir, 'stderr'), 'a');
+    try {
+      if (o.isolation.cgroups !== null) {
+        group = new JobGroup(o.isolation.cgroups, `${this.#groupPrefix}${action.lease}`, {
+          memoryMiB: limits?.ramMiB ?? 0,
+          cpuMilli: limits?.cpuMilli ?? 0,
+          processes: o.processes,
+        });
+      }
+      const [file, ...args] = wrap(
+        o.isolation,
+        this.#commandOf(action, work),
+        {
+          cwd,
+          shares: o.shares,
+          network: o.network,
+          nvidia: devices.some((d) => d.kind === 'nvidia'),
+          fileMiB: o.diskMiB,
+          checkpoint: join(dir, 'checkpoint'),
+          resume,
+        },
+        group?.joinFiles ?? [],
+      );
+      child = spawn(file!, args, {
+        cwd,
+        detached: true,
+        stdio: ['ignore', out, err],
+        env: this.#environment(key, action, dir, devices, resume),
+      });
+    } finally {
+      closeSync(out);
+      closeSync(err);
+    }
+    const job: Job = {
+      key,
+      action,
+      dir,
+      child,
+      group,
+      state: 'starting',
+      killTimer: null,
+      ordered: false,
+      reason: null,
+      exitCode: null,
+      signal: null,
+    };
     this.#jobs.set(key, job);
-    const { node, lease, fence } = action;
-    child.once('spawn', () => {
+    const gpus = devices.filter((d) => d.kind === 'nvidia').map((d) => d.id);
+    if (gpus.length > 0 && action.gpuMilli === WHOLE_GPU) this.#gpusOf.set(key, gpus);
+    this.#follow(job);
+    this.#watch ??= setInterval(() => this.#watchDisks(), WATCH_MS);
+  }
+
+  #follow(job: Job): void {
+    const { node, lease, fence } = job.action;
+    job.child.once('spawn', () => {
       job.state = 'up';
       this.#sink({ kind: FactKind.started, node, lease, fence });
-      if (job.ordered) this.#terminate(job);
+      if (job.ordered) this.#terminate(job, 'stopped');
     });
-    child.once('error', () => {
+    job.child.once('error', (e) => {
       // It could not be started at all: nothing of it is left behind.
-      if (job.state === 'starting') this.#over(job, Outcome.failed, true);
+      if (job.state !== 'starting') return;
+      job.reason = `cannot be started: ${e.message}`;
+      this.#over(job, Outcome.failed);
     });
-    child.once('exit', (code) => {
-      if (job.state === 'up')
-        this.#leave(job, job.ordered ? Outcome.aborted : code === 0 ? Outcome.completed : Outcome.failed);
+    job.child.once('exit', (code, sig) => {
+      if (job.state !== 'up') return;
+      job.exitCode = code;
+      job.signal = sig;
+      this.#leave(
+        job,
+        job.ordered ? Outcome.aborted : code === 0 && job.reason === null ? Outcome.completed : Outcome.failed,
+      );
     });
   }
 
   #commandOf(action: StartAction, work: Work | null): readonly string[] {
     if (work?.command !== undefined) return work.command;
     const ms = (work?.workUs ?? 0) / this.#options.timeScale / 1000;
+    const status = work?.fails === true ? '1' : '0';
     return [
       process.execPath,
       '--max-old-space-size=64',
       builtin,
       ms.toFixed(3),
       String(this.#options.utilisation),
-      work?.fails === true ? '1' : '0',
+      status,
       String(action.job),
     ];
   }
 
+  /** The checkpoint of the attempt before, when it is whole. */
+  #checkpointBefore(a: StartAction): string | null {
+    for (let attempt = a.attempt - 1; attempt >= 1; attempt--) {
+      const dir = join(this.#options.dir, `${a.job}-${attempt}-${a.part}`, 'checkpoint');
+      if (existsSync(dir) && checkpointFault(dir) === null) return dir;
+    }
+    return null;
+  }
+
   /** Only these variables: nothing of the operator's environment reaches a job but the search path. */
-  #environment(key: string, a: StartAction, cwd: string): Record<string, string> {
-    const devices = a.gpus.map((g) => this.#options.deviceOf(a.node, g));
+  #environment(
+    key: string,
+    a: StartAction,
+    dir: string,
+    devices: readonly Device[],
+    resume: string | null,
+  ): Record<string, string> {
+    const { config, run, isolation } = this.#options;
+    const boxed = isolation.bubblewrap;
+    const home = boxed ? INSIDE : join(dir, 'work');
     return {
       PATH: process.env['PATH'] ?? '/usr/bin:/bin',
       LANG: 'C.UTF-8',
-      HOME: cwd,
-      TMPDIR: cwd,
-      [RUN_VARIABLE]: this.#options.run,
+      HOME: home,
+      TMPDIR: boxed ? '/tmp' : home,
+      [RUN_VARIABLE]: run,
       [LEASE_VARIABLE]: key,
       JANCTION_JOB: String(a.job),
       JANCTION_ATTEMPT: String(a.attempt),
       JANCTION_PART: String(a.part),
       JANCTION_PARTS: String(a.parts),
-      JANCTION_NODE: this.#options.config.nodes[a.node]!.id,
+      JANCTION_NODE: config.nodes[a.node]!.id,
       JANCTION_DEVICES: devices.map((d) => d.id).join(','),
+      JANCTION_CHECKPOINT: boxed ? INSIDE_CHECKPOINT : join(dir, 'checkpoint'),
+      ...(resume === null ? {} : { JANCTION_RESUME: boxed ? INSIDE_RESUME : resume }),
       CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
       CUDA_VISIBLE_DEVICES: devices
         .filter((d) => d.kind === 'nvidia')
@@ -154,22 +272,41 @@ export class LocalLauncher implements Launcher {
     };
   }
 
-  #kill(job: Job): void {
-    if (job.ordered) return;
-    job.ordered = true;
-    if (job.state === 'up') this.#terminate(job);
+  // ---- stop ----
+
+  /** SIGTERM to the job itself, and after the grace SIGKILL to all of it. */
+  #terminate(job: Job, reason: string): void {
+    job.reason ??= reason;
+    if (this.#options.isolation.bubblewrap) {
+      // bubblewrap would die of the signal and take the job with it before its grace.
+      for (const pid of processesOf(this.#options.run).get(job.key) ?? [])
+        if (commandName(pid) !== 'bwrap') signal(pid, 'SIGTERM');
+    } else signal(-job.child.pid!, 'SIGTERM');
+    job.killTimer ??= setTimeout(() => this.#destroy(job), this.#options.graceMs);
   }
 
-  #terminate(job: Job): void {
-    signalGroup(job.child.pid!, 'SIGTERM');
-    job.killTimer = setTimeout(() => signalGroup(job.child.pid!, 'SIGKILL'), this.#options.graceMs);
+  #destroy(job: Job): void {
+    signal(-job.child.pid!, 'SIGKILL');
+    job.group?.kill();
   }
+
+  #watchDisks(): void {
+    const limit = this.#options.diskMiB * 1048576;
+    if (limit === 0) return;
+    for (const job of this.#jobs.values()) {
+      if (job.state !== 'up' || job.reason !== null || !holdsMoreThan(job.dir, limit)) continue;
+      job.reason = `disk: more than ${this.#options.diskMiB} MiB in files`;
+      this.#destroy(job);
+    }
+  }
+
+  // ---- end ----
 
   /** The first process is gone: what it left behind goes too before the devices are free. */
   #leave(job: Job, outcome: Outcome): void {
     job.state = 'leaving';
     if (job.killTimer !== null) clearTimeout(job.killTimer);
-    signalGroup(job.child.pid!, 'SIGKILL');
+    this.#destroy(job);
     this.#leaving.push({ job, outcome });
     // One pass over /proc serves every job that leaves now.
     this.#sweep ??= setTimeout(() => this.#sweepNow(), 0);
@@ -178,24 +315,64 @@ export class LocalLauncher implements Launcher {
   #sweepNow(): void {
     this.#sweep = null;
     const alive = processesOf(this.#options.run);
-    const waiting = this.#leaving.splice(0);
-    for (const entry of waiting) {
-      const pids = alive.get(entry.job.key) ?? [];
+    for (const entry of this.#leaving.splice(0)) {
+      const { job, outcome } = entry;
+      const pids = [...(alive.get(job.key) ?? []), ...(job.group?.processes() ?? [])];
       if (pids.length === 0) {
-        this.#over(entry.job, entry.outcome, true);
+        this.#over(job, outcome);
         continue;
       }
       for (const pid of pids) signal(pid, 'SIGKILL');
       this.#leaving.push(entry);
     }
-    if (this.#leaving.length > 0) this.#sweep ??= setTimeout(() => this.#sweepNow(), 5);
+    if (this.#leaving.length > 0) this.#sweep ??= setTimeout(() => this.#sweepNow(), SWEEP_MS);
   }
 
-  #over(job: Job, outcome: Outcome, clean: boolean): void {
+  #over(job: Job, outcome: Outcome): void {
+    if (job.group?.outOfMemory === true) job.reason ??= 'memory: more than the job had asked for';
+    job.group?.remove();
+    const { exitCode, signal: sig, reason } = job;
+    const status = {
+      exitCode,
+      signal: sig,
+      reason,
+      devices: job.action.gpus.map((g) => this.#deviceId(job, g)),
+      isolation: this.isolation,
+    };
+    writeFileSync(join(job.dir, 'status.json'), `${JSON.stringify(status)}\n`);
     this.#jobs.delete(job.key);
+    if (this.#jobs.size === 0 && this.#watch !== null) {
+      clearInterval(this.#watch);
+      this.#watch = null;
+    }
     const { node, lease, fence } = job.action;
+    const clean = this.#options.gpuProcesses === undefined || !this.#gpusOf.has(job.key);
     this.#sink({ kind: FactKind.exited, node, lease, fence, outcome, clean });
     if (this.#jobs.size === 0) this.#closed?.();
+  }
+
+  #deviceId(job: Job, gpu: number): string {
+    return this.#options.deviceOf(job.action.node, gpu).id;
+  }
+
+  /** A GPU stays taken (is in quarantine) until the driver lists no process on it. */
+  #pollGpus(): void {
+    if (this.#gpuPoll !== null || this.#releasing.length === 0) return;
+    const on = this.#options.gpuProcesses?.() ?? new Map<string, number[]>();
+    for (const entry of this.#releasing.splice(0)) {
+      if (entry.uuids.some((u) => (on.get(u) ?? []).length > 0)) {
+        this.#releasing.push(entry);
+        continue;
+      }
+      const { node, lease, fence } = entry.action;
+      this.#gpusOf.delete(keyOf(entry.action));
+      this.#sink({ kind: FactKind.released, node, lease, fence });
+    }
+    if (this.#releasing.length === 0) return;
+    this.#gpuPoll = setTimeout(() => {
+      this.#gpuPoll = null;
+      this.#pollGpus();
+    }, GPU_POLL_MS);
   }
 
   async close(): Promise<void> {
@@ -204,14 +381,17 @@ export class LocalLauncher implements Launcher {
       const gone = new Promise<void>((resolve) => {
         this.#closed = resolve;
       });
-      for (const job of this.#jobs.values()) if (job.state === 'up') signalGroup(job.child.pid!, 'SIGKILL');
-      for (const job of this.#jobs.values()) job.ordered = true;
+      for (const job of this.#jobs.values()) {
+        job.ordered = true;
+        job.reason ??= 'the run ended';
+        if (job.state === 'up') this.#destroy(job);
+      }
       await gone;
     }
-    if (this.#sweep !== null) clearTimeout(this.#sweep);
+    for (const timer of [this.#sweep, this.#watch, this.#gpuPoll]) if (timer !== null) clearTimeout(timer);
+    const { cgroups } = this.#options.isolation;
+    if (cgroups !== null) reapGroups(cgroups, this.#groupPrefix, pause);
   }
 }
 
-function signalGroup(pid: number, name: NodeJS.Signals): void {
-  signal(-pid, name);
-}
+const keyOf = (a: { lease: number; fence: number }): string => `${a.lease}:${a.fence}`;

@@ -24,6 +24,15 @@ function fieldsOf(pid: number): string[] | null {
   }
 }
 
+/** Name of a process's program, or "" when it is gone. */
+export function commandName(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+
 /** Living processes of a run by lease ("" = not told), zombies left out. One pass over /proc. */
 export function processesOf(run: string): Map<string, number[]> {
   const found = new Map<string, number[]>();
@@ -66,7 +75,7 @@ export function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-const pause = (ms: number): void => {
+export const pause = (ms: number): void => {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 };
 

@@ -1,11 +1,12 @@
 /** What this machine offers and what is missing: nothing here is needed for simulation. */
 
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { Command } from 'commander';
 import { ENGINE_VERSION } from '../../core/version.ts';
+import { probeIsolation } from '../../executor/index.ts';
 import { print } from '../flags.ts';
 
 export interface DoctorItem {
@@ -63,11 +64,8 @@ export function supportedNode(version: string): boolean {
 }
 
 export function doctorCommand(): DoctorJson {
-  const cgroup = existsSync('/sys/fs/cgroup/cgroup.controllers')
-    ? 'version 2'
-    : existsSync('/sys/fs/cgroup/cpu')
-      ? 'version 1'
-      : null;
+  const isolation = probeIsolation();
+  const groups = isolation.cgroups;
   return {
     schema: 'janction.doctor/1',
     engine: ENGINE_VERSION,
@@ -82,9 +80,20 @@ export function doctorCommand(): DoctorJson {
         'running jobs on real GPUs; install the NVIDIA driver',
       ),
       program('Slurm', 'sbatch', ['--version'], 'sweeps and executions on a cluster; Debian packages slurmctld slurmd'),
-      program('bubblewrap', 'bwrap', ['--version'], 'isolating executed jobs; Debian package bubblewrap'),
+      {
+        name: 'bubblewrap',
+        found: isolation.bubblewrap,
+        detail: isolation.bubblewrap ? 'makes namespaces' : 'not on PATH, or may not make namespaces',
+        use: 'keeping executed jobs from the host; Debian package bubblewrap',
+      },
       program('prlimit', 'prlimit', ['--version'], 'limits on executed jobs; part of util-linux'),
-      { name: 'cgroups', found: cgroup !== null, detail: cgroup ?? 'none mounted', use: 'limits on executed jobs' },
+      {
+        name: 'cgroups',
+        found: groups !== null && groups.controllers.length > 0,
+        detail:
+          groups === null ? 'none that may be written' : `version ${groups.version}: ${groups.controllers.join(', ')}`,
+        use: 'limits on memory, processes and processor time of executed jobs; run as root or in a delegated group',
+      },
       program('Chromium', 'chromium', ['--version'], 'browser tests of notebooks and reports; Debian package chromium'),
       program('python3', 'python3', ['--version'], 'cross-checks against SimPy, when python3-simpy is installed'),
       program('g++', 'g++', ['--version'], 'the C++ peer of the kernel benchmark'),

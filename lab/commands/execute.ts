@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { NEVER } from '../../core/types.ts';
 import {
+  chooseIsolation,
   type ExecutionResult,
   Executor,
   ExecutorError,
@@ -44,12 +45,19 @@ export interface ExecuteFlags {
   timeScale: number;
   grace: number;
   utilisation: number;
+  isolation: string;
+  disk: number;
+  processes: number;
+  network?: boolean;
+  share: string[];
   json?: boolean;
   quiet?: boolean;
   dryRun?: boolean;
 }
 
 const SNAPSHOT_EVERY = 16;
+/** Snapshots take at most a fiftieth of the time. */
+const SNAPSHOT_REST = 50;
 
 /** Runs a scenario for real, or goes on with one that was cut off. */
 export async function executeCommand(path: string | undefined, flags: ExecuteFlags): Promise<string> {
@@ -76,6 +84,11 @@ async function makePlan(path: string, flags: ExecuteFlags): Promise<ExecutionPla
   if (flags.out === undefined && flags.dryRun !== true)
     throw new UsageError('an execution keeps a durable journal; say where with --out DIR');
   if (flags.out !== undefined) checkTarget(flags.out);
+  for (const share of flags.share) {
+    if (!existsSync(share)) throw new UsageError(`--share ${share}: no such directory`);
+    if (`${resolve(flags.out ?? '')}/`.startsWith(`${resolve(share)}/`.replace('//', '/')))
+      throw new UsageError(`--share ${share}: it holds the run directory, which no job may read; share less`);
+  }
   const quoted = (s: string): string => (/^[\w./=:-]+$/.test(s) ? s : `'${s}'`);
   const sets = flags.set.map((s) => ` --set ${quoted(s)}`).join('');
   return {
@@ -87,6 +100,11 @@ async function makePlan(path: string, flags: ExecuteFlags): Promise<ExecutionPla
     timeScale: flags.timeScale,
     graceMs: flags.grace,
     utilisation: flags.utilisation,
+    isolation: flags.isolation,
+    diskMiB: flags.disk,
+    processes: flags.processes,
+    network: flags.network === true,
+    shares: flags.share.map((s) => resolve(s)),
     allowanceUs: Math.ceil(LIMIT_ALLOWANCE_MS * 1000 * flags.timeScale),
     resumes: 0,
   };
@@ -157,6 +175,11 @@ async function execute(partial: string, flags: ExecuteFlags, plan: ExecutionPlan
     timeScale: plan.timeScale,
     graceMs: plan.graceMs,
     utilisation: plan.utilisation,
+    isolation: chooseIsolation(plan.isolation),
+    diskMiB: plan.diskMiB,
+    processes: plan.processes,
+    network: plan.network,
+    shares: plan.shares,
   });
   const bytes = existsSync(journal) ? readFileSync(journal) : new Uint8Array(0);
   // An empty file: the executor died before it had written anything, so it had done nothing.
@@ -172,6 +195,7 @@ async function execute(partial: string, flags: ExecuteFlags, plan: ExecutionPlan
     former: bytes.length === 0 ? null : { bytes, snapshot: readSnapshot(snapshotPath) },
     keep: (s) => writeSnapshot(snapshotPath, s),
     snapshotEvery: SNAPSHOT_EVERY,
+    snapshotRest: SNAPSHOT_REST,
     horizonUs: scenario.horizonUs,
     timeScale: plan.timeScale,
     onProgress: (now, submitted, over) =>
@@ -235,6 +259,12 @@ const positive = (text: string): number => {
   return n;
 };
 
+const whole = (text: string): number => {
+  const n = Number(text);
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('want a whole number');
+  return n;
+};
+
 const percent = (text: string): number => {
   const n = Number(text);
   if (!/^\d+$/.test(text) || n < 1 || n > 100) throw new InvalidArgumentError('want a whole number from 1 to 100');
@@ -252,6 +282,15 @@ export function addExecute(program: Command): void {
     .option('--time-scale <x>', 'scenario time per wall time: 3600 runs an hour in a second', positive, 1)
     .option('--grace <ms>', 'wall time between SIGTERM and SIGKILL', positive, 1000)
     .option('--utilisation <percent>', 'share of a processor that the built-in workload uses', percent, 20)
+    .addOption(
+      new Option('--isolation <how>', 'what keeps jobs from the host: all there is, nothing, or bubblewrap for certain')
+        .choices(['auto', 'none', 'bubblewrap'])
+        .default('auto'),
+    )
+    .option('--disk <MiB>', 'most that an attempt may keep in files, its output included; 0 = any', whole, 1024)
+    .option('--processes <n>', 'most processes and threads of an attempt (control groups)', whole, 512)
+    .option('--share <dir>', 'a directory that jobs may read (repeatable)', append, [])
+    .option('--network', 'jobs keep the host’s network')
     .option('--seed <n>', 'seed of every random stream (default: the scenario’s, or 1)', seedOf)
     .option('--set <path=value>', 'change one value of the scenario (repeatable)', append, [])
     .option('--json', 'print one JSON document instead of text')

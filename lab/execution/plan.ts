@@ -24,6 +24,12 @@ export interface ExecutionPlan {
   timeScale: number;
   graceMs: number;
   utilisation: number;
+  /** auto, none or bubblewrap. */
+  isolation: string;
+  diskMiB: number;
+  processes: number;
+  network: boolean;
+  shares: string[];
   allowanceUs: TimeUs;
   resumes: number;
 }
@@ -70,7 +76,8 @@ export function plannedArrivals(
       if (a === null) return null;
       onJob(a.spec.job, a.valueMicro);
       const spec = { ...a.spec, limitUs: a.spec.limitUs + allowanceUs };
-      return { timeUs: a.timeUs, pool: a.pool, spec, workUs: a.workUs, fails: a.fails };
+      const { timeUs, pool, workUs, fails, command } = a;
+      return { timeUs, pool, spec, workUs, fails, ...(command === undefined ? {} : { command }) };
     },
   };
 }

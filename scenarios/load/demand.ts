@@ -1,10 +1,11 @@
 /** Demand of a scenario: personas or a trace, and the users behind it with their accounts. */
 import { NEVER, type TaskGroup, type UserSpec } from '../../core/types.ts';
-import type { Persona, PersonaDemandSpec, TraceDemandSpec, TraceImputation } from '../resolved.ts';
+import type { ListDemandSpec, Persona, PersonaDemandSpec, TraceDemandSpec, TraceImputation } from '../resolved.ts';
 import { MAX_USERS } from '../schema/demand.ts';
 import type { ParsedScenario } from '../schema/scenario.ts';
 import type { Path } from './document.ts';
 import type { Fleet } from './fleet.ts';
+import { resolveJobs } from './jobs.ts';
 import { Names, type Report } from './names.ts';
 
 type Parsed = ParsedScenario['demand'];
@@ -13,20 +14,21 @@ type Tasks = NonNullable<ParsedPersona['shapes'][number]['with']>[number];
 type Payer = Pick<ParsedPersona, 'currency' | 'deposit' | 'postpaid'>;
 
 export interface Demand {
-  demand: PersonaDemandSpec | TraceDemandSpec;
+  demand: PersonaDemandSpec | TraceDemandSpec | ListDemandSpec;
   users: UserSpec[];
 }
 
 /** Null when neither kind is there to resolve; every fault is reported. */
 export function resolveDemand(s: ParsedScenario, fleet: Fleet, report: Report): Demand | null {
-  const { personas, trace } = s.demand;
-  if ((personas === undefined) === (trace === undefined)) {
-    report(['demand'], 'wants either "personas" or "trace"; write one of them');
+  const { personas, trace, jobs } = s.demand;
+  if ([personas, trace, jobs].filter((d) => d !== undefined).length !== 1) {
+    report(['demand'], 'wants one of "personas", "trace" and "jobs"; write one of them');
     return null;
   }
-  if (personas !== undefined && s.demand.values !== undefined)
-    report(['demand', 'values'], 'personas have values of their own; leave it away, or replay a trace');
+  if (trace === undefined && s.demand.values !== undefined)
+    report(['demand', 'values'], 'only the jobs of a trace are given values; leave it away, or replay a trace');
   if (personas !== undefined) return resolvePersonas(s, personas, fleet, report);
+  if (jobs !== undefined) return resolveJobs(jobs, fleet, report);
   return resolveTrace(s, trace!, fleet, report);
 }
 

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { rat } from '../../core/num/index.ts';
 import { traceFormats } from '../resolved.ts';
 import { type Fields, name, names, whole } from './fields.ts';
+import { jobsSchema } from './jobs.ts';
 
 export const MAX_USERS = 1_000_000;
 const attempts = (about: string) => whole(about, 1, 255).prefault(3);
@@ -16,6 +17,7 @@ export function demandSchema(f: Fields) {
     .strictObject({
       personas: z.array(persona(f)).min(1).describe('Kinds of users whose jobs are drawn at random.').optional(),
       trace: trace(f).optional(),
+      jobs: jobsSchema(f, taskFields(f)).optional(),
       values: f
         .spread(
           'What an hour of a GPU of speed 1 is worth to each job of the trace, drawn at random because traces carry no bids; the ' +
@@ -23,7 +25,7 @@ export function demandSchema(f: Fields) {
         )
         .optional(),
     })
-    .describe('Who wants GPUs: either personas or a trace.');
+    .describe('Who wants GPUs: personas, a trace or a list of jobs.');
 }
 
 const limitFactor = (f: Fields, about: string) => f.number(about, rat(1), rat(1_000_000));

@@ -22,7 +22,7 @@ const JOBS = 340;
 function jobs(): PlannedArrival[] {
   const r = generator(7);
   return Array.from({ length: JOBS }, (_, i) => ({
-    timeUs: i * SECOND,
+    timeUs: (i * SECOND) / 100,
     pool: i % 2,
     spec: spec(i + 1, {
       user: i % 5 === 0 ? 'carol' : 'bob',
@@ -54,9 +54,10 @@ function twin(over: Partial<ExecutorOptions> = {}): Twin {
     storage: () => storage,
     former: null,
     keep: (s) => snapshots.push(structuredClone({ schema: 'janction.snapshot/1', ...s })),
-    snapshotEvery: 20,
+    snapshotEvery: 4,
     horizonUs: NEVER,
-    timeScale: 1000,
+    snapshotRest: 0,
+    timeScale: 10,
     ...over,
   });
   return { storage, launcher, snapshots, executor };

@@ -15,7 +15,7 @@ import { generator } from '../support/market.ts';
 import { runs } from '../support/runs.ts';
 
 /** Kills in one run: few enough that it ends in good time. */
-const PER_RUN = 10;
+const PER_RUN = 6;
 
 const load = `name: under-load
 horizon: until done
@@ -48,6 +48,8 @@ const size = (path: string): number => (existsSync(path) ? statSync(path).size :
 
 async function killAndResume(dir: string, seed: number, kills: number): Promise<number> {
   const r = generator(seed + 1000);
+  // Bubblewrap's jobs die with the executor; without it they live on, and the restart has to find them.
+  const isolation = seed % 2 === 0 ? 'auto' : 'none';
   const scenario = join(dir, 's.yaml');
   writeFileSync(join(dir, 'list.csv'), list(seed));
   writeFileSync(scenario, load.replace('LIST', join(dir, 'list.csv')));
@@ -58,7 +60,9 @@ async function killAndResume(dir: string, seed: number, kills: number): Promise<
   let first = true;
   let orphans: number[] = [];
   for (;;) {
-    const args = first ? [scenario, '--devices', 'cpu:4', '--time-scale', '3600', '--out', out] : ['--resume', out];
+    const args = first
+      ? [scenario, '--devices', 'cpu:4', '--time-scale', '3600', '--isolation', isolation, '--out', out]
+      : ['--resume', out];
     const p = spawn(process.execPath, [cli, 'execute', ...args, '--quiet', '--json'], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -98,7 +102,7 @@ async function killAndResume(dir: string, seed: number, kills: number): Promise<
   }
   await check(out, killed);
   // The test would show nothing if no process had ever outlived its executor.
-  if (killed > 2) expect(orphaned).toBeGreaterThan(0);
+  if (isolation === 'none' && killed > 2) expect(orphaned).toBeGreaterThan(0);
   return killed;
 }
 

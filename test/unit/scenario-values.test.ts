@@ -205,12 +205,12 @@ test.each([
   [
     'no demand',
     minimal.replace(/ {2}personas[\s\S]*(?=pricing)/, '  {}\n'),
-    '9:3: demand: wants either "personas" or "trace"; write one of them',
+    '9:3: demand: wants one of "personas", "trace" and "jobs"; write one of them',
   ],
   [
     'both demands',
     bent('  personas', '  trace: { format: philly, path: x }\n  personas'),
-    '9:3: demand: wants either "personas" or "trace"; write one of them',
+    '9:3: demand: wants one of "personas", "trace" and "jobs"; write one of them',
   ],
   [
     'a trace that is not named',

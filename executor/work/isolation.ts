@@ -1,0 +1,132 @@
+/**
+ * What keeps a job from the host and from other jobs. Layers, each used where the machine has it: a namespace of its own with
+ * nothing in it but system software and its working directory (bubblewrap), limits on memory, processes and processor time
+ * (control groups), limits on files (prlimit). What there is, is named with every bill.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { ExecutorError } from '../executor-error.ts';
+import { type Cgroups, findCgroups } from './cgroup.ts';
+
+export interface Isolation {
+  bubblewrap: boolean;
+  cgroups: Cgroups | null;
+  prlimit: boolean;
+}
+
+export const noIsolation: Isolation = { bubblewrap: false, cgroups: null, prlimit: false };
+
+export interface Confinement {
+  /** Read-write directory of the job, and where it appears inside. */
+  cwd: string;
+  /** Further directories a job may read. */
+  shares: readonly string[];
+  /** The job keeps the host's network. */
+  network: boolean;
+  nvidia: boolean;
+  /** Largest file, MiB; 0 = any. */
+  fileMiB: number;
+  /** The attempt's own checkpoint, and that of the attempt before when it is good. */
+  checkpoint: string;
+  resume: string | null;
+}
+
+/** `auto`: all there is; `none`; `bubblewrap`: refuse to run without it. */
+export function chooseIsolation(wanted: string, found = probeIsolation()): Isolation {
+  if (wanted === 'auto') return found;
+  if (wanted === 'none') return noIsolation;
+  if (!found.bubblewrap)
+    throw new ExecutorError('--isolation bubblewrap: it does not work on this machine; see janction doctor');
+  return found;
+}
+
+export function probeIsolation(): Isolation {
+  return {
+    bubblewrap: works('bwrap', [...sandbox([]), '--', '/bin/true']),
+    cgroups: findCgroups(),
+    prlimit: works('prlimit', ['--core=0', 'true']),
+  };
+}
+
+function works(program: string, args: readonly string[]): boolean {
+  try {
+    execFileSync(program, args, { stdio: 'ignore', timeout: 10_000 });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Weakest first: what a bill says of how its job was kept apart. */
+export function isolationName(i: Isolation): string {
+  const layers = ['process-group'];
+  if (i.prlimit) layers.push('prlimit');
+  if (i.cgroups !== null) layers.push(`cgroup${i.cgroups.version}(${i.cgroups.controllers.join(',')})`);
+  if (i.bubblewrap) layers.push('bubblewrap');
+  return layers.join('+');
+}
+
+/** Where the working directory appears. */
+export const INSIDE = '/janction/job';
+/** Where the attempt's own checkpoint appears, and the one to resume from. */
+export const INSIDE_CHECKPOINT = '/janction/checkpoint';
+export const INSIDE_RESUME = '/janction/resume';
+
+/** The command, wrapped in the layers of `i`; `join`: files of the control groups to enter first. */
+export function wrap(i: Isolation, argv: readonly string[], c: Confinement, join: readonly string[]): string[] {
+  let command = [...argv];
+  if (i.bubblewrap) command = ['bwrap', ...confinement(c), '--', ...command];
+  if (i.prlimit) {
+    const size = c.fileMiB > 0 ? [`--fsize=${c.fileMiB * 1048576}`] : [];
+    command = ['prlimit', '--core=0', '--nofile=4096', ...size, '--', ...command];
+  }
+  if (join.length > 0) {
+    // Enters its groups before anything of the job runs; a job that could not be limited is not run.
+    const script =
+      'n=$1; shift; while [ "$n" -gt 0 ]; do echo 0 > "$1" || exit 125; shift; n=$((n-1)); done; exec "$@"';
+    command = ['/bin/sh', '-c', script, 'enter', String(join.length), ...join, ...command];
+  }
+  return command;
+}
+
+/** Namespaces, system software read-only, nothing else. */
+function sandbox(readOnly: readonly string[]): string[] {
+  const args = ['--unshare-all', '--die-with-parent', '--new-session', '--uid', '65534', '--gid', '65534'];
+  args.push('--ro-bind', '/usr', '/usr');
+  for (const dir of ['/bin', '/sbin', '/lib', '/lib32', '/lib64']) {
+    if (!existsSync(dir)) continue;
+    if (lstatSync(dir).isSymbolicLink()) args.push('--symlink', readlinkSync(dir), dir);
+    else args.push('--ro-bind', dir, dir);
+  }
+  // Of /etc what the loader, time zones and certificates need; no accounts, no keys.
+  for (const f of [
+    'ld.so.cache',
+    'ld.so.conf',
+    'ld.so.conf.d',
+    'alternatives',
+    'localtime',
+    'ssl/certs',
+    'ca-certificates',
+  ])
+    args.push('--ro-bind-try', `/etc/${f}`, `/etc/${f}`);
+  args.push('--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp');
+  for (const path of readOnly) args.push('--ro-bind-try', path, path);
+  return args;
+}
+
+function confinement(c: Confinement): string[] {
+  const software = dirname(process.execPath);
+  const own = dirname(import.meta.filename);
+  const args = sandbox([software, own, '/opt', ...c.shares]);
+  args.push('--bind', c.cwd, INSIDE, '--bind', c.checkpoint, INSIDE_CHECKPOINT, '--chdir', INSIDE);
+  if (c.resume !== null) args.push('--ro-bind', c.resume, INSIDE_RESUME);
+  if (c.network) args.push('--share-net', '--ro-bind-try', '/etc/resolv.conf', '/etc/resolv.conf');
+  if (c.nvidia) {
+    // Which card is named by CUDA_VISIBLE_DEVICES; the others' device files cannot be told apart by their UUIDs.
+    for (const name of readdirSync('/dev'))
+      if (name.startsWith('nvidia')) args.push('--dev-bind', `/dev/${name}`, `/dev/${name}`);
+    args.push('--ro-bind-try', '/sys', '/sys');
+  }
+  return args;
+}
