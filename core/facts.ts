@@ -21,6 +21,7 @@ export const FactKind = {
   deposit: 10,
   takeover: 11,
   settle: 12,
+  progress: 13,
 } as const;
 
 /** Why a machine left: it broke, or its owner took it back. */
@@ -63,6 +64,15 @@ export interface NodeDownFact {
 export interface NodeUpFact {
   kind: typeof FactKind.nodeUp;
   node: number;
+}
+
+/** The process reports how much run time it still needs on these GPUs: schedulers may use it, bills do not. */
+export interface ProgressFact {
+  kind: typeof FactKind.progress;
+  node: number;
+  lease: number;
+  fence: number;
+  remainingUs: TimeUs;
 }
 
 /** A packet of a peer host arrived. */
@@ -126,10 +136,11 @@ export type Fact =
   | CancelFact
   | DepositFact
   | TakeoverFact
-  | SettleFact;
+  | SettleFact
+  | ProgressFact;
 
 /** Phase of each kind: release 0, failure 1, message 2, arrival 3; a cancel comes after the arrivals it may speak of. Indexed by kind. */
-export const phaseOfKind = [0, 0, 0, 0, 1, 1, 2, 2, 3, 4, 3, 3, 3] as const;
+export const phaseOfKind = [0, 0, 0, 0, 1, 1, 2, 2, 3, 4, 3, 3, 3, 2] as const;
 
 export const ActionKind = { start: 1, kill: 2, release: 3 } as const;
 

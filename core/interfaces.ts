@@ -82,6 +82,29 @@ export interface WaitingJob {
   readonly order: number;
   /** Stamp at which it first waited. */
   readonly sinceUs: TimeUs;
+  /** Run time of its former attempts. */
+  readonly servedUs: TimeUs;
+  /** Run time it still needs by its own last report; -1 = it has not reported. */
+  readonly remainingUs: TimeUs;
+  /** Preempted jobs that are on their way out for it: while there are any, no more room need be made. */
+  readonly pledged: number;
+}
+
+/** A job with a lease. */
+export interface RunningJob extends WaitingJob {
+  /** Stamp at which all its parts were up; -1 while it comes up, and then it cannot be preempted. */
+  readonly startedUs: TimeUs;
+  /** It has been told to end. */
+  readonly stopping: boolean;
+}
+
+/** Which running jobs may go, and which of them first. */
+export interface Eviction {
+  may(job: RunningJob): boolean;
+  /** Below 0 when `a` goes before `b`; 0 only for the same job. */
+  order(a: RunningJob, b: RunningJob): number;
+  /** Those that may go, first ones first, as far as they are asked for; absent = all that run are sorted. */
+  candidates?(): Iterable<RunningJob>;
 }
 
 /** Nodes a placement must not touch. */
@@ -101,8 +124,28 @@ export interface SchedulerView {
   readonly cluster: ClusterView;
   /** Place and lease the job now; false = it does not fit (outside `avoid`). */
   start(job: WaitingJob, avoid: NodeSet | null): boolean;
-  /** When the job will fit at the latest, by the limits of what runs; null when no release ever makes room. */
-  reserve(job: WaitingJob): Reservation | null;
+  /**
+   * When the job will fit at the latest, by the limits of what runs, outside `avoid`; null when no release ever makes room.
+   */
+  reserve(job: WaitingJob, avoid?: NodeSet | null): Reservation | null;
+  /** Jobs with a lease, in order of arrival. */
+  running(): readonly RunningJob[];
+  /**
+   * A least set of running jobs whose going would let the job start: no member can be left out. Null when none would do.
+   */
+  victims(job: WaitingJob, eviction: Eviction): RunningJob[] | null;
+  /**
+   * Ends the present attempt of a job that is up: its use is charged, it keeps what it has checkpointed and waits again. The
+   * room is meant for `inFavourOf` (null = for nobody in particular).
+   */
+  preempt(job: RunningJob, inFavourOf: WaitingJob | null): void;
+  /**
+   * Where the jobs would stand if they were placed in this order on the machines that are up, all empty: nodes of the tasks, or
+   * null for a job that does not fit. Ends when nothing more can fit; jobs beyond that are not in the answer.
+   */
+  layout(jobs: Iterable<WaitingJob>): (readonly number[] | null)[];
+  /** Nodes of a running job's tasks. */
+  nodesOf(job: RunningJob): readonly number[];
 }
 
 /** Why a job waits: a code that stays the same in every version, and a sentence with its figures. */
@@ -123,8 +166,21 @@ export interface QueueingPolicy {
    * free machines say. Asked only by `explain`, never by core, and must change nothing.
    */
   explain?(job: WaitingJob, view: SchedulerView): WaitReason | null;
-  /** Forget everything; core adds the waiting jobs again in order of arrival. */
+  /** Forget everything; core adds the waiting jobs again in order of arrival, and then gives `restore` what `snapshot` said. */
   reset(): void;
+  /**
+   * The policy moves jobs that run: it is also called when nothing waits, and within a stamp only once every job that asked
+   * for money in it has its answer.
+   */
+  readonly preemptive?: boolean;
+  /** A preemptive policy hears of every job that gets a lease and of every one whose attempt is over. */
+  started?(job: RunningJob): void;
+  ended?(job: RunningJob): void;
+  /** After `schedule`: the next stamp at which it must be called though nothing has happened; later than now. */
+  nextWakeup?(view: SchedulerView): TimeUs;
+  /** What it must remember and cannot read off the jobs, as plain data. */
+  snapshot?(): unknown;
+  restore?(state: unknown): void;
 }
 
 /** What a placement may look at besides the machines: the gang it is part of, its terms and its chance. */

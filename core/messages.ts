@@ -30,6 +30,7 @@ export const MessageKind = {
   supersede: 54,
   withdraw: 55,
   broken: 56,
+  progress: 57,
 } as const;
 
 /** The terms a job is sold under; stored by Settlement with the hold and binding for the bill. */
@@ -67,6 +68,10 @@ export interface History {
   firstStartUs: TimeUs;
   lastStartUs: TimeUs;
   lastEndUs: TimeUs;
+  /** Run time of those attempts. */
+  servedUs: TimeUs;
+  /** Of those attempts, the ones that made room for others: they do not count towards `maxAttempts`. */
+  preemptions: number;
 }
 export interface Held {
   kind: typeof MessageKind.held;
@@ -94,6 +99,13 @@ export interface Withdraw {
   kind: typeof MessageKind.withdraw;
   job: number;
   code: Code;
+}
+/** Node -> Pool: what the job itself says it still has to do, as run time here. */
+export interface Progress {
+  kind: typeof MessageKind.progress;
+  lease: number;
+  part: number;
+  remainingUs: TimeUs;
 }
 /** Settlement -> Pool: a part of the gang is over without having completed; its node may have told a former pool. */
 export interface Broken {
@@ -314,4 +326,5 @@ export type Message =
   | Inherit
   | Supersede
   | Withdraw
-  | Broken;
+  | Broken
+  | Progress;

@@ -176,6 +176,8 @@ export const Outcome = {
   nodeFailure: 5,
   /** Never started: late, refused or denied. */
   notStarted: 6,
+  /** Stopped by the pool to make room; its use is charged and the job waits again. */
+  preempted: 7,
 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 
@@ -187,6 +189,7 @@ export const outcomeNames = [
   'aborted',
   'node-failure',
   'not-started',
+  'preempted',
 ] as const;
 export const statusNames = ['completed', 'failed', 'rejected', 'cancelled'] as const;
 

@@ -57,6 +57,12 @@ export function writeFact(out: ByteSink, f: Fact): void {
     case FactKind.settle:
       out.uint(f.seq);
       return;
+    case FactKind.progress:
+      out.uint(f.node);
+      out.uint(f.lease);
+      out.uint(f.fence);
+      out.uint(f.remainingUs);
+      return;
   }
 }
 
@@ -92,6 +98,8 @@ export function readFact(src: ByteSource): Fact {
       return { kind, from: src.uint(), to: src.uint(), seq: src.uint() };
     case FactKind.settle:
       return { kind, seq: src.uint() };
+    case FactKind.progress:
+      return { kind, node: src.uint(), lease: src.uint(), fence: src.uint(), remainingUs: src.uint() };
     default:
       throw new Error(`unknown fact kind ${kind}`);
   }

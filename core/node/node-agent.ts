@@ -160,6 +160,17 @@ export class NodeAgent implements Machine {
         if (l !== undefined && l.state === LeaseState.releasing) this.#free(l);
         return;
       }
+      case FactKind.progress: {
+        const l = this.#find(input.lease);
+        if (l !== undefined && l.fence === input.fence && l.state === LeaseState.running)
+          this.#port.send(this.#pool, {
+            kind: MessageKind.progress,
+            lease: l.lease,
+            part: l.part,
+            remainingUs: input.remainingUs,
+          });
+        return;
+      }
       case FactKind.nodeDown:
         return this.#down(now, input.cause);
       case FactKind.nodeUp:

@@ -9,6 +9,8 @@ import { type NodeSpec, type TimeUs, WHOLE_GPU } from '../types.ts';
 /** What one part of a lease takes from a node. */
 export interface Allocation {
   lease: number;
+  /** Hold of the attempt it belongs to. */
+  hold?: number;
   gpus: number[];
   gpuMilli: number;
   gpuMemoryMiB: number;

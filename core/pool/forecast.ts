@@ -106,9 +106,9 @@ export class Forecast {
   /**
    * A reservation for the gang: each group takes the earliest task slots, nodes in order of (stamp, index), one group after
    * the other on nodes the former groups left alone. Sound (the gang does fit then), not always the earliest possible when a
-   * gang's groups could share a node.
+   * gang's groups could share a node. Nodes in `avoid` are left out.
    */
-  reserve(now: TimeUs, gang: GangShape): Reservation | null {
+  reserve(now: TimeUs, gang: GangShape, avoid: NodeSet | null = null): Reservation | null {
     const nodes = this.#cluster.nodeCount;
     const marks = new Marks(nodes);
     let start = now;
@@ -121,7 +121,7 @@ export class Forecast {
         let node = -1;
         for (let v = 0; v < nodes; v++) {
           const at = first[v]!;
-          if (at < best && !marks.has(v)) {
+          if (at < best && !marks.has(v) && !avoid?.has(v)) {
             best = at;
             node = v;
           }
@@ -133,7 +133,7 @@ export class Forecast {
       }
       const slots = new Earliest(tasks);
       for (let v = 0; v < nodes; v++) {
-        if (marks.has(v)) continue;
+        if (marks.has(v) || avoid?.has(v)) continue;
         const times = memo.times[v]!;
         const most = Math.min(times.length, tasks);
         for (let k = 0; k < most; k++) slots.offer(times[k]!, v);

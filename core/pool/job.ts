@@ -30,6 +30,15 @@ export interface PoolJob extends WaitingJob {
   firstStartUs: TimeUs;
   lastStartUs: TimeUs;
   lastEndUs: TimeUs;
+  servedUs: TimeUs;
+  preemptions: number;
+  startedUs: TimeUs;
+  remainingUs: TimeUs;
+  stopping: boolean;
+  /** Jobs that were told to make room for this one and have not gone yet. */
+  pledged: number;
+  /** The job that this one makes room for; 0 = none. */
+  yieldsTo: number;
   charged: bigint;
 }
 
@@ -53,6 +62,13 @@ export function newJob(spec: JobSpec, submittedUs: TimeUs, shape: GangShape, ord
     firstStartUs: -1,
     lastStartUs: -1,
     lastEndUs: -1,
+    servedUs: 0,
+    preemptions: 0,
+    startedUs: -1,
+    remainingUs: -1,
+    stopping: false,
+    pledged: 0,
+    yieldsTo: 0,
     charged: 0n,
   };
 }
@@ -62,6 +78,8 @@ export const historyOf = (j: PoolJob): History => ({
   firstStartUs: j.firstStartUs,
   lastStartUs: j.lastStartUs,
   lastEndUs: j.lastEndUs,
+  servedUs: j.servedUs,
+  preemptions: j.preemptions,
 });
 
 /** Jobs through a pool since it opened. */
@@ -74,6 +92,7 @@ export interface PoolCounts {
   inherited: number;
   handedOver: number;
   restarts: number;
+  preemptions: number;
 }
 
 export const noCounts = (): PoolCounts => ({
@@ -85,6 +104,7 @@ export const noCounts = (): PoolCounts => ({
   inherited: 0,
   handedOver: 0,
   restarts: 0,
+  preemptions: 0,
 });
 
 /** The job's row once it is over; `now` is when the pool learnt it. */

@@ -99,6 +99,7 @@ export class LeaseBook {
     } else if (lease.parts[l.part]!.allocation !== null) return lease;
     const allocation: Allocation = {
       lease: l.lease,
+      hold: l.hold,
       gpus: l.gpus,
       gpuMilli: l.gpuMilli,
       gpuMemoryMiB: l.gpuMemoryMiB,

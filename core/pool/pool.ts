@@ -6,16 +6,7 @@
 import { Deadlines } from '../deadlines.ts';
 import { type Fact, FactKind } from '../facts.ts';
 import { Inbox } from '../inbox.ts';
-import type {
-  GangShape,
-  MechanismRegistry,
-  NodeSet,
-  PlacementPolicy,
-  QueueingPolicy,
-  Reservation,
-  SchedulerView,
-  WaitingJob,
-} from '../interfaces.ts';
+import type { MechanismRegistry } from '../interfaces.ts';
 import { type Machine, nodeAddress, type Port, poolAddress, SETTLEMENT } from '../machine.ts';
 import {
   type Declined,
@@ -45,11 +36,11 @@ import {
   type TimeUs,
 } from '../types.ts';
 import type { Cluster } from './cluster.ts';
-import { GangContext, placeGang, Trial } from './gang-placement.ts';
 import { historyOf, JobState, jobRow, newJob, noCounts, type PoolCounts, type PoolJob, sampleRow } from './job.ts';
 import { type Lease, LeaseBook, type Part, PartState } from './leases.ts';
 import { PriceDesk } from './price-desk.ts';
 import { Roster } from './roster.ts';
+import { Scheduler, type SchedulerHost } from './scheduler.ts';
 import { Shapes } from './shapes.ts';
 import { specFault } from './spec.ts';
 import type { PoolState } from './state.ts';
@@ -57,18 +48,13 @@ import type { PoolState } from './state.ts';
 /** Leases and awards of pool p count from p * 2^40. */
 const PER_POOL = 0x10000000000;
 
-export class Pool implements Machine, SchedulerView {
+export class Pool implements Machine, SchedulerHost {
   readonly address: number;
   readonly index: number;
   readonly config: MarketConfig;
   readonly id: string;
   readonly #port: Port;
-  readonly #queueing: QueueingPolicy;
-  readonly #newPlacement: () => PlacementPolicy;
-  readonly #placement: PlacementPolicy;
-  readonly #context: GangContext;
-  /** Made when first asked, forgotten when the machines change. */
-  #trial: Trial | null = null;
+  readonly #scheduler: Scheduler;
   readonly #shapes: Shapes;
   readonly #allClasses: readonly number[];
   readonly #roster: Roster;
@@ -78,15 +64,11 @@ export class Pool implements Machine, SchedulerView {
   readonly #patience: Deadlines;
   readonly #inbox = new Inbox();
   #quoting: PoolJob[] = [];
-  #waiting = 0;
-  #waitingMilli: Float64Array;
   readonly #counts = noCounts();
   #nextOrder = 1;
   #nextLease = 1;
   #nextSampleUs: TimeUs;
   #superseded = false;
-  /** Something changed that could let a job start. */
-  #dirty = false;
   now: TimeUs = 0;
 
   constructor(index: number, config: MarketConfig, registry: MechanismRegistry, port: Port) {
@@ -96,17 +78,16 @@ export class Pool implements Machine, SchedulerView {
     this.config = config;
     this.id = spec.id;
     this.#port = port;
-    this.#queueing = registry.queueing(spec.queueing.name, spec.queueing.params);
-    this.#newPlacement = () => registry.placement(spec.placement.name, spec.placement.params);
-    this.#placement = this.#newPlacement();
-    this.#context = new GangContext(config.key);
     this.#allClasses = config.classes.map((_, c) => c);
     const classNames = config.classes.map((c) => c.name);
     const pricing = registry.pricing(spec.pricing.name, spec.pricing.params, classNames);
     this.#desk = new PriceDesk(config, spec.id, pricing, index * PER_POOL, port);
     this.#roster = new Roster(config);
     this.#shapes = new Shapes(config.classes.length);
-    this.#waitingMilli = new Float64Array(config.classes.length);
+    const queueing = registry.queueing(spec.queueing.name, spec.queueing.params);
+    this.#scheduler = new Scheduler(this, config, this.#roster, this.#leases, queueing, () =>
+      registry.placement(spec.placement.name, spec.placement.params),
+    );
     this.#nextSampleUs = config.sampleUs > 0 ? 0 : NEVER;
     this.#patience = new Deadlines((job, at) => this.#jobs.get(job)?.givesUpUs === at);
   }
@@ -122,6 +103,7 @@ export class Pool implements Machine, SchedulerView {
       this.#leases.nextWakeup(),
       this.#patience.next(),
       this.#roster.nextWakeup(),
+      this.#scheduler.nextWakeup(),
     );
   }
 
@@ -132,12 +114,9 @@ export class Pool implements Machine, SchedulerView {
     for (let i = 0; i < inbox.count; i++) this.#handle(now, inbox.input(i), inbox.sender(i));
     inbox.clear();
     this.#expire(now);
-    if (this.#desk.nextWakeup() <= now) this.#desk.clear(now, this.cluster, this.#waitingMilli);
+    if (this.#desk.nextWakeup() <= now) this.#desk.clear(now, this.cluster, this.#scheduler.waitingMilli);
     if (this.#quoting.length > 0 && this.#desk.open) this.#quoteAll(now);
-    if (this.#dirty) {
-      if (this.#waiting > 0) this.#queueing.schedule(this);
-      this.#dirty = false;
-    }
+    this.#scheduler.run();
     if (this.#nextSampleUs <= now) this.#sample(now);
   }
 
@@ -151,7 +130,7 @@ export class Pool implements Machine, SchedulerView {
       case MessageKind.withdraw:
         return this.#withdraw(now, input, this.#superseded);
       case FactKind.contact:
-        if (this.#roster.contact(now, input.node, input.until)) this.#dirty = true;
+        if (this.#roster.contact(now, input.node, input.until)) this.#scheduler.dirty = true;
         return;
       case MessageKind.held:
         return this.#held(now, input.hold);
@@ -161,6 +140,12 @@ export class Pool implements Machine, SchedulerView {
         return this.#resolved(now, input);
       case MessageKind.running:
         return this.#running(input);
+      case MessageKind.progress: {
+        const lease = this.#leases.part(input.lease, input.part)?.lease;
+        const job = lease === undefined ? undefined : this.#byHold(lease.hold);
+        if (job !== undefined) job.remainingUs = input.remainingUs;
+        return;
+      }
       case MessageKind.ended:
         return this.#ended(input);
       case MessageKind.freed:
@@ -174,7 +159,7 @@ export class Pool implements Machine, SchedulerView {
       case MessageKind.inventory:
         return this.#inventory(now, input);
       case MessageKind.health:
-        if (this.#roster.health(now, input.node, input.up)) this.#dirty = true;
+        if (this.#roster.health(now, input.node, input.up)) this.#scheduler.dirty = true;
         return;
       case MessageKind.inherit:
         return this.#inherit(input);
@@ -228,12 +213,6 @@ export class Pool implements Machine, SchedulerView {
     return spec.classes.length > 0 ? spec.classes : this.#allClasses;
   }
 
-  /** Could the gang run here if every machine were up and empty? */
-  #everFits(shape: GangShape): boolean {
-    this.#trial ??= new Trial(this.#roster.emptyCopy(), this.#newPlacement());
-    return this.#trial.fits(shape);
-  }
-
   #quoteAll(now: TimeUs): void {
     const jobs = this.#quoting;
     this.#quoting = [];
@@ -247,19 +226,20 @@ export class Pool implements Machine, SchedulerView {
     const spec = job.spec;
     if (job.quote === null) {
       const wanted = this.#wanted(spec);
-      if (!this.#everFits(job.shape)) return this.#finish(now, job, JobStatus.rejected, Code.neverFits);
+      if (!this.#scheduler.everFits(job.shape)) return this.#finish(now, job, JobStatus.rejected, Code.neverFits);
       const quote = this.#desk.quote(spec, wanted);
       if (quote === null) return this.#finish(now, job, JobStatus.rejected, Code.priceAboveBid);
       if (quote.maxCharge > MAX_AMOUNT) return this.#finish(now, job, JobStatus.rejected, Code.amountOverflow);
       if (quote.classes.length < wanted.length) {
         job.shape = this.#shapes.gang(spec, quote.classes);
         // The classes the user can pay may be too few machines.
-        if (!this.#everFits(job.shape)) return this.#finish(now, job, JobStatus.rejected, Code.priceAboveBid);
+        if (!this.#scheduler.everFits(job.shape)) return this.#finish(now, job, JobStatus.rejected, Code.priceAboveBid);
       }
       job.quote = quote;
     }
     job.state = JobState.reserving;
     job.hold = holdOf(spec.job, job.attempt);
+    this.#scheduler.asked();
     this.#port.send(SETTLEMENT, {
       kind: MessageKind.reserve,
       hold: job.hold,
@@ -279,31 +259,20 @@ export class Pool implements Machine, SchedulerView {
   #held(now: TimeUs, hold: number): void {
     const job = this.#byHold(hold);
     if (job === undefined || job.state !== JobState.reserving) return;
+    this.#scheduler.answered();
     if (job.closing !== Code.ok) {
       job.state = JobState.resolving;
       return this.#release(job);
     }
     job.state = JobState.waiting;
     if (job.attempt === 1) job.sinceUs = now;
-    this.#waiting++;
-    this.#countWaiting(job, 1);
-    this.#queueing.add(job);
-    this.#dirty = true;
-  }
-
-  #leaveQueue(job: PoolJob): void {
-    this.#waiting--;
-    this.#countWaiting(job, -1);
-    this.#queueing.remove(job);
-  }
-
-  #countWaiting(job: PoolJob, sign: 1 | -1): void {
-    for (const c of job.quote!.classes) this.#waitingMilli[c]! += sign * job.shape.totalMilli;
+    this.#scheduler.add(job);
   }
 
   #refused(now: TimeUs, hold: number, code: Code): void {
     const job = this.#byHold(hold);
     if (job === undefined || job.state !== JobState.reserving) return;
+    this.#scheduler.answered();
     if (job.closing !== Code.ok) return this.#finish(now, job, JobStatus.cancelled, job.closing);
     if ((code === Code.awardUnknown || code === Code.quoteMismatch) && job.attempt < LAST_ATTEMPT) {
       // The terms are no longer the chain's: quote again under the present ones.
@@ -315,6 +284,7 @@ export class Pool implements Machine, SchedulerView {
   }
 
   #again(job: PoolJob): void {
+    this.#scheduler.gone(job);
     job.attempt++;
     job.state = JobState.quoting;
     job.retry = false;
@@ -349,8 +319,8 @@ export class Pool implements Machine, SchedulerView {
         job.state = JobState.resolving;
         return this.#release(job);
       case JobState.waiting:
-        this.#leaveQueue(job);
-        this.#dirty = true;
+        this.#scheduler.remove(job);
+        this.#scheduler.dirty = true;
         job.state = JobState.resolving;
         return this.#release(job);
       case JobState.leased:
@@ -364,29 +334,21 @@ export class Pool implements Machine, SchedulerView {
     }
   }
 
-  // ---- SchedulerView: what a queueing policy may do ----
+  // ---- SchedulerHost: what the scheduler decides ----
 
   get cluster(): Cluster {
     return this.#roster.cluster;
   }
-
-  start(waiting: WaitingJob, avoid: NodeSet | null): boolean {
-    const job = this.#jobs.get(waiting.spec.job);
-    if (job === undefined || job !== waiting || job.state !== JobState.waiting) {
-      throw new Error(`queueing policy ${this.#queueing.name} proposed job ${waiting.spec.job}, which is not waiting`);
-    }
-    const parts = placeGang(this.cluster, this.#placement, job.shape, avoid, this.#context.of(job.hold, job.quote));
-    if (parts === null) return false;
-    this.#leaveQueue(job);
-    this.#grant(job, parts);
-    return true;
+  job(number: number): PoolJob | undefined {
+    return this.#jobs.get(number);
   }
 
-  reserve(waiting: WaitingJob): Reservation | null {
-    return this.#roster.forecast.reserve(this.now, waiting.shape);
+  yield(job: PoolJob): void {
+    this.#port.decide(job.hold, Outcome.preempted);
+    this.#stopAll(this.#leases.get(job.lease), Outcome.preempted);
   }
 
-  #grant(job: PoolJob, parts: Part[]): void {
+  grant(job: PoolJob, parts: Part[]): void {
     const g = this.config.graces;
     const lease: Lease = {
       lease: this.index * PER_POOL + this.#nextLease,
@@ -401,11 +363,13 @@ export class Pool implements Machine, SchedulerView {
     job.state = JobState.leased;
     job.lease = lease.lease;
     job.givesUpUs = NEVER;
+    job.pledged = 0;
     const quote = job.quote!;
     for (let i = 0; i < parts.length; i++) {
       const { node, allocation } = parts[i]!;
       const a = allocation!;
       a.lease = lease.lease + i;
+      a.hold = job.hold;
       a.endUs = this.now + job.spec.limitUs;
       this.#port.decide(job.hold, this.#roster.nodeOf(node), a.gpus[0] ?? -1, a.lease);
       this.#port.send(this.#nodeAddress(node), {
@@ -447,6 +411,10 @@ export class Pool implements Machine, SchedulerView {
     for (const p of lease.parts) if (p.state === PartState.sent) return;
     // All up: from here on the lease ends when its last node limit has passed.
     this.#leases.setDeadline(lease, m.startedUs + lease.limitUs + this.config.graces.poolUs);
+    const job = this.#byHold(lease.hold);
+    if (job === undefined) return;
+    job.startedUs = m.startedUs;
+    this.#scheduler.up();
   }
 
   #ended(m: Ended): void {
@@ -470,9 +438,10 @@ export class Pool implements Machine, SchedulerView {
     const found = this.#leases.part(lease, index);
     if (found === null) return;
     this.#leases.finish(found.lease, found.part, this.cluster);
-    this.#dirty = true;
+    this.#scheduler.dirty = true;
     if (this.#leases.get(found.lease.lease) !== undefined) return;
     const job = this.#byHold(found.lease.hold);
+    if (job !== undefined) this.#scheduler.gone(job);
     if (job?.retry) this.#again(job);
   }
 
@@ -491,14 +460,19 @@ export class Pool implements Machine, SchedulerView {
   #resolved(now: TimeUs, m: Resolved): void {
     const job = this.#byHold(m.hold);
     if (job === undefined) return;
-    if (job.state === JobState.waiting) this.#leaveQueue(job);
+    if (job.state === JobState.waiting) this.#scheduler.remove(job);
     job.state = JobState.resolving;
+    this.#scheduler.leased(job, false);
+    job.startedUs = -1;
+    job.stopping = false;
     job.charged += m.charge;
     if (m.startUs >= 0) {
       job.runs++;
       if (job.firstStartUs < 0) job.firstStartUs = m.startUs;
       job.lastStartUs = m.startUs;
       job.lastEndUs = m.endUs;
+      job.servedUs += m.endUs - m.startUs;
+      if (m.outcome === Outcome.preempted) job.preemptions++;
     }
     const lease = this.#leases.get(job.lease);
     this.#stopAll(lease, Outcome.aborted);
@@ -516,7 +490,8 @@ export class Pool implements Machine, SchedulerView {
         if (m.closing !== Code.ok) return this.#finish(now, job, JobStatus.cancelled, m.closing);
         // Given up, but Settlement had not heard it: until it answers, it may hand the job to a successor.
         if (job.closing !== Code.ok) return;
-        if (m.startUs >= 0) this.#counts.restarts++;
+        if (m.outcome === Outcome.preempted) this.#counts.preemptions++;
+        else if (m.startUs >= 0) this.#counts.restarts++;
         // The old attempt's processes must be gone, or past their last deadline, before a new one may start.
         if (lease === undefined || lease.deadlineUs >= NEVER) this.#again(job);
         else job.retry = true;
@@ -525,6 +500,8 @@ export class Pool implements Machine, SchedulerView {
 
   #finish(now: TimeUs, job: PoolJob, status: JobStatus, code: Code): void {
     this.#jobs.delete(job.spec.job);
+    this.#scheduler.leased(job, false);
+    this.#scheduler.gone(job);
     this.#row(now, job, status, code);
   }
 
@@ -541,7 +518,7 @@ export class Pool implements Machine, SchedulerView {
     this.#nextSampleUs = (Math.floor(now / this.config.sampleUs) + 1) * this.config.sampleUs;
     this.#port.row(
       'samples',
-      sampleRow(now, this.id, this.cluster, this.#waiting, this.#leases.size, this.#jobs.values()),
+      sampleRow(now, this.id, this.cluster, this.#scheduler.waiting, this.#leases.size, this.#jobs.values()),
     );
   }
 
@@ -569,7 +546,7 @@ export class Pool implements Machine, SchedulerView {
       if (lease.stopped || job?.broken === true || reason === Outcome.cancelled)
         this.#port.send(this.#nodeAddress(local), { kind: MessageKind.stop, lease: l.lease, reason });
     }
-    if (this.#roster.health(now, m.node, m.up)) this.#dirty = true;
+    if (this.#roster.health(now, m.node, m.up)) this.#scheduler.dirty = true;
     this.#desk.wake(now);
   }
 
@@ -585,6 +562,7 @@ export class Pool implements Machine, SchedulerView {
     if (m.claimed) {
       job.state = JobState.leased;
       job.lease = this.#leases.ofHold(m.hold)?.lease ?? 0;
+      this.#scheduler.leased(job, true);
       if (m.broken) this.#broken(m.hold);
     } else if (job.attempt < LAST_ATTEMPT) this.#again(job);
     else {
@@ -606,9 +584,10 @@ export class Pool implements Machine, SchedulerView {
     this.#superseded = true;
     const handed = new Set(handedOver);
     for (const job of [...this.#jobs.values()]) {
-      if (job.state === JobState.waiting) this.#leaveQueue(job);
+      if (job.state === JobState.waiting) this.#scheduler.remove(job);
       if (handed.has(job.spec.job)) {
         this.#jobs.delete(job.spec.job);
+        this.#scheduler.leased(job, false);
         this.#counts.handedOver++;
       } else if (job.closing !== Code.ok) this.#finish(now, job, JobStatus.cancelled, job.closing);
       else this.#finish(now, job, JobStatus.rejected, Code.superseded);
@@ -623,21 +602,15 @@ export class Pool implements Machine, SchedulerView {
 
   /** Forget what policies and forecasts remember; decisions must not change (tested by doing it at random moments). */
   dropCaches(): void {
-    this.#trial = null;
     this.#roster.forecast.reset();
-    this.#placement.reset();
-    this.#queueing.reset();
-    const waiting = [...this.#jobs.values()]
-      .filter((j) => j.state === JobState.waiting)
-      .sort((a, b) => a.order - b.order);
-    for (const j of waiting) this.#queueing.add(j);
+    this.#scheduler.rebuild(this.#scheduler.memory());
   }
 
   get counts(): Readonly<PoolCounts> {
     return this.#counts;
   }
   get waitingCount(): number {
-    return this.#waiting;
+    return this.#scheduler.waiting;
   }
   jobs(): IterableIterator<PoolJob> {
     return this.#jobs.values();
@@ -668,6 +641,9 @@ export class Pool implements Machine, SchedulerView {
       nextSampleUs: this.#nextSampleUs,
       now: this.now,
       superseded: this.#superseded,
+      queueing: this.#scheduler.memory(),
+      wakeUs: this.#scheduler.wakeUs,
+      dirty: this.#scheduler.dirty,
     });
   }
 
@@ -685,13 +661,13 @@ export class Pool implements Machine, SchedulerView {
       this.#jobs.set(j.spec.job, job);
       this.#patience.add(j.spec.job, job.givesUpUs);
       if (job.state === JobState.quoting) this.#quoting.push(job);
-      if (job.state === JobState.waiting) {
-        this.#waiting++;
-        this.#countWaiting(job, 1);
-      }
+      if (job.state === JobState.waiting) this.#scheduler.count(job, 1);
     }
     for (const l of s.leases) this.#leases.add(l);
     this.#roster.restore(s.now, s.roster, (cluster) => this.#leases.retake(cluster));
-    this.dropCaches();
+    this.#roster.forecast.reset();
+    this.#scheduler.rebuild(s.queueing);
+    this.#scheduler.wakeUs = s.wakeUs;
+    this.#scheduler.dirty = s.dirty;
   }
 }

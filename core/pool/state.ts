@@ -16,4 +16,8 @@ export interface PoolState {
   nextSampleUs: TimeUs;
   now: TimeUs;
   superseded: boolean;
+  /** What the queueing policy remembers beyond the jobs. */
+  queueing: unknown;
+  wakeUs: TimeUs;
+  dirty: boolean;
 }

@@ -58,7 +58,7 @@ export const tables = {
     rate_micro_per_gpu_hour: int('micro-units/GPU-hour', 'contract rate of the class'),
     start_us: int('us', 'process reported up; -1 when it never ran'),
     end_us: int('us', 'end of metered use; -1 when it never ran'),
-    outcome: text('completed, failed, limit, cancelled, aborted, node-failure or not-started'),
+    outcome: text('completed, failed, limit, cancelled, aborted, node-failure, not-started or preempted'),
     currency: text('currency of the amount'),
     charge_micro: money('share of the charge earned by this part before the split among parties'),
   },

@@ -94,6 +94,7 @@ const precedence: readonly Outcome[] = [
   outcomes.failed,
   outcomes.limit,
   outcomes.cancelled,
+  outcomes.preempted,
   outcomes.aborted,
   outcomes.completed,
 ];

@@ -360,7 +360,7 @@ export class Settlement implements Machine {
 
   /** The hold is over, and with it the contract unless another attempt may follow (ok). */
   #endAttempt(c: Contract): Code {
-    const spent = c.history.runs >= c.spec.maxAttempts || attemptOfHold(c.hold) >= LAST_ATTEMPT;
+    const spent = c.history.runs - c.history.preemptions >= c.spec.maxAttempts || attemptOfHold(c.hold) >= LAST_ATTEMPT;
     const closing = c.closing === Code.ok && spent ? Code.attemptsSpent : c.closing;
     if (closing === Code.ok) this.#sleep(c);
     else this.#contracts.delete(c.job);
@@ -467,15 +467,17 @@ export class Settlement implements Machine {
     this.#port.decide(c.hold, Number(charge & 0xfffffffffffffn), outcome);
     // What may be tried again keeps its terms; what is over is forgotten.
     let closing: Code = Code.ok;
-    if (isCharged(outcome)) this.#contracts.delete(c.job);
+    if (isCharged(outcome) && outcome !== Outcome.preempted) this.#contracts.delete(c.job);
     else {
       if (startUs >= 0) {
-        const { runs, firstStartUs } = c.history;
+        const { runs, firstStartUs, servedUs, preemptions } = c.history;
         c.history = {
           runs: runs + 1,
           firstStartUs: firstStartUs < 0 ? startUs : firstStartUs,
           lastStartUs: startUs,
           lastEndUs: endUs,
+          servedUs: servedUs + endUs - startUs,
+          preemptions: outcome === Outcome.preempted ? preemptions + 1 : preemptions,
         };
       }
       closing = this.#endAttempt(c);

@@ -129,9 +129,9 @@ function priceList(prices: AuditTable): Map<string, bigint> {
   return list;
 }
 
-const PAID = new Set(['completed', 'failed', 'limit', 'cancelled']);
+const PAID = new Set(['completed', 'failed', 'limit', 'cancelled', 'preempted']);
 /** Which outcome of a part decides the gang's. */
-const RANK = ['node-failure', 'not-started', 'failed', 'limit', 'cancelled', 'aborted', 'completed'];
+const RANK = ['node-failure', 'not-started', 'failed', 'limit', 'cancelled', 'preempted', 'aborted', 'completed'];
 
 /** Every lease against the journal's stamps, every charge against its own multiplication. */
 function checkLeases(input: AuditInput, world: World, report: AuditReport): Map<string, HoldCharge> {

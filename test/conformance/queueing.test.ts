@@ -74,16 +74,22 @@ class Spy implements QueueingPolicy {
 const counting = (
   view: SchedulerView,
   start: (job: WaitingJob, avoid: Parameters<SchedulerView['start']>[1]) => boolean,
-): SchedulerView => ({
-  get now() {
-    return view.now;
-  },
-  get cluster() {
-    return view.cluster;
-  },
-  start,
-  reserve: (job) => view.reserve(job),
-});
+): SchedulerView => ({ ...delegate(view), start });
+
+/** The same view as an object whose parts a test may replace. */
+function delegate(view: SchedulerView): SchedulerView {
+  return {
+    now: view.now,
+    cluster: view.cluster,
+    start: (job, avoid) => view.start(job, avoid),
+    reserve: (job, avoid) => view.reserve(job, avoid),
+    running: () => view.running(),
+    victims: (job, eviction) => view.victims(job, eviction),
+    preempt: (job, heir) => view.preempt(job, heir),
+    layout: (jobs) => view.layout(jobs),
+    nodesOf: (job) => view.nodesOf(job),
+  };
+}
 
 for (const { label, name, params } of variants) {
   const make = () => shipped.queueing(name, params);
@@ -183,14 +189,9 @@ for (const { label, name, params } of variants) {
             reset: () => inner.reset(),
             schedule: (view) =>
               inner.schedule({
-                get now() {
-                  return view.now;
-                },
-                get cluster() {
-                  return view.cluster;
-                },
+                ...delegate(view),
                 start: (j, avoid) => view.start(real(j), avoid),
-                reserve: (j) => view.reserve(real(j)),
+                reserve: (j, avoid) => view.reserve(real(j), avoid),
               }),
           };
         });

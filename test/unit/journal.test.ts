@@ -32,6 +32,13 @@ const facts: Fact[] = [
   { kind: FactKind.takeover, from: 0, to: 1, seq: 9 },
   { kind: FactKind.settle, seq: 0 },
   {
+    kind: FactKind.progress,
+    node: 40_000,
+    lease: 1_099_511_627_777,
+    fence: 4_294_967_297,
+    remainingUs: 86_400_000_000,
+  },
+  {
     kind: FactKind.packet,
     packet: {
       fromHost: 1,
