@@ -15,6 +15,7 @@ import { type Frame, FrameType } from '../../core/journal/journal.ts';
 import { replay } from '../../core/journal/replay.ts';
 import type { RowSink } from '../../core/market/market.ts';
 import type { Cluster } from '../../core/pool/cluster.ts';
+import { viewOver, WatchedQueueing } from '../../core/pool/delegates.ts';
 import { JobState } from '../../core/pool/job.ts';
 import type { Row, TableName } from '../../core/record/schema.ts';
 import type { JobSpec, MarketConfig } from '../../core/types.ts';
@@ -128,42 +129,32 @@ class Watcher {
 }
 
 /** Passes everything on to the real policy and looks at the watched job after each pass. */
-class Spy implements QueueingPolicy {
-  readonly name: string;
-  readonly #inner: QueueingPolicy;
+class Spy extends WatchedQueueing {
   readonly #watcher: Watcher;
   readonly #waiting = new Set<WaitingJob>();
 
   constructor(inner: QueueingPolicy, watcher: Watcher) {
-    this.#inner = inner;
+    super(inner);
     this.#watcher = watcher;
-    this.name = inner.name;
   }
 
-  add(job: WaitingJob): void {
+  override add(job: WaitingJob): void {
     this.#waiting.add(job);
     if (job.spec.job === this.#watcher.target) this.#watcher.job = job;
-    this.#inner.add(job);
+    this.inner.add(job);
   }
 
-  remove(job: WaitingJob): void {
+  override remove(job: WaitingJob): void {
     this.#waiting.delete(job);
-    this.#inner.remove(job);
+    this.inner.remove(job);
   }
 
-  schedule(view: SchedulerView): void {
+  override schedule(view: SchedulerView): void {
     const w = this.#watcher;
     const mine = w.job !== null && this.#waiting.has(w.job);
-    if (!mine) return this.#inner.schedule(view);
+    if (!mine) return this.inner.schedule(view);
     const order = w.job!.order;
-    const spied: SchedulerView = {
-      get now() {
-        return view.now;
-      },
-      get cluster() {
-        return view.cluster;
-      },
-      reserve: (job) => view.reserve(job),
+    const spied = viewOver(view, {
       start: (job: WaitingJob, avoid: NodeSet | null) => {
         const started = view.start(job, avoid);
         if (started && job.order > order && this.#waiting.has(w.job!)) {
@@ -172,19 +163,15 @@ class Spy implements QueueingPolicy {
         }
         return started;
       },
-    };
-    this.#inner.schedule(spied);
-    if (this.#waiting.has(w.job!)) w.look(view, this.#inner, this.#waiting);
+    });
+    this.inner.schedule(spied);
+    if (this.#waiting.has(w.job!)) w.look(view, this.inner, this.#waiting);
     else w.close(view.now);
   }
 
-  explain(job: WaitingJob, view: SchedulerView): WaitReason | null {
-    return this.#inner.explain?.(job, view) ?? null;
-  }
-
-  reset(): void {
+  override reset(): void {
     this.#waiting.clear();
-    this.#inner.reset();
+    this.inner.reset();
   }
 }
 

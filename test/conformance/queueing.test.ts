@@ -1,6 +1,7 @@
 /** What every queueing policy must keep, run by each through a whole market. Add a policy to the registry and it is tested here. */
 import { describe, expect, test } from 'vitest';
 import type { MechanismRegistry, QueueingPolicy, SchedulerView, WaitingJob } from '../../core/interfaces.ts';
+import { viewOver, WatchedQueueing } from '../../core/pool/delegates.ts';
 import { queueingNames, shipped } from '../../mechanisms/index.ts';
 import type { Arrival } from '../../sim/world/demand.ts';
 import { arrival, config, generator, node, pool, SECOND, simulation, spec, task } from '../support/market.ts';
@@ -43,28 +44,25 @@ function runWith(seed: number, make: () => QueueingPolicy, jobs?: number) {
 }
 
 /** Hands every call on to `inner` and lets the test look. */
-class Spy implements QueueingPolicy {
-  readonly name: string;
-  readonly inner: QueueingPolicy;
+class Spy extends WatchedQueueing {
   readonly waiting = new Set<WaitingJob>();
   readonly around: (spy: Spy, view: SchedulerView) => void;
   constructor(inner: QueueingPolicy, around: (spy: Spy, view: SchedulerView) => void) {
-    this.inner = inner;
+    super(inner);
     this.around = around;
-    this.name = inner.name;
   }
-  add(job: WaitingJob): void {
+  override add(job: WaitingJob): void {
     this.waiting.add(job);
     this.inner.add(job);
   }
-  remove(job: WaitingJob): void {
+  override remove(job: WaitingJob): void {
     this.waiting.delete(job);
     this.inner.remove(job);
   }
-  schedule(view: SchedulerView): void {
+  override schedule(view: SchedulerView): void {
     this.around(this, view);
   }
-  reset(): void {
+  override reset(): void {
     this.waiting.clear();
     this.inner.reset();
   }
@@ -74,22 +72,7 @@ class Spy implements QueueingPolicy {
 const counting = (
   view: SchedulerView,
   start: (job: WaitingJob, avoid: Parameters<SchedulerView['start']>[1]) => boolean,
-): SchedulerView => ({ ...delegate(view), start });
-
-/** The same view as an object whose parts a test may replace. */
-function delegate(view: SchedulerView): SchedulerView {
-  return {
-    now: view.now,
-    cluster: view.cluster,
-    start: (job, avoid) => view.start(job, avoid),
-    reserve: (job, avoid) => view.reserve(job, avoid),
-    running: () => view.running(),
-    victims: (job, eviction) => view.victims(job, eviction),
-    preempt: (job, heir) => view.preempt(job, heir),
-    layout: (jobs) => view.layout(jobs),
-    nodesOf: (job) => view.nodesOf(job),
-  };
-}
+): SchedulerView => viewOver(view, { start });
 
 for (const { label, name, params } of variants) {
   const make = () => shipped.queueing(name, params);
@@ -188,11 +171,12 @@ for (const { label, name, params } of variants) {
             remove: (j) => inner.remove(alias(j)),
             reset: () => inner.reset(),
             schedule: (view) =>
-              inner.schedule({
-                ...delegate(view),
-                start: (j, avoid) => view.start(real(j), avoid),
-                reserve: (j, avoid) => view.reserve(real(j), avoid),
-              }),
+              inner.schedule(
+                viewOver(view, {
+                  start: (j, avoid) => view.start(real(j), avoid),
+                  reserve: (j, avoid) => view.reserve(real(j), avoid),
+                }),
+              ),
           };
         });
         expect(other.rows.recorder.fingerprint).toBe(plain.rows.recorder.fingerprint);
