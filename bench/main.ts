@@ -6,6 +6,7 @@ const benches: Record<string, () => Promise<BenchReport>> = {
   scheduler: async () => (await import('./scheduler.ts')).scheduler(),
   philly: async () => (await import('./philly.ts')).philly(),
   traces: async () => (await import('./traces.ts')).traces(),
+  pricing: async () => (await import('./pricing.ts')).pricing(),
   kernel: async () => (await import('./kernel.ts')).kernel(),
 };
 

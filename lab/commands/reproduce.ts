@@ -2,11 +2,22 @@ import type { Command } from 'commander';
 import { Finding, UsageError } from '../errors.ts';
 import { print } from '../flags.ts';
 import { fgdStudy } from '../reproduce/fgd.ts';
+import { learnedH } from '../reproduce/learned-h.ts';
+import { mcafeeThickness } from '../reproduce/mcafee-thickness.ts';
+import { pricingTheory } from '../reproduce/pricing-theory.ts';
+import { pvcgTable } from '../reproduce/pvcg-table.ts';
 import { stakeStudies } from '../reproduce/stake-studies.ts';
 import { dataDir, type Study, type ValidationRow } from '../reproduce/study.ts';
 
 /** Every published result that can be rerun, in the order of the validation page. */
-export const studies: readonly Study[] = [fgdStudy, ...stakeStudies];
+export const studies: readonly Study[] = [
+  fgdStudy,
+  ...stakeStudies,
+  pvcgTable,
+  mcafeeThickness,
+  ...pricingTheory,
+  learnedH,
+];
 
 /** docs/validation.md from the rows of every study. */
 export function validationPage(rows: readonly ValidationRow[]): string {
