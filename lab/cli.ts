@@ -88,12 +88,12 @@ export async function main(argv: readonly string[]): Promise<number> {
     }
     if (e instanceof CommanderError) {
       if (e.exitCode === 0) return 0;
-      process.stderr.write(
-        `${e.message.startsWith('error:') ? e.message : `error: ${e.message}`}; see janction help\n`,
-      );
+      process.stderr.write(`error: ${oneLine(e).replace(/^error: /, '')}; see janction help\n`);
       return 2;
     }
-    if (e instanceof UsageError) {
+    // The machine refuses: a full disk, a directory that vanished.
+    const refused = e instanceof Error && 'syscall' in e && 'code' in e;
+    if (e instanceof UsageError || refused) {
       process.stderr.write(`error: ${oneLine(e)}\n`);
       return 2;
     }
@@ -102,7 +102,14 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-if (import.meta.filename === (await entryPath())) process.exitCode = await main(process.argv.slice(2));
+if (import.meta.filename === (await entryPath())) {
+  // Whoever reads our output may stop reading (`| head`): that is no error of ours.
+  process.stdout.on('error', (e: NodeJS.ErrnoException) => {
+    if (e.code !== 'EPIPE') throw e;
+    process.exit(0);
+  });
+  process.exitCode = await main(process.argv.slice(2));
+}
 
 /** The real path of the script that node was asked to run (npx links to it). */
 async function entryPath(): Promise<string> {
