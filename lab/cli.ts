@@ -9,6 +9,7 @@ import { addAudit } from './commands/audit.ts';
 import { addCertify } from './commands/certify.ts';
 import { addClear } from './commands/clear.ts';
 import { addCompare } from './commands/compare.ts';
+import { addConvert } from './commands/convert.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addElect } from './commands/elect.ts';
 import { addExecute } from './commands/execute.ts';
@@ -42,6 +43,7 @@ const commands = [
   addSweep,
   addCompare,
   addSchema,
+  addConvert,
   addDoctor,
 ];
 
@@ -88,12 +90,11 @@ export async function main(argv: readonly string[]): Promise<number> {
     }
     if (e instanceof CommanderError) {
       if (e.exitCode === 0) return 0;
+      // A suggestion comes on a line of its own.
       process.stderr.write(`error: ${oneLine(e).replace(/^error: /, '')}; see janction help\n`);
       return 2;
     }
-    // The machine refuses: a full disk, a directory that vanished.
-    const refused = e instanceof Error && 'syscall' in e && 'code' in e;
-    if (e instanceof UsageError || refused) {
+    if (e instanceof UsageError) {
       process.stderr.write(`error: ${oneLine(e)}\n`);
       return 2;
     }
@@ -102,14 +103,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-if (import.meta.filename === (await entryPath())) {
-  // Whoever reads our output may stop reading (`| head`): that is no error of ours.
-  process.stdout.on('error', (e: NodeJS.ErrnoException) => {
-    if (e.code !== 'EPIPE') throw e;
-    process.exit(0);
-  });
-  process.exitCode = await main(process.argv.slice(2));
-}
+if (import.meta.filename === (await entryPath())) process.exitCode = await main(process.argv.slice(2));
 
 /** The real path of the script that node was asked to run (npx links to it). */
 async function entryPath(): Promise<string> {

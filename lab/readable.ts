@@ -127,6 +127,8 @@ export function readable(scenario: ResolvedScenario, r: RunJson, out: string | n
       ]),
     );
   }
+  if (r.economics.imputed.length > 0)
+    parts.push('', 'Imputed, because the trace does not say it', ...r.economics.imputed.map((note) => `  ${note}`));
   parts.push(
     '',
     `${r.invariants.registered} laws checked ${group(r.invariants.checks)} times, ${r.invariants.violations} broken; fingerprint ${r.fingerprint}`,

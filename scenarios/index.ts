@@ -9,4 +9,5 @@ export { SCENARIO_MAX_BYTES } from './load/document.ts';
 export { resolveScenario } from './load/resolve.ts';
 export { NeedsUnits, type QuantityEvaluator } from './quantity/quantity.ts';
 export { detectTrace, readTrace, requireTrace, type TraceFile } from './readers/index.ts';
+export { lostFields, type OptionalField, type TraceWriter, traceWriters } from './readers/write.ts';
 export * from './resolved.ts';

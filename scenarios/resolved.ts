@@ -56,14 +56,20 @@ export interface Persona {
   postpaid: boolean;
   /** Mean jobs per hour over a day, all users together. */
   jobsPerHour: number;
-  /** Rate = mean x (1 + swing cos(2 pi (t - peak) / day)), swing in 0..1. */
+  /** Rate = mean x (1 + swing cos(2 pi (t - peak) / day)), swing in 0..1, x hour x day x burst. */
   swing: number;
   peakUs: TimeUs;
+  /** Weights of the hours of a day (24, from midnight) and of the days of a week (7, the run begins on the first); mean 1; empty = even. */
+  hours: number[];
+  days: number[];
+  /** Mean jobs that are submitted at once, geometric; 1 = one by one. */
+  batchMean: number;
+  /** Spells of `factor` times the rate, exponential with mean `lastUs`, between spells exponential with mean `gapUs`; null = none. */
+  bursts: { gapUs: TimeUs; lastUs: TimeUs; factor: number } | null;
   /** Demands with their weights. */
   shapes: { weight: number; groups: TaskGroup[] }[];
-  /** Work at speed 1: lognormal with this median and log-sd, cut to min..max. */
-  workMedianUs: TimeUs;
-  workSigma: number;
+  /** Work at speed 1, cut to min..max. */
+  work: TimeFamily;
   workMinUs: TimeUs;
   workMaxUs: TimeUs;
   /** Wall limit = work / slowest allowed speed x this; at least 1. */
@@ -81,6 +87,15 @@ export interface Persona {
   maxAttempts: number;
   priority: number;
 }
+
+/** A family of run times with its parameters. */
+export type TimeFamily =
+  | { family: 'exponential'; meanUs: number }
+  | { family: 'lognormal'; medianUs: number; sigma: number }
+  | { family: 'weibull'; scaleUs: number; shape: number }
+  | { family: 'gamma'; meanUs: number; shape: number }
+  | { family: 'pareto'; leastUs: number; shape: number }
+  | { family: 'hyperexponential'; phases: { share: number; meanUs: number }[] };
 
 export interface TraceDemandSpec {
   kind: 'trace';
@@ -140,6 +155,19 @@ export interface TraceImputation {
   replicaWindowUs: TimeUs;
   replicaLoad: number;
 }
+
+/** The rules where a scenario sets none. */
+export const standardImputation: TraceImputation = {
+  gapUs: 60_000_000,
+  durationMedianUs: 3_600_000_000,
+  durationSigma: 1.5,
+  prefillPerSecond: 8000,
+  decodePerSecond: 40,
+  requestGpus: 1,
+  requestGpuMilli: 50,
+  replicaWindowUs: 0,
+  replicaLoad: 1,
+};
 
 /** A distribution of prices, micro-USD per GPU-hour; every draw takes one uniform number. */
 export type Spread =

@@ -168,10 +168,8 @@ export function* readJournal(
   const src = new ByteSource(bytes, from?.offset ?? MAGIC.length);
   let last: TimeUs = from?.last ?? 0;
   let first = from === null;
-  let ended = false;
   while (!src.done) {
     const offset = src.at;
-    if (ended) throw new JournalError(offset, 'something follows the end frame');
     let frame: Frame;
     try {
       frame = readFrame(bytes, src, offset, last);
@@ -183,7 +181,6 @@ export function* readJournal(
       throw new JournalError(offset, 'the header must come first and once');
     first = false;
     if (frame.type === FrameType.step) last = frame.now;
-    ended = frame.type === FrameType.end;
     yield frame;
   }
   if (first) throw new JournalError(bytes.length, 'the header is missing');

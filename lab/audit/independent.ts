@@ -4,7 +4,6 @@
  * out again with its own arithmetic. It answers with the first thing that does not add up.
  */
 import { FrameType, type JournalHeader, readJournal } from '../../core/journal/journal.ts';
-import { checkSources } from './sources.ts';
 
 type Cell = bigint | string;
 export interface AuditTable {
@@ -68,7 +67,6 @@ export function auditIndependently(input: AuditInput): AuditReport {
     if (!(e instanceof Mismatch)) throw e;
     report.difference = e.message;
   }
-  report.difference ??= checkSources(input);
   return report;
 }
 
@@ -77,6 +75,7 @@ interface World {
   leases: Map<number, LeaseLife>;
   downs: Map<string, Set<number>>;
   limits: Map<number, number>;
+  users: Map<number, string>;
 }
 
 function readWorld(bytes: Uint8Array): World {
@@ -84,13 +83,14 @@ function readWorld(bytes: Uint8Array): World {
   const leases = new Map<number, LeaseLife>();
   const downs = new Map<string, Set<number>>();
   const limits = new Map<number, number>();
+  const users = new Map<number, string>();
   for (const frame of readJournal(bytes)) {
     if (frame.type === FrameType.header) header = frame.header;
     if (frame.type !== FrameType.step) continue;
     for (const f of frame.facts) {
       if (f.kind === SUBMIT) {
-        // A number may come again: of the two jobs only one is live, and the longer limit is the safe bound.
-        limits.set(f.spec.job, Math.max(f.spec.limitUs, limits.get(f.spec.job) ?? 0));
+        limits.set(f.spec.job, f.spec.limitUs);
+        users.set(f.spec.job, f.spec.user);
       } else if (f.kind === STARTED) leases.set(f.lease, { started: frame.now, exited: -1, lost: false });
       else if (f.kind === EXITED) {
         const life = leases.get(f.lease);
@@ -106,7 +106,7 @@ function readWorld(bytes: Uint8Array): World {
       }
     }
   }
-  return { header: header!, leases, downs, limits };
+  return { header: header!, leases, downs, limits, users };
 }
 
 interface HoldCharge {

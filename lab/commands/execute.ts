@@ -34,8 +34,7 @@ import { append, print, seedOf } from '../flags.ts';
 import { loadScenario } from '../load.ts';
 import { Progress } from '../progress.ts';
 import { readable } from '../readable.ts';
-import { checkTarget } from '../rundir/target.ts';
-import type { ExecutionRecord } from '../rundir/writer.ts';
+import { checkTarget, type ExecutionRecord } from '../rundir/writer.ts';
 
 export interface ExecuteFlags {
   seed?: number;

@@ -10,8 +10,7 @@ import { append, print, seedOf } from '../flags.ts';
 import { loadScenario, traceRows } from '../load.ts';
 import { Progress } from '../progress.ts';
 import { readable } from '../readable.ts';
-import { checkTarget } from '../rundir/target.ts';
-import { RunDirWriter } from '../rundir/writer.ts';
+import { checkTarget, RunDirWriter } from '../rundir/writer.ts';
 
 export interface RunFlags {
   seed?: number;

@@ -6,22 +6,21 @@ import {
   existsSync,
   mkdirSync,
   openSync,
+  readdirSync,
   renameSync,
-  rmdirSync,
   rmSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Chunk } from '../../core/record/recorder.ts';
 import { type TableName, tableNames } from '../../core/record/schema.ts';
 import { ENGINE } from '../../core/version.ts';
 import type { LagJson } from '../../executor/lag.ts';
 import type { ResolvedScenario } from '../../scenarios/resolved.ts';
 import type { RunJson } from '../../sim/summary.ts';
+import { UsageError } from '../errors.ts';
 import { TableFile } from './parquet.ts';
-import { sha256OfFile } from './reader.ts';
-import { checkTarget } from './target.ts';
 
 export interface Manifest {
   schema: 'janction.rundir/1';
@@ -34,8 +33,6 @@ export interface Manifest {
   /** Rows of each table. */
   tables: Record<TableName, number>;
   journalBytes: number;
-  /** SHA-256 of every other file. */
-  files: Record<string, string>;
   scenario: ResolvedScenario;
   result: RunJson;
   /** How it was executed; absent when it was simulated. */
@@ -60,13 +57,21 @@ export interface ExecutionRecord {
   syncs: number;
 }
 
+/** Refuses a target that holds anything: results are never mixed. */
+export function checkTarget(dir: string): void {
+  if (existsSync(dir) && readdirSync(dir).length > 0) {
+    throw new UsageError(`${dir}: the output directory exists and is not empty; choose another --out or remove it`);
+  }
+  if (existsSync(`${dir}.partial`)) {
+    throw new UsageError(`${dir}.partial: left over from a run that was cut off; remove it or choose another --out`);
+  }
+}
+
 export class RunDirWriter {
   readonly #dir: string;
   readonly #partial: string;
   readonly #files = new Map<TableName, TableFile>();
-  #journal: number;
-  /** First directory above the target that had to be made. */
-  readonly #made: string | undefined;
+  readonly #journal: number;
   #journalBytes = 0;
 
   /** `journalBytes`: an executed run, whose DIR.partial and journal are there already. */
@@ -75,9 +80,7 @@ export class RunDirWriter {
     this.#partial = `${this.#dir}.partial`;
     if (journalBytes === null) {
       checkTarget(dir);
-      this.#made = mkdirSync(dirname(this.#partial), { recursive: true });
-      // Not recursive: of two runs that were given one name, the second must fail here.
-      mkdirSync(this.#partial);
+      mkdirSync(this.#partial, { recursive: true });
     } else this.#journalBytes = journalBytes;
     for (const t of tableNames) this.#files.set(t, new TableFile(join(this.#partial, `${t}.parquet`), t));
     this.#journal = openSync(join(this.#partial, 'journal'), journalBytes === null ? 'w' : 'r');
@@ -92,8 +95,8 @@ export class RunDirWriter {
     this.#journalBytes += bytes.length;
   }
 
-  finish(manifest: Omit<Manifest, 'schema' | 'engine' | 'node' | 'tables' | 'journalBytes' | 'files'>): void {
-    this.#closeJournal();
+  finish(manifest: Omit<Manifest, 'schema' | 'engine' | 'node' | 'tables' | 'journalBytes'>): void {
+    closeSync(this.#journal);
     const rows = {} as Record<TableName, number>;
     for (const [name, file] of this.#files) {
       file.close();
@@ -105,31 +108,20 @@ export class RunDirWriter {
       node: process.version,
       tables: rows,
       journalBytes: this.#journalBytes,
-      files: Object.fromEntries(
-        ['journal', ...tableNames.map((t) => `${t}.parquet`)].map((f) => [f, sha256OfFile(join(this.#partial, f))]),
-      ),
       ...manifest,
     };
     writeFileSync(join(this.#partial, 'run.json'), `${JSON.stringify(full, null, 1)}\n`);
-    // Empty when it was checked; if it is not any more, this fails and nobody's files are lost.
-    if (existsSync(this.#dir)) rmdirSync(this.#dir);
+    if (existsSync(this.#dir)) rmSync(this.#dir, { recursive: true });
     renameSync(this.#partial, this.#dir);
-  }
-
-  #closeJournal(): void {
-    if (this.#journal >= 0) closeSync(this.#journal);
-    this.#journal = -1;
   }
 
   /** Leaves nothing behind. */
   abandon(): void {
-    this.#closeJournal();
-    rmSync(this.#partial, { recursive: true, force: true });
-    if (this.#made === undefined) return;
     try {
-      for (let dir = dirname(this.#partial); dir.length >= this.#made.length; dir = dirname(dir)) rmdirSync(dir);
+      closeSync(this.#journal);
     } catch {
-      // somebody else uses it by now
+      // already closed
     }
+    rmSync(this.#partial, { recursive: true, force: true });
   }
 }

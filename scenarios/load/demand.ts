@@ -1,6 +1,13 @@
 /** Demand of a scenario: personas or a trace, and the users behind it with their accounts. */
 import { NEVER, type TaskGroup, type UserSpec } from '../../core/types.ts';
-import type { ListDemandSpec, Persona, PersonaDemandSpec, TraceDemandSpec, TraceImputation } from '../resolved.ts';
+import type {
+  ListDemandSpec,
+  Persona,
+  PersonaDemandSpec,
+  TimeFamily,
+  TraceDemandSpec,
+  TraceImputation,
+} from '../resolved.ts';
 import { MAX_USERS } from '../schema/demand.ts';
 import type { ParsedScenario } from '../schema/scenario.ts';
 import type { Path } from './document.ts';
@@ -60,14 +67,16 @@ function resolvePersonas(s: ParsedScenario, personas: ParsedPersona[], fleet: Fl
     const path = ['demand', 'personas', i];
     const payer = payerOf(s, p, path, report);
     if (total <= MAX_USERS) for (let u = 1; u <= p.users; u++) users.push({ id: `${p.name}-${u}`, ...payer });
-    const persona = personaOf(p, payer, fleet, path);
+    const persona = personaOf(p, payer, fleet, path, report);
+    checkArrivals(p, path, report);
     checkPersona(p, persona, fleet, path, report);
     return persona;
   });
   return { demand: { kind: 'personas', personas: resolved }, users };
 }
 
-function personaOf(p: ParsedPersona, payer: Omit<UserSpec, 'id'>, fleet: Fleet, path: Path): Persona {
+function personaOf(p: ParsedPersona, payer: Omit<UserSpec, 'id'>, fleet: Fleet, path: Path, report: Report): Persona {
+  const { bursts } = p.arrivals;
   return {
     name: p.name,
     users: p.users,
@@ -75,9 +84,15 @@ function personaOf(p: ParsedPersona, payer: Omit<UserSpec, 'id'>, fleet: Fleet, 
     jobsPerHour: p.arrivals.rate,
     swing: p.arrivals.swing,
     peakUs: p.arrivals.peak,
+    hours: withMeanOne(p.arrivals.hours),
+    days: withMeanOne(p.arrivals.days),
+    batchMean: p.arrivals.batch,
+    bursts:
+      bursts === undefined
+        ? null
+        : { gapUs: Math.max(1, bursts.every - bursts.last), lastUs: bursts.last, factor: bursts.factor },
     shapes: p.shapes.map((x) => ({ weight: x.weight, groups: [x, ...(x.with ?? [])].map(taskGroup) })),
-    workMedianUs: p.work.median,
-    workSigma: p.work.sigma,
+    work: familyOf(p.work, [...path, 'work'], report),
     workMinUs: p.work.min,
     workMaxUs: p.work.max,
     limitFactor: p.limitFactor,
@@ -92,14 +107,64 @@ function personaOf(p: ParsedPersona, payer: Omit<UserSpec, 'id'>, fleet: Fleet, 
   };
 }
 
+/** Weights as multiples of their mean. */
+function withMeanOne(weights: number[] | undefined): number[] {
+  if (weights === undefined) return [];
+  const sum = weights.reduce((n, w) => n + w, 0);
+  return weights.map((w) => (w * weights.length) / sum);
+}
+
+function checkArrivals(p: ParsedPersona, path: Path, report: Report): void {
+  const { swing, hours, days, bursts } = p.arrivals;
+  const at = [...path, 'arrivals'];
+  if (hours !== undefined && swing > 0) report([...at, 'hours'], 'stands beside a swing; write one of the two');
+  for (const [key, weights] of Object.entries({ hours, days }))
+    if (weights?.every((w) => w === 0)) report([...at, key], 'all weights are zero; write one above zero');
+  if (bursts !== undefined && bursts.last < 1)
+    report([...at, 'bursts', 'last'], 'no time at all; write a duration above zero');
+  if (bursts !== undefined && bursts.last >= bursts.every)
+    report([...at, 'bursts', 'every'], 'not longer than a burst lasts; write a longer one');
+}
+
+/** The one family that a persona names for its work. */
+function familyOf(w: ParsedPersona['work'], path: Path, report: Report): TimeFamily {
+  const { median, sigma, exponential, weibull, gamma, pareto, hyperexponential } = w;
+  const families: (TimeFamily | undefined)[] = [
+    median === undefined ? undefined : { family: 'lognormal', medianUs: median, sigma },
+    exponential && { family: 'exponential', meanUs: exponential.mean },
+    weibull && { family: 'weibull', scaleUs: weibull.scale, shape: weibull.shape },
+    gamma && { family: 'gamma', meanUs: gamma.mean, shape: gamma.shape },
+    pareto && { family: 'pareto', leastUs: pareto.least, shape: pareto.shape },
+    hyperexponential && {
+      family: 'hyperexponential',
+      phases: hyperexponential.map((p) => ({ share: p.share, meanUs: p.mean })),
+    },
+  ];
+  const named = families.filter((x) => x !== undefined);
+  if (named.length !== 1)
+    report(path, 'wants one of median, exponential, weibull, gamma, pareto and hyperexponential; write one of them');
+  const family = named[0] ?? { family: 'exponential', meanUs: 1 };
+  const shares = hyperexponential?.reduce((n, p) => n + p.share, 0) ?? 1;
+  if (Math.abs(shares - 1) > 1e-6)
+    report([...path, 'hyperexponential'], `the shares sum to ${shares}, not to 1; change one of them`);
+  const times = Object.entries(family).filter(([key]) => key.endsWith('Us'));
+  for (const [key, us] of times)
+    if ((us as number) < 1)
+      report(
+        median === undefined ? path : [...path, key.replace(/Us$/, '')],
+        'no work at all; write a duration above zero',
+      );
+  return family;
+}
+
 function taskGroup(t: Tasks): TaskGroup {
   return { tasks: t.tasks, gpus: t.gpus, gpuMilli: t.share, gpuMemoryMiB: t.memory, cpuMilli: t.cpu, ramMiB: t.ram };
 }
 
 function checkPersona(p: ParsedPersona, persona: Persona, fleet: Fleet, path: Path, report: Report): void {
-  if (p.work.median < 1) report([...path, 'work', 'median'], 'no work at all; write a duration above zero');
   if (p.work.min < 1) report([...path, 'work', 'min'], 'no work at all; write a duration above zero');
-  if (p.work.min > p.work.median || p.work.median > p.work.max)
+  const median = p.work.median ?? p.work.min;
+  if (p.work.min > median || median > p.work.max)
     report([...path, 'work'], 'min, median and max are out of order; write min <= median <= max');
   if (p.shapes.every((x) => x.weight === 0))
     report([...path, 'shapes'], 'all weights are zero; give at least one shape a weight above zero');

@@ -54,6 +54,18 @@ function persona(f: Fields) {
       .describe('Further tasks of another size that start together with these.')
       .optional(),
   });
+  const weights = (about: string, n: number) =>
+    z
+      .array(f.number('Relative rate.', rat(0), rat(1_000_000)))
+      .length(n)
+      .describe(about);
+  const bursts = z
+    .strictObject({
+      every: f.duration('Mean time from the beginning of a burst to that of the next.'),
+      last: f.duration('Mean length of a burst.'),
+      factor: f.number('How many times more jobs come than between bursts.', rat(1), rat(10_000)),
+    })
+    .describe('Spells in which more jobs come; their lengths and the times between them are exponential.');
   const arrivals = z
     .strictObject({
       rate: f.rate('Mean rate over a day, all users of the persona together.'),
@@ -61,16 +73,52 @@ function persona(f: Fields) {
         .share('Daily swing: the rate is the mean times 1 + swing cos(2 pi (t - peak) / day). Default 0.')
         .prefault(0),
       peak: f.timeOfDay('Time of day at which the rate is highest. Default 14:00.').prefault('14:00'),
+      hours: weights('Weights of the 24 hours of a day from midnight, instead of a swing.', 24).optional(),
+      days: weights('Weights of the 7 days of a week; the run begins on the first, a Monday.', 7).optional(),
+      batch: f
+        .number(
+          'Mean number of jobs that are submitted at once, geometric. The rate counts jobs. Default 1.',
+          rat(1),
+          rat(10_000),
+        )
+        .prefault(1),
+      bursts: bursts.optional(),
     })
     .describe('A Poisson process whose rate follows the hour of the day.');
+  const shapeOf = (about: string) => f.number(about, rat(1, 100), rat(100));
+  const phase = z.strictObject({
+    share: f.share('Share of the jobs.'),
+    mean: f.duration('Mean work of these jobs.'),
+  });
   const work = z
     .strictObject({
-      median: f.duration('Median work of a job, as time on a GPU of speed 1.'),
+      median: f.duration('Median work of a job, as time on a GPU of speed 1: lognormal.').optional(),
       sigma: f.number('Standard deviation of the logarithm. Default 0.8.', rat(0), rat(10)).prefault(0.8),
+      exponential: z
+        .strictObject({ mean: f.duration('Mean.') })
+        .describe('Instead of a median: exponential.')
+        .optional(),
+      weibull: z
+        .strictObject({ scale: f.duration('Scale.'), shape: shapeOf('Shape; below 1 = heavy tail.') })
+        .describe('Instead of a median: Weibull.')
+        .optional(),
+      gamma: z
+        .strictObject({ mean: f.duration('Mean.'), shape: shapeOf('Shape.') })
+        .describe('Instead of a median: gamma.')
+        .optional(),
+      pareto: z
+        .strictObject({ least: f.duration('Least work.'), shape: shapeOf('Tail exponent.') })
+        .describe('Instead of a median: Pareto.')
+        .optional(),
+      hyperexponential: z
+        .array(phase)
+        .min(2)
+        .describe('Instead of a median: a mixture of exponentials; the shares must sum to 1.')
+        .optional(),
       min: f.duration('Least work. Default 1 second.').prefault('1 second'),
       max: f.duration('Most work. Default 7 day.').prefault('7 day'),
     })
-    .describe('Work of a job: lognormal, cut to min..max.');
+    .describe('Work of a job, cut to min..max.');
   const value = z
     .strictObject({
       median: f.price('Median worth of one GPU-hour at speed 1.'),

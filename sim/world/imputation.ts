@@ -5,7 +5,7 @@
 import { exp } from '../../core/num/index.ts';
 import { HOUR_US } from '../../core/types.ts';
 import { ScenarioError } from '../../scenarios/input-error.ts';
-import type { Spread, TraceDemandSpec, TraceImputation, TraceJob } from '../../scenarios/resolved.ts';
+import type { Spread, TraceImputation, TraceJob } from '../../scenarios/resolved.ts';
 import type { Stream, Streams } from '../kernel/streams.ts';
 
 /** A price of the distribution from one uniform draw, whole micro-USD per GPU-hour, at least 0. */
@@ -58,8 +58,8 @@ export class Imputation {
   readonly #used: Used = { gaps: 0, durations: 0, requests: 0, replicas: 0, models: 0 };
   #lastUs = 0;
 
-  constructor(spec: TraceDemandSpec, streams: Streams) {
-    this.#rules = spec.impute;
+  constructor(rules: TraceImputation, streams: Streams) {
+    this.#rules = rules;
     // Not part of a snapshot: a fork reads the trace again from its start.
     this.#gaps = streams.fresh('imputed-gaps', 'trace');
     this.#durations = streams.fresh('imputed-durations', 'trace');
@@ -67,8 +67,8 @@ export class Imputation {
 
   /** Rows as jobs need them: every time and run time known. */
   *rows(rows: Iterable<TraceJob>): Generator<TraceJob> {
-    if (this.#rules.replicaWindowUs > 0) yield* this.#replicas(this.#times(rows));
-    else for (const row of this.#times(rows)) yield this.#runTime(row);
+    if (this.#rules.replicaWindowUs > 0) yield* this.#replicas(this.times(rows));
+    else for (const row of this.times(rows)) yield this.#runTime(row);
   }
 
   /** A job whose models are all unknown to the scenario may run anywhere. */
@@ -76,7 +76,8 @@ export class Imputation {
     this.#used.models++;
   }
 
-  *#times(rows: Iterable<TraceJob>): Generator<TraceJob> {
+  /** Rows with times of arrival, run times as they are. */
+  *times(rows: Iterable<TraceJob>): Generator<TraceJob> {
     for (const row of rows) {
       if (row.submitUs < 0) {
         this.#used.gaps++;

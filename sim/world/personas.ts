@@ -1,9 +1,10 @@
-import { cos, exp } from '../../core/num/index.ts';
+import { cos, exp, log, log1p } from '../../core/num/index.ts';
 import { HOUR_US, type JobSpec, NEVER, type TimeUs } from '../../core/types.ts';
 import type { Persona, ResolvedScenario } from '../../scenarios/resolved.ts';
 import type { Stream, Streams } from '../kernel/streams.ts';
 import { classSpeeds } from './class-speeds.ts';
 import type { Arrival, DemandSource } from './demand.ts';
+import { sampleTime } from './time-families.ts';
 
 const TWO_PI = 6.283185307179586;
 const DAY_US = 24 * HOUR_US;
@@ -11,6 +12,15 @@ const DAY_US = 24 * HOUR_US;
 export interface PersonasState {
   nextUs: TimeUs[] | null;
   jobs: number;
+  /** Jobs still to come of each persona's batch. */
+  batches: number[];
+  bursts: Burst[];
+}
+
+/** Whether a persona is in a burst, and until when. */
+interface Burst {
+  on: boolean;
+  untilUs: TimeUs;
 }
 
 /**
@@ -28,12 +38,28 @@ export class PersonaDemand implements DemandSource {
   /** Next arrival of each persona; null until the first job is asked for. */
   #nextUs: TimeUs[] | null = null;
   #jobs = 0;
+  #batches: number[];
+  #bursts: Burst[];
+  readonly #burstStreams: Stream[];
+  /** Highest rate of each persona and its mean, as multiples of the rate between bursts. */
+  readonly #bounds: { most: number; meanFactor: number }[];
 
   constructor(scenario: ResolvedScenario, personas: readonly Persona[], streams: Streams) {
     this.#personas = personas;
     this.#horizonUs = scenario.horizonUs;
     this.#arrivals = personas.map((p) => streams.get('arrivals', p.name));
     this.#properties = personas.map((p) => streams.get('jobs', p.name));
+    this.#batches = personas.map(() => 0);
+    // The first spell is one between bursts: it begins when the run does.
+    this.#bursts = personas.map(() => ({ on: true, untilUs: 0 }));
+    this.#burstStreams = personas.map((p) => streams.get('bursts', p.name));
+    this.#bounds = personas.map((p) => ({
+      most: (1 + p.swing) * Math.max(1, ...p.hours) * Math.max(1, ...p.days) * (p.bursts?.factor ?? 1),
+      meanFactor:
+        p.bursts === null
+          ? 1
+          : (p.bursts.gapUs + p.bursts.factor * p.bursts.lastUs) / (p.bursts.gapUs + p.bursts.lastUs),
+    }));
     // Each user keeps to one pool, drawn once on a stream of its own.
     this.#homes = personas.map((p) =>
       Array.from(
@@ -53,15 +79,44 @@ export class PersonaDemand implements DemandSource {
   #after(i: number, t: TimeUs): TimeUs {
     const p = this.#personas[i]!;
     if (p.jobsPerHour <= 0) return NEVER;
+    if (this.#batches[i]! > 0) {
+      this.#batches[i]!--;
+      return t;
+    }
     const stream = this.#arrivals[i]!;
-    const meanGapUs = HOUR_US / (p.jobsPerHour * (1 + p.swing));
+    const { most, meanFactor } = this.#bounds[i]!;
+    const meanGapUs = (HOUR_US * p.batchMean * meanFactor) / (p.jobsPerHour * most);
     let at = t;
     for (;;) {
       at += Math.max(1, Math.round(stream.exponential(meanGapUs)));
       if (at >= this.#horizonUs) return NEVER;
-      const rate = 1 + p.swing * cos((TWO_PI * ((at - p.peakUs) % DAY_US)) / DAY_US);
-      if (stream.uniform() * (1 + p.swing) < rate) return at;
+      if (stream.uniform() * most < this.#rate(i, at)) break;
     }
+    // Geometric: after each job of the batch another follows with chance 1 - 1/mean.
+    if (p.batchMean > 1) this.#batches[i] = Math.floor(log(stream.uniform()) / log1p(-1 / p.batchMean));
+    return at;
+  }
+
+  /** The rate at a time as a multiple of what it is on average between bursts. */
+  #rate(i: number, at: TimeUs): number {
+    const p = this.#personas[i]!;
+    let rate = 1 + p.swing * cos((TWO_PI * ((at - p.peakUs) % DAY_US)) / DAY_US);
+    if (p.hours.length > 0) rate *= p.hours[Math.floor((at % DAY_US) / HOUR_US)]!;
+    if (p.days.length > 0) rate *= p.days[Math.floor(at / DAY_US) % 7]!;
+    if (p.bursts !== null && this.#inBurst(i, at)) rate *= p.bursts.factor;
+    return rate;
+  }
+
+  /** Whether a burst is on; times must not go backwards. Bursts draw from a stream of their own. */
+  #inBurst(i: number, at: TimeUs): boolean {
+    const { gapUs, lastUs } = this.#personas[i]!.bursts!;
+    const b = this.#bursts[i]!;
+    const stream = this.#burstStreams[i]!;
+    while (b.untilUs <= at) {
+      b.on = !b.on;
+      b.untilUs += Math.max(1, Math.round(stream.exponential(b.on ? lastUs : gapUs)));
+    }
+    return b.on;
   }
 
   next(): Arrival | null {
@@ -82,7 +137,7 @@ export class PersonaDemand implements DemandSource {
     // One fixed number of draws per job, in fixed order: nothing a job turns out to be shifts the next one.
     const user = d.below(p.users);
     const shape = pickWeighted(p.shapes, d.uniform());
-    const work = p.workMedianUs * exp(p.workSigma * d.normal());
+    const work = sampleTime(p.work, d.uniform());
     const value = p.valueMedianMicro * exp(p.valueSigma * d.normal());
     const fails = d.uniform() < p.failChance;
     const workUs = Math.round(Math.max(p.workMinUs, Math.min(p.workMaxUs, work)));
@@ -110,12 +165,19 @@ export class PersonaDemand implements DemandSource {
   }
 
   snapshot(): PersonasState {
-    return { nextUs: this.#nextUs === null ? null : [...this.#nextUs], jobs: this.#jobs };
+    return {
+      nextUs: this.#nextUs === null ? null : [...this.#nextUs],
+      jobs: this.#jobs,
+      batches: [...this.#batches],
+      bursts: this.#bursts.map((b) => ({ ...b })),
+    };
   }
 
   restore(state: PersonasState): void {
     this.#nextUs = state.nextUs === null ? null : [...state.nextUs];
     this.#jobs = state.jobs;
+    this.#batches = [...state.batches];
+    this.#bursts = state.bursts.map((b) => ({ ...b }));
   }
 }
 

@@ -20,7 +20,7 @@ export class TraceDemand implements DemandSource {
 
   constructor(scenario: ResolvedScenario, spec: TraceDemandSpec, rows: Iterable<TraceJob>, streams: Streams) {
     this.#spec = spec;
-    this.#imputation = new Imputation(spec, streams);
+    this.#imputation = new Imputation(spec.impute, streams);
     this.#rows = this.#imputation.rows(rows);
     this.#classes = scenario.market.classes;
     this.#speeds = classSpeeds(scenario);

@@ -10,7 +10,7 @@ import { shipped } from '../../mechanisms/index.ts';
 import { canonicalScenario } from '../../scenarios/canonical.ts';
 import { scenarioJsonSchema } from '../../scenarios/json-schema.ts';
 import { resolveScenario } from '../../scenarios/load/resolve.ts';
-import type { ResolvedScenario } from '../../scenarios/resolved.ts';
+import { type ResolvedScenario, standardImputation } from '../../scenarios/resolved.ts';
 import { bent, minimal } from '../support/scenario-text.ts';
 
 const root = resolve(fileURLToPath(import.meta.url), '../../..');
@@ -202,6 +202,10 @@ test('every key lands where the simulator reads it', () => {
         jobsPerHour: 60,
         swing: 0.5,
         peakUs: 34_200_000_000,
+        hours: [],
+        days: [],
+        batchMean: 1,
+        bursts: null,
         shapes: [
           { weight: 2, groups: [{ tasks: 1, gpus: 1, gpuMilli: 250, gpuMemoryMiB: 2048, cpuMilli: 500, ramMiB: 954 }] },
           {
@@ -212,8 +216,7 @@ test('every key lands where the simulator reads it', () => {
             ],
           },
         ],
-        workMedianUs: 600_000_000,
-        workSigma: 1,
+        work: { family: 'lognormal', medianUs: 600_000_000, sigma: 1 },
         workMinUs: 60_000_000,
         workMaxUs: 3_600_000_000,
         limitFactor: 3,
@@ -254,17 +257,7 @@ test('a trace resolves to what the replay needs', () => {
     firstRows: 10,
     member: '',
     values: null,
-    impute: {
-      gapUs: 60_000_000,
-      durationMedianUs: 3_600_000_000,
-      durationSigma: 1.5,
-      prefillPerSecond: 8000,
-      decodePerSecond: 40,
-      requestGpus: 1,
-      requestGpuMilli: 50,
-      replicaWindowUs: 0,
-      replicaLoad: 1,
-    },
+    impute: standardImputation,
   });
   expect(s.market.users).toEqual([{ id: 'ms', currency: 0, deposit: '0', postpaid: true }]);
 });
@@ -305,9 +298,9 @@ test('names of machines stay when others come or go', () => {
 describe('the canonical text', () => {
   test('is sorted JSON without spaces', () => {
     const text = canonicalScenario(resolveScenario(minimal, 'f.yaml'));
-    expect(text.startsWith('{"costs":[],"demand":{"kind":"personas","personas":[{"classes":[],"currency":0,')).toBe(
-      true,
-    );
+    expect(
+      text.startsWith('{"costs":[],"demand":{"kind":"personas","personas":[{"batchMean":1,"bursts":null,"classes":[],'),
+    ).toBe(true);
     expect(JSON.parse(text)).toEqual(resolveScenario(minimal, 'f.yaml'));
   });
 
