@@ -21,6 +21,7 @@ import { addRun } from './commands/run.ts';
 import { addSchema } from './commands/schema.ts';
 import { addSweep } from './commands/sweep.ts';
 import { addTimeline } from './commands/timeline.ts';
+import { addTune } from './commands/tune.ts';
 import { addValidate } from './commands/validate.ts';
 import { Finding, oneLine, UsageError } from './errors.ts';
 import { print } from './flags.ts';
@@ -42,6 +43,7 @@ const commands = [
   addRewards,
   addSweep,
   addCompare,
+  addTune,
   addSchema,
   addConvert,
   addDoctor,

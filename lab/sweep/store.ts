@@ -52,8 +52,16 @@ export class SweepStore {
       if (existsSync(this.dir)) {
         const foreign = readdirSync(this.dir).filter(
           (n) =>
-            !['plan.json', 'results', 'slurm', 'table.parquet', 'summary.json', 'failures.json'].includes(n) &&
-            !n.includes('.partial'),
+            ![
+              'plan.json',
+              'results',
+              'slurm',
+              'table.parquet',
+              'summary.json',
+              'best.yaml',
+              'tune.json',
+              'sensitivity.json',
+            ].includes(n) && !n.includes('.partial'),
         );
         if (foreign.length > 0)
           throw new UsageError(

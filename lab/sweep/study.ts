@@ -10,8 +10,8 @@ import { issueText, problemsOf } from '../../scenarios/schema/messages.ts';
 import { UsageError } from '../errors.ts';
 import { bytesOf } from '../load.ts';
 
-const scalar = z.union([z.number(), z.string(), z.boolean()]);
-const range = z.strictObject({
+export const scalar = z.union([z.number(), z.string(), z.boolean()]);
+export const range = z.strictObject({
   from: z.number(),
   to: z.number(),
   /** Grid and zip: how many values, ends included. */
@@ -23,7 +23,7 @@ const range = z.strictObject({
   unit: z.string().optional(),
 });
 const axis = z.union([z.array(scalar).min(1), range]);
-const pathKey = z
+export const pathKey = z
   .string()
   .regex(/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/, 'no path; write keys joined by points, as in --set');
 
@@ -67,24 +67,33 @@ export type Range = z.output<typeof range>;
 export type Scalar = z.output<typeof scalar>;
 export type Replications = z.output<typeof replications>;
 
-export interface LoadedStudy {
-  study: Study;
+export interface Loaded<T> {
+  study: T;
   file: string;
   /** Path of the scenario file, relative to the working directory. */
   scenario: string;
   /** `FILE:LINE:COL` of a key in the study. */
   placeOf(path: readonly (string | number)[]): string;
 }
+export type LoadedStudy = Loaded<Study>;
 
-export function loadStudy(file: string): LoadedStudy {
-  const bytes = bytesOf(file, 'give the path of a study file, for example scenarios/reserve-price/sweep.yaml');
+export const loadStudy = (file: string): LoadedStudy =>
+  loadStudyFile(file, studySchema, 'scenarios/reserve-price/sweep.yaml');
+
+/** A study of any kind: YAML with a `scenario` beside it. */
+export function loadStudyFile<S extends z.ZodType<{ scenario: string }>>(
+  file: string,
+  schema: S,
+  example: string,
+): Loaded<z.output<S>> {
+  const bytes = bytesOf(file, `give the path of a study file, for example ${example}`);
   try {
     const text = decodeScenario(bytes, file);
     const places = new Places(file, text);
     const root = readYaml(text, places);
     if (root === null)
       throw new ScenarioError([{ place: `${file}:1:1`, text: 'the file holds no study; begin with "name: ..."' }]);
-    const parsed = studySchema.safeParse(root, { error: issueText, reportInput: true });
+    const parsed = schema.safeParse(root, { error: issueText, reportInput: true });
     if (!parsed.success) throw new ScenarioError(problemsOf(parsed.error.issues, places));
     return {
       study: parsed.data,
