@@ -29,7 +29,15 @@ interface Simjs {
   ) => object) & { FCFS: number; LCFS: number; PS: number };
 }
 
+let loaded: Simjs | undefined;
+
 export function simjs(): Simjs {
+  // A second `require` would not run the bundle again.
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): Simjs {
   const scope = globalThis as { window?: unknown };
   const had = scope.window;
   const window: { Sim?: Simjs } = {};

@@ -31,6 +31,11 @@ const soaks: Record<string, { file: string; runs: number; about: string }> = {
     runs: 300,
     about: 'pools taken over back and forth among cancels, failures and faults on the wires',
   },
+  queue: {
+    file: 'test/laws/kernel-queue.test.ts',
+    runs: 60,
+    about: 'event queues against a stable sort, eight laws of times, cancels',
+  },
   state: {
     file: 'test/unit/market-state.test.ts',
     runs: 200,

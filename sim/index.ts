@@ -8,6 +8,7 @@ export { HeapQueue } from './kernel/heap-queue.ts';
 export { type Handler, Kernel, type KernelOptions } from './kernel/kernel.ts';
 export { LadderQueue } from './kernel/ladder-queue.ts';
 export { Interrupt, Process, type ProcessBody, type Wait } from './kernel/process.ts';
+export { ProcessorSharing } from './kernel/processor-sharing.ts';
 export { type EventQueue, emptyEvent, type QueueState, type SimEvent } from './kernel/queue.ts';
 export { Preempted, preemptedFrom, type RequestOptions, Resource } from './kernel/resource.ts';
 export { allOf, anyOf, Signal, timeout } from './kernel/signal.ts';

@@ -1,6 +1,7 @@
 import { NEVER } from '../../core/types.ts';
 import { LadderQueue } from './ladder-queue.ts';
 import { Process, type ProcessBody, State, WAIT, type Wait } from './process.ts';
+import type { QueueState } from './queue.ts';
 
 /** What happens at an event of one type; `a` and `b` are the operands it was posted with. */
 export type Handler = (a: number, b: number) => void;
@@ -279,6 +280,24 @@ export class Kernel {
       p.value = false;
     }
     this.#resume(p);
+  }
+
+  /**
+   * The clock and the pending events as plain data, between two events or before a run. Only typed events can be saved: callbacks
+   * and generators are code at work, and a pending one is an error. Your model and its streams save themselves.
+   */
+  snapshot(): QueueState {
+    const state = this.queue.snapshot();
+    if (this.processes.some((p) => p !== null) || state.events.some((e) => e[3] <= RENEGE))
+      throw new Error('snapshot: callbacks and processes cannot be saved; use typed events in models that fork');
+    return state;
+  }
+
+  /** Into a fresh kernel with the same handlers defined in the same order. One snapshot may be restored many times: a fork. */
+  restore(state: QueueState): void {
+    for (const e of state.events)
+      if (this.#handlers[e[3]] === undefined) throw new Error(`restore: no handler defined for event type ${e[3]}`);
+    this.queue.restore(state);
   }
 
   /** Ends `run` after the present event. */
