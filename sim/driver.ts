@@ -6,6 +6,7 @@ import { type Action, type Fact, FactKind } from '../core/facts.ts';
 import type { MechanismRegistry } from '../core/interfaces.ts';
 import type { JournalWriter } from '../core/journal/journal.ts';
 import type { Packet } from '../core/link/link.ts';
+import { empty } from '../core/lists.ts';
 import { nodeAddress, poolAddress, SETTLEMENT } from '../core/machine.ts';
 import { checkInvariants, type MarketView } from '../core/market/invariants.ts';
 import { Market, type MarketState, type RowSink, type Topology } from '../core/market/market.ts';
@@ -110,11 +111,12 @@ export class Simulation {
       const topology: Topology | null =
         this.#network === null ? null : { host, hostOf: this.#network.hostOf, links: this.#network.links };
       const journal = options.journals?.[host];
+      const digest = () => market.digest;
       const market: Market = new Market(
         config,
         registry,
         rows,
-        journal === undefined ? null : { step: (now, facts) => journal.step(now, facts, () => market.digest) },
+        journal === undefined ? null : { step: (now, facts) => journal.step(now, facts, digest) },
         topology,
       );
       return market;
@@ -203,7 +205,7 @@ export class Simulation {
       return;
     }
     const facts = this.#facts;
-    facts.length = 0;
+    empty(facts);
     const event = this.#event;
     while (queue.peekTime() === t) {
       queue.pop(event);

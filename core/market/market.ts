@@ -6,6 +6,7 @@
 import { type Action, type Fact, FactKind, phaseOfKind } from '../facts.ts';
 import type { MechanismRegistry } from '../interfaces.ts';
 import { type Letter, Link, type LinkOptions, type LinkState, type Packet } from '../link/link.ts';
+import { empty } from '../lists.ts';
 import { type Machine, nodeAddress, type Port, poolAddress, SETTLEMENT } from '../machine.ts';
 import { type Message, MessageKind } from '../messages.ts';
 import { NodeAgent, type NodeState } from '../node/node-agent.ts';
@@ -174,9 +175,9 @@ export class Market {
     this.#stepping = true;
     this.#now = now;
     this.#stepCount++;
-    if (this.#effects.actions.length > 0) this.#effects.actions.length = 0;
-    if (this.#effects.packets.length > 0) this.#effects.packets.length = 0;
-    this.#deliverFacts(facts.length > 1 ? this.#inOrder(facts) : facts);
+    empty(this.#effects.actions);
+    empty(this.#effects.packets);
+    this.#deliverFacts(facts.length > 1 ? this.#inOrder(facts) : facts, facts.length);
     this.#digest.mixInt(now);
     while (this.#timers.next() <= now) {
       const m = this.#timers.first();
@@ -262,8 +263,8 @@ export class Market {
     return link;
   }
 
-  #deliverFacts(facts: readonly Fact[]): void {
-    for (let i = 0; i < facts.length; i++) {
+  #deliverFacts(facts: readonly Fact[], count: number): void {
+    for (let i = 0; i < count; i++) {
       const fact = facts[i]!;
       if (fact.kind === FactKind.packet) {
         for (const letter of this.#linkTo(fact.packet.fromHost).receive(this.#now, fact.packet)) this.#deliver(letter);
@@ -278,11 +279,10 @@ export class Market {
     }
   }
 
-  /** A stable sort by insertion while there are few, as there nearly always are. */
+  /** A stable sort by insertion while there are few, as there nearly always are. The list is reused and may be longer. */
   #inOrder(facts: readonly Fact[]): readonly Fact[] {
     if (facts.length > 32) return [...facts].sort(compareFacts);
     const sorted = this.#sorted;
-    sorted.length = facts.length;
     for (let i = 0; i < facts.length; i++) {
       const f = facts[i]!;
       let k = i - 1;

@@ -5,10 +5,10 @@
  */
 import { ActionKind, DownCause, downCauseNames, type Fact, FactKind } from '../facts.ts';
 import { Inbox } from '../inbox.ts';
+import { removeAt } from '../lists.ts';
 import { type Input, type Machine, type Port, SETTLEMENT } from '../machine.ts';
 import { type InventoryLease, type LeaseMsg, type Message, MessageKind } from '../messages.ts';
 import { ExactSum } from '../num/index.ts';
-import { removeAt } from '../remove-at.ts';
 import {
   attemptOfHold,
   Code,

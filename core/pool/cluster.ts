@@ -3,7 +3,7 @@
  * The picture follows the nodes' own messages; the nodes decide whether a GPU is really free (contract, rule 2).
  */
 import type { ClusterView, TaskShape } from '../interfaces.ts';
-import { removeAt } from '../remove-at.ts';
+import { removeAt } from '../lists.ts';
 import { type NodeSpec, type TimeUs, WHOLE_GPU } from '../types.ts';
 
 /** What one part of a lease takes from a node. */

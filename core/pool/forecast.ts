@@ -179,7 +179,7 @@ export class Forecast {
       }
       ends[k + 1] = a;
     }
-    ends.length = list.length;
+    while (ends.length > list.length) ends.pop();
     return ends;
   }
 

@@ -1,4 +1,5 @@
 import type { GangShape, NodeSet, PlacementContext, PlacementPolicy } from '../interfaces.ts';
+import { empty } from '../lists.ts';
 import type { Quote } from '../messages.ts';
 import { type ChanceKey, chanceInt } from '../num/index.ts';
 import { NEVER } from '../types.ts';
@@ -44,7 +45,7 @@ export function placeGang(
   context: GangContext,
 ): Part[] | null {
   let placed = 0;
-  context.chosen.length = 0;
+  empty(context.chosen);
   for (const { tasks, shape: task } of shape.groups) {
     for (let t = 0; t < tasks; t++) {
       const node = cluster.mayFit(task) ? policy.choose(cluster, task, avoid, context) : -1;

@@ -89,6 +89,7 @@ class PageBytes {
 
 const page = new PageBytes();
 const deltas = new Float64Array(BLOCK);
+const widths = new Uint8Array(MINIBLOCKS);
 
 const widthOf = (max: number): number =>
   max < TWO32 ? 32 - Math.clz32(max) : 64 - Math.clz32(Math.floor(max / TWO32));
@@ -117,7 +118,6 @@ function deltaPack(values: Float64Array, n: number): void {
       for (let m = 0; m < MINIBLOCKS; m++) page.byte(0);
       continue;
     }
-    const widths = [0, 0, 0, 0];
     for (let m = 0; m < MINIBLOCKS; m++) {
       const end = Math.min((m + 1) * MINIBLOCK, size);
       let max = 0;

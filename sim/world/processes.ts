@@ -1,5 +1,5 @@
 import { type Action, ActionKind, type Fact, FactKind, type StartAction } from '../../core/facts.ts';
-import { removeAt } from '../../core/remove-at.ts';
+import { removeAt } from '../../core/lists.ts';
 import { Outcome, type TimeUs } from '../../core/types.ts';
 import type { EventQueue } from '../kernel/queue.ts';
 import { Phase, WorldEvent } from './events.ts';

@@ -26,7 +26,8 @@ export class ShapeQueue {
   open(shape: GangShape): void {
     if (this.#live > 0) throw new Error('shape queue: still in use');
     this.#shape = shape;
-    this.#jobs.length = 0;
+    // Popped, not cut: the list keeps its room.
+    while (this.#jobs.length > 0) this.#jobs.pop();
     this.#first = 0;
   }
 
