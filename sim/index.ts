@@ -38,4 +38,5 @@ export {
   type Recording,
   RecordingBuilder,
 } from './world/recorded.ts';
+export { timeDistribution } from './world/time-distribution.ts';
 export { TraceDemand } from './world/trace-demand.ts';

@@ -5,7 +5,7 @@
  */
 import { exp, ksTail, log, logGamma } from '../../core/num/index.ts';
 import type { TimeFamily } from '../../scenarios/index.ts';
-import { timeCdf } from '../../sim/world/time-families.ts';
+import { timeDistribution } from '../../sim/index.ts';
 
 export interface Fit {
   family: TimeFamily;
@@ -69,7 +69,7 @@ export function fitFamilies(sorted: Float64Array): Fit[] {
   }
   return candidates
     .map(([family, parameters, logLikelihood]) => {
-      const d = ksDistance(sorted, (t) => timeCdf(family, t));
+      const d = ksDistance(sorted, timeDistribution(family).cdf);
       return {
         family,
         parameters,
@@ -191,21 +191,4 @@ function hyperexponential(x: Float64Array, m: Moments): { family: TimeFamily; lo
     { share: 1 - share, meanUs: long },
   ];
   return m.n < 10 ? null : { family: { family: 'hyperexponential', phases }, logLikelihood };
-}
-
-/** Mean of a family, for reports. */
-export function meanOfFamily(f: TimeFamily): number {
-  switch (f.family) {
-    case 'exponential':
-    case 'gamma':
-      return f.meanUs;
-    case 'lognormal':
-      return f.medianUs * exp((f.sigma * f.sigma) / 2);
-    case 'weibull':
-      return f.scaleUs * exp(logGamma(1 + 1 / f.shape));
-    case 'pareto':
-      return f.shape > 1 ? (f.shape * f.leastUs) / (f.shape - 1) : Number.POSITIVE_INFINITY;
-    case 'hyperexponential':
-      return f.phases.reduce((n, p) => n + p.share * p.meanUs, 0);
-  }
 }

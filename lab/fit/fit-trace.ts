@@ -7,8 +7,9 @@
 import { expm1, ksTail, log1p } from '../../core/num/index.ts';
 import { HOUR_US } from '../../core/types.ts';
 import type { TimeFamily, TraceFormat, TraceJob } from '../../scenarios/index.ts';
+import { timeDistribution } from '../../sim/index.ts';
 import { UsageError } from '../errors.ts';
-import { type Fit, fitFamilies, ksDistance, meanOfFamily } from './families.ts';
+import { type Fit, fitFamilies, ksDistance } from './families.ts';
 
 const DAY_US = 24 * HOUR_US;
 /** Jobs that come within this of the one before belong to one submission. */
@@ -306,7 +307,7 @@ function scenarioOf(
   const a = core.arrivals;
   const perJob = core.sizes.reduce((n, s) => n + (s.jobs * s.gpus * s.gpuMilli) / 1000, 0) / core.jobs;
   // Work is cut to what was seen, so a family with a heavy tail has a mean of its own: the trace's stands for both.
-  const meanUs = Math.min(meanOfFamily(family), sorted.reduce((n, t) => n + t, 0) / sorted.length);
+  const meanUs = Math.min(timeDistribution(family).mean, sorted.reduce((n, t) => n + t, 0) / sorted.length);
   const busy = (a.jobsPerHour * perJob * meanUs) / HOUR_US;
   const largest = Math.max(...core.sizes.map((s) => s.gpus));
   const nodes = Math.max(1, Math.ceil(busy / TARGET_LOAD / GPUS_PER_NODE), Math.ceil(largest / GPUS_PER_NODE));

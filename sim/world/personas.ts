@@ -1,10 +1,11 @@
 import { cos, exp, log, log1p } from '../../core/num/index.ts';
 import { HOUR_US, type JobSpec, NEVER, type TimeUs } from '../../core/types.ts';
 import type { Persona, ResolvedScenario } from '../../scenarios/resolved.ts';
+import type { Distribution } from '../kernel/distributions.ts';
 import type { Stream, Streams } from '../kernel/streams.ts';
 import { classSpeeds } from './class-speeds.ts';
 import type { Arrival, DemandSource } from './demand.ts';
-import { sampleTime } from './time-families.ts';
+import { timeDistribution } from './time-distribution.ts';
 
 const TWO_PI = 6.283185307179586;
 const DAY_US = 24 * HOUR_US;
@@ -41,6 +42,8 @@ export class PersonaDemand implements DemandSource {
   #batches: number[];
   #bursts: Burst[];
   readonly #burstStreams: Stream[];
+  readonly #work: (Distribution | null)[];
+  readonly #workStreams: Stream[];
   /** Highest rate of each persona and its mean, as multiples of the rate between bursts. */
   readonly #bounds: { most: number; meanFactor: number }[];
 
@@ -53,6 +56,8 @@ export class PersonaDemand implements DemandSource {
     // The first spell is one between bursts: it begins when the run does.
     this.#bursts = personas.map(() => ({ on: true, untilUs: 0 }));
     this.#burstStreams = personas.map((p) => streams.get('bursts', p.name));
+    this.#work = personas.map((p) => (p.work.family === 'lognormal' ? null : timeDistribution(p.work)));
+    this.#workStreams = personas.map((p) => streams.get('work', p.name));
     this.#bounds = personas.map((p) => ({
       most: (1 + p.swing) * Math.max(1, ...p.hours) * Math.max(1, ...p.days) * (p.bursts?.factor ?? 1),
       meanFactor:
@@ -137,7 +142,11 @@ export class PersonaDemand implements DemandSource {
     // One fixed number of draws per job, in fixed order: nothing a job turns out to be shifts the next one.
     const user = d.below(p.users);
     const shape = pickWeighted(p.shapes, d.uniform());
-    const work = sampleTime(p.work, d.uniform());
+    // Lognormal work takes one of the draws that every job makes; the other families draw on a stream of their own.
+    const z = d.normal();
+    const family = this.#work[i];
+    const work =
+      p.work.family === 'lognormal' ? p.work.medianUs * exp(p.work.sigma * z) : family!.sample(this.#workStreams[i]!);
     const value = p.valueMedianMicro * exp(p.valueSigma * d.normal());
     const fails = d.uniform() < p.failChance;
     const workUs = Math.round(Math.max(p.workMinUs, Math.min(p.workMaxUs, work)));
