@@ -19,7 +19,7 @@ export interface EventQueue {
   pop(event: SimEvent): boolean;
   /** Plain data, enough to go on in a fresh instance of the same class. */
   snapshot(): QueueState;
-  /** Into a fresh instance; throws otherwise. Handles stay valid. */
+  /** Into a fresh instance; throws otherwise. Handles stay valid; those of later events may be numbered differently. */
   restore(state: QueueState): void;
 }
 
