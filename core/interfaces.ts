@@ -242,3 +242,24 @@ export interface MechanismRegistry {
 }
 
 export type { JobSpec, TaskGroup, TimeUs };
+
+/**
+ * What a researcher's own file exports by default: one mechanism, built from the parameters that a scenario gives it. Its file is
+ * its name in a scenario; `janction check-module FILE` holds it against the laws of its kind.
+ */
+export interface QueueingModule {
+  readonly kind: 'queueing';
+  readonly name: string;
+  create(params: Record<string, unknown>): Omit<QueueingPolicy, 'name'>;
+}
+export interface PlacementModule {
+  readonly kind: 'placement';
+  readonly name: string;
+  create(params: Record<string, unknown>): Omit<PlacementPolicy, 'name'>;
+}
+export interface PricingModule {
+  readonly kind: 'pricing';
+  readonly name: string;
+  create(params: Record<string, unknown>, classes: readonly string[]): Omit<PricingMechanism, 'name'>;
+}
+export type MechanismModule = QueueingModule | PlacementModule | PricingModule;

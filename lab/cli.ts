@@ -7,6 +7,7 @@ import { Command, CommanderError } from 'commander';
 import { ENGINE_VERSION } from '../core/version.ts';
 import { addAudit } from './commands/audit.ts';
 import { addCertify } from './commands/certify.ts';
+import { addCheckModule } from './commands/check-module.ts';
 import { addClear } from './commands/clear.ts';
 import { addCompare } from './commands/compare.ts';
 import { addConvert } from './commands/convert.ts';
@@ -36,6 +37,7 @@ const commands = [
   addReport,
   addExplain,
   addTimeline,
+  addCheckModule,
   addReproduce,
   addClear,
   addCertify,

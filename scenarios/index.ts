@@ -11,3 +11,4 @@ export { NeedsUnits, type QuantityEvaluator } from './quantity/quantity.ts';
 export { detectTrace, readTrace, requireTrace, type TraceFile } from './readers/index.ts';
 export { lostFields, type OptionalField, type TraceWriter, traceWriters } from './readers/write.ts';
 export * from './resolved.ts';
+export { isModulePath } from './schema/fields.ts';

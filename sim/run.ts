@@ -30,6 +30,8 @@ export interface RunOptions {
   onChunk?: (chunk: Chunk) => void;
   /** Receives journal bytes; absent = no journal. */
   onJournal?: (bytes: Uint8Array) => void;
+  /** What a replay needs besides the engine, by name: it goes into the journal's header. */
+  solvers?: Record<string, string>;
   /** Called now and then with the simulated time and the jobs submitted so far. */
   onProgress?: (nowUs: number, submitted: number) => void;
   /** Simulated time between two progress calls. */
@@ -72,7 +74,10 @@ export function prepareRun(given: ResolvedScenario, options: RunOptions): Prepar
   const journal =
     onJournal === undefined
       ? null
-      : new JournalWriter({ schema: JOURNAL_SCHEMA, engine: ENGINE, host: 0, config, solvers: {} }, onJournal);
+      : new JournalWriter(
+          { schema: JOURNAL_SCHEMA, engine: ENGINE, host: 0, config, solvers: options.solvers ?? {} },
+          onJournal,
+        );
   const simulation = new Simulation({
     config,
     registry: options.registry,

@@ -23,7 +23,7 @@ export interface JournalHeader {
   engine: string;
   host: number;
   config: MarketConfig;
-  /** Name and version of every injected solver; empty when none. */
+  /** Name and version of every injected solver, file and hash of every module of a user's own; empty when none. */
   solvers: Record<string, string>;
 }
 

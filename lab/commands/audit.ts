@@ -2,11 +2,11 @@ import type { Command } from 'commander';
 import { JournalError } from '../../core/journal/journal.ts';
 import { InvariantViolation } from '../../core/market/invariants.ts';
 import { type TableName, tableNames } from '../../core/record/schema.ts';
-import { shipped } from '../../mechanisms/index.ts';
 import { auditIndependently } from '../audit/independent.ts';
 import { replayCheck } from '../audit/replay-check.ts';
 import { Finding, oneLine } from '../errors.ts';
 import { print } from '../flags.ts';
+import { ModuleChanged, modulesOfRun } from '../modules/registry.ts';
 import type { TableData } from '../rundir/parquet.ts';
 import { readJournalBytes, readManifest, readRunTable } from '../rundir/reader.ts';
 
@@ -16,7 +16,7 @@ export interface AuditResult {
   replay: { facts: number; digests: number; rows: number; fingerprint: string | null };
   auditor: { transfers: number; accounts: number; holds: number; leases: number };
   /** The first place that does not add up, and who found it. */
-  firstDifference: { by: 'journal' | 'replay' | 'auditor' | 'manifest'; what: string } | null;
+  firstDifference: { by: 'journal' | 'replay' | 'auditor' | 'manifest' | 'module'; what: string } | null;
 }
 
 /** Replays a run through core and lets the independent auditor work out every balance again. */
@@ -37,14 +37,15 @@ export async function auditCommand(dir: string): Promise<AuditResult> {
     result.firstDifference ??= { by, what };
   };
   try {
-    const r = replayCheck(journal, shipped, tables);
+    const r = replayCheck(journal, modulesOfRun(dir, manifest), tables);
     result.replay = { facts: r.facts, digests: r.checks, rows: r.rows, fingerprint: r.fingerprint };
     if (r.difference !== null) differ('replay', r.difference);
     else if (r.fingerprint !== manifest.result.fingerprint) {
       differ('manifest', `run.json says fingerprint ${manifest.result.fingerprint}, the replay gives ${r.fingerprint}`);
     }
   } catch (e) {
-    if (e instanceof JournalError) differ('journal', e.message);
+    if (e instanceof ModuleChanged) differ('module', e.message);
+    else if (e instanceof JournalError) differ('journal', e.message);
     else if (e instanceof InvariantViolation) differ('replay', e.message);
     else differ('replay', `the journal cannot be replayed: ${oneLine(e)}`);
   }

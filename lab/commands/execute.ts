@@ -32,6 +32,7 @@ import {
 } from '../execution/plan.ts';
 import { append, print, seedOf } from '../flags.ts';
 import { loadScenario } from '../load.ts';
+import { refsOf } from '../modules/registry.ts';
 import { Progress } from '../progress.ts';
 import { readable } from '../readable.ts';
 import { checkTarget, type ExecutionRecord } from '../rundir/writer.ts';
@@ -79,6 +80,11 @@ export async function executeCommand(path: string | undefined, flags: ExecuteFla
 
 async function makePlan(path: string, flags: ExecuteFlags): Promise<ExecutionPlan> {
   const loaded = await loadScenario(path, flags.set, flags.seed ?? null);
+  const own = refsOf(loaded.market.pools)[0];
+  if (own !== undefined)
+    throw new UsageError(
+      `${own}: modules of your own run in simulation only; name a shipped mechanism to execute, or simulate with janction run`,
+    );
   const scenario = withWallGraces(loaded, flags.timeScale, flags.grace);
   const devices = assignDevices(scenario, findDevices(flags.devices, gpusOf(scenario)));
   if (flags.out === undefined && flags.dryRun !== true)

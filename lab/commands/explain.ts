@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { shipped } from '../../mechanisms/index.ts';
 import { UsageError } from '../errors.ts';
 import { type Explanation, explainJob, type Pass } from '../explain/explain.ts';
 import { filterNames } from '../explain/fit.ts';
 import { print } from '../flags.ts';
+import { modulesOfRun } from '../modules/registry.ts';
 import { duration, table } from '../readable.ts';
 import { amount, group, percent, seconds, short } from '../report/numbers.ts';
 import { journalFrames, readManifest } from '../rundir/reader.ts';
@@ -26,8 +26,8 @@ const filterTexts: Record<(typeof filterNames)[number], string> = {
 };
 
 export function explainCommand(dir: string, job: number): Explanation {
-  readManifest(dir);
-  const answer = explainJob(journalFrames(dir), shipped, job);
+  const registry = modulesOfRun(dir, readManifest(dir));
+  const answer = explainJob(journalFrames(dir), registry, job);
   if (answer === null)
     throw new UsageError(
       `${dir}: no job ${job} was submitted in this run; job numbers are in jobs.parquet and in the report`,

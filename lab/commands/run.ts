@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { type Command, Option } from 'commander';
 import { NEVER } from '../../core/types.ts';
-import { shipped } from '../../mechanisms/index.ts';
 import { canonicalScenario, type ResolvedScenario, ScenarioError } from '../../scenarios/index.ts';
 import { runScenario } from '../../sim/run.ts';
 import type { RunJson } from '../../sim/summary.ts';
 import { UsageError } from '../errors.ts';
 import { append, print, seedOf } from '../flags.ts';
 import { loadScenario, traceRows } from '../load.ts';
+import { modulesOf, solversOf } from '../modules/registry.ts';
 import { Progress } from '../progress.ts';
 import { readable } from '../readable.ts';
 import { checkTarget, RunDirWriter } from '../rundir/writer.ts';
@@ -34,6 +34,7 @@ function commandOf(path: string, flags: RunFlags, scenario: ResolvedScenario): s
 export async function runCommand(path: string, flags: RunFlags): Promise<{ text: string; result: RunJson | null }> {
   const scenario = await loadScenario(path, flags.set, flags.seed ?? null);
   if (flags.out !== undefined) checkTarget(flags.out);
+  const modules = modulesOf(scenario.market.pools, path);
   if (flags.dryRun === true) return { text: dryRun(scenario, flags), result: null };
   const out = flags.out === undefined ? null : new RunDirWriter(flags.out);
   const progress = new Progress(`simulating ${scenario.name}`, flags.quiet === true);
@@ -41,17 +42,20 @@ export async function runCommand(path: string, flags: RunFlags): Promise<{ text:
     const rows = traceRows(scenario);
     const bounded = scenario.horizonUs < NEVER;
     const result = runScenario(scenario, {
-      registry: shipped,
+      registry: modules.registry,
+      solvers: solversOf(modules.records),
       checkEveryEvent: flags.check === 'every-event',
       ...(rows === undefined ? {} : { traceRows: rows }),
       ...(out === null ? {} : { onChunk: (c) => out.chunk(c), onJournal: (b) => out.journal(b) }),
       progressEveryUs: bounded ? Math.max(1, Math.floor(scenario.horizonUs / 200)) : 6 * 3_600_000_000,
       onProgress: (now, jobs) => progress.update(bounded ? now / scenario.horizonUs : -1, `${jobs} jobs`),
     });
+    out?.sources(modules.sources);
     out?.finish({
       command: commandOf(path, flags, scenario),
       seed: scenario.seed,
       scenarioSha256: sha256(canonicalScenario(scenario)),
+      ...(modules.records.length === 0 ? {} : { modules: modules.records }),
       scenario,
       result,
     });

@@ -20,6 +20,7 @@ import type { LagJson } from '../../executor/lag.ts';
 import type { ResolvedScenario } from '../../scenarios/resolved.ts';
 import type { RunJson } from '../../sim/summary.ts';
 import { UsageError } from '../errors.ts';
+import type { ModuleRecord } from '../modules/registry.ts';
 import { TableFile } from './parquet.ts';
 
 export interface Manifest {
@@ -35,6 +36,8 @@ export interface Manifest {
   journalBytes: number;
   scenario: ResolvedScenario;
   result: RunJson;
+  /** Files of the user's own that took part; absent when none. */
+  modules?: ModuleRecord[];
   /** How it was executed; absent when it was simulated. */
   execution?: ExecutionRecord;
 }
@@ -93,6 +96,12 @@ export class RunDirWriter {
   journal(bytes: Uint8Array): void {
     writeSync(this.#journal, bytes);
     this.#journalBytes += bytes.length;
+  }
+
+  /** Keeps the sources of the user's own modules beside the tables. */
+  sources(files: ReadonlyMap<string, Uint8Array>): void {
+    if (files.size > 0) mkdirSync(join(this.#partial, 'modules'));
+    for (const [file, bytes] of files) writeFileSync(join(this.#partial, file), bytes);
   }
 
   finish(manifest: Omit<Manifest, 'schema' | 'engine' | 'node' | 'tables' | 'journalBytes'>): void {

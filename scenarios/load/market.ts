@@ -34,7 +34,10 @@ function pricingOf(s: ParsedScenario, pool: string): MechanismRef {
   for (const [name, rate] of Object.entries({ ...s.pricing.rates, ...own?.rates })) if (rate >= 0) rates[name] = rate;
   const a = own?.adjust ?? s.pricing.adjust;
   const adjust = a && { targetBps: a.target, gainBps: a.gain, floorBps: a.floor, capBps: a.cap };
-  return { name: s.pricing.mechanism, params: adjust === undefined ? { rates } : { rates, adjust } };
+  return {
+    name: s.pricing.mechanism,
+    params: { ...s.pricing.params, rates, ...(adjust === undefined ? {} : { adjust }) },
+  };
 }
 
 /** Every rate is for a known class, and every class has a rate in every pool that holds machines of it. */

@@ -53,7 +53,18 @@ export const names = (about: string) =>
 /** A whole number from `least` to `most`. */
 export const whole = (about: string, least: number, most: number) => z.int().min(least).max(most).describe(about);
 
-/** A mechanism: its name, or its name with parameters. */
+/** A mechanism of the user's own: a path that ends like a TypeScript or JavaScript module. */
+export const isModulePath = (name: string): boolean => /^[^\0]{1,400}\.m?[tj]s$/.test(name);
+
+/** The path of a module. */
+export const modulePath = () =>
+  z
+    .string()
+    // Aborting: of a choice between forms, an unknown name is told the names and not this.
+    .regex(/^[^\0]{1,400}\.m?[tj]s$/, { abort: true })
+    .describe('Or the path of a module of your own, beside the scenario or from the working directory.');
+
+/** A mechanism: its name or the path of a module, alone or with parameters. */
 export function mechanism(
   family: string,
   known: readonly string[],
@@ -71,6 +82,8 @@ export function mechanism(
       [
         z.enum(known as [string, ...string[]]),
         z.discriminatedUnion('name', options as [(typeof options)[number]], { error }),
+        modulePath(),
+        z.looseObject({ name: modulePath() }),
       ],
       {
         error: `neither the name of a ${family} nor a mapping with "name"; write one of the two`,

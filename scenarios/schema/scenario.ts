@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { rat } from '../../core/num/index.ts';
 import { placementNames, pricingNames, queueingNames } from '../../mechanisms/names.ts';
 import { demandSchema } from './demand.ts';
-import { type Fields, mechanism, name, whole } from './fields.ts';
+import { type Fields, mechanism, modulePath, name, whole } from './fields.ts';
 import { failuresSchema, fleetSchema } from './fleet.ts';
 
 /** Parameters of the shipped mechanisms; one that is not named here takes none. */
@@ -69,12 +69,16 @@ function pricingSchema(f: Fields) {
   return z
     .strictObject({
       mechanism: z
-        .enum(pricingNames)
+        .union([z.enum(pricingNames), modulePath()])
         .describe(`How prices are made: ${pricingNames.join(', ')}. Default posted.`)
         .prefault('posted'),
       epoch: f.duration('How long prices hold, and how often revenue is paid out. Default 1 hour.').prefault('1 hour'),
       rates: rates.prefault({}),
       adjust: adjust.optional(),
+      params: z
+        .record(z.string(), z.unknown())
+        .describe('What a mechanism of your own is given besides rates and adjust.')
+        .optional(),
       pools: z
         .record(name('Pool.'), own)
         .describe('Rates and adjustment of single pools; rates replace those above class by class.')

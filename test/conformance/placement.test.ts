@@ -5,6 +5,7 @@ import { chanceInt } from '../../core/num/index.ts';
 import { type Allocation, Cluster } from '../../core/pool/cluster.ts';
 import { Shapes } from '../../core/pool/shapes.ts';
 import { NEVER, type NodeSpec } from '../../core/types.ts';
+import { placementLaws } from '../../lab/conformance/placement.ts';
 import { placementNames, shipped } from '../../mechanisms/index.ts';
 import { generator, node, spec, task } from '../support/market.ts';
 
@@ -65,58 +66,10 @@ function* scenes(count: number): Generator<Scene> {
 
 for (const name of placementNames) {
   describe(`placement ${name}`, () => {
-    const policy = shipped.placement(name, {});
-
     test('says its name', () => {
-      expect(policy.name).toBe(name);
+      expect(shipped.placement(name, {}).name).toBe(name);
     });
-
-    test('proposes a node that fits and is not avoided, or -1 exactly when there is none', () => {
-      for (const { cluster, nodes, shape, avoid } of scenes(400)) {
-        const possible = nodes.map((_, n) => n).filter((n) => cluster.fits(n, shape) && !avoid?.has(n));
-        const chosen = policy.choose(cluster, shape, avoid, context);
-        if (possible.length === 0) expect(chosen).toBe(-1);
-        else expect(possible).toContain(chosen);
-      }
-    });
-
-    test('is a function of the state: asked twice, after a reset, or built afresh it answers alike', () => {
-      for (const { cluster, shape, avoid } of scenes(150)) {
-        const once = policy.choose(cluster, shape, avoid, context);
-        expect(policy.choose(cluster, shape, avoid, context)).toBe(once);
-        policy.reset();
-        expect(policy.choose(cluster, shape, avoid, context)).toBe(once);
-        expect(shipped.placement(name, {}).choose(cluster, shape, avoid, context)).toBe(once);
-      }
-    });
-
-    test('changes nothing it looks at', () => {
-      for (const { cluster, nodes, shape, avoid } of scenes(60)) {
-        const before = nodes.map((_, n) => [cluster.freeMilli(n), cluster.freeCpuMilli(n), cluster.version[n]]);
-        policy.choose(cluster, shape, avoid, context);
-        expect(nodes.map((_, n) => [cluster.freeMilli(n), cluster.freeCpuMilli(n), cluster.version[n]])).toEqual(
-          before,
-        );
-      }
-    });
-
-    if (policy.pickGpus !== undefined) {
-      test('names GPUs that fit', () => {
-        for (const { cluster, shape, avoid } of scenes(200)) {
-          const chosen = policy.choose(cluster, shape, avoid, context);
-          if (chosen < 0) continue;
-          const out: number[] = [];
-          policy.pickGpus!(cluster, chosen, shape, out, context);
-          expect(
-            cluster.gpusFit(
-              chosen,
-              shape,
-              [...out].sort((a, b) => a - b),
-            ),
-          ).toBe(true);
-        }
-      });
-    }
+    for (const law of placementLaws) test(law.name, () => law.check(() => shipped.placement(name, {})));
   });
 }
 

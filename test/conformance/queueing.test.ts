@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { MechanismRegistry, QueueingPolicy, SchedulerView, WaitingJob } from '../../core/interfaces.ts';
 import { viewOver, WatchedQueueing } from '../../core/pool/delegates.ts';
+import { queueingLaws } from '../../lab/conformance/queueing.ts';
 import { queueingNames, shipped } from '../../mechanisms/index.ts';
 import type { Arrival } from '../../sim/world/demand.ts';
 import { arrival, config, generator, node, pool, SECOND, simulation, spec, task } from '../support/market.ts';
@@ -75,113 +76,11 @@ const counting = (
 ): SchedulerView => viewOver(view, { start });
 
 for (const { label, name, params } of variants) {
-  const make = () => shipped.queueing(name, params);
   describe(`queueing ${label}`, () => {
     test('says its name', () => {
-      expect(make().name).toBe(name);
+      expect(shipped.queueing(name, params).name).toBe(name);
     });
-
-    test('serves everybody that can be served', () => {
-      for (let seed = 1; seed <= 12; seed++) {
-        const { rows } = runWith(seed, make);
-        const jobs = rows.of('jobs');
-        expect(jobs).toHaveLength(120);
-        for (const j of jobs) expect(['completed', 'rejected']).toContain(j.final_state);
-        expect(jobs.filter((j) => j.final_state === 'rejected').every((j) => j.reason === 'never-fits')).toBe(true);
-      }
-    });
-
-    test('a pass is exhaustive: asked again at once it starts nothing more', () => {
-      for (let seed = 1; seed <= 8; seed++) {
-        runWith(
-          seed,
-          () =>
-            new Spy(make(), (spy, view) => {
-              spy.inner.schedule(view);
-              let more = 0;
-              spy.inner.schedule(
-                counting(view, (job, avoid) => {
-                  const started = view.start(job, avoid);
-                  if (started) more++;
-                  return started;
-                }),
-              );
-              expect(more).toBe(0);
-            }),
-        );
-      }
-    });
-
-    test('proposes only jobs that wait, and takes a refusal', () => {
-      runWith(
-        3,
-        () =>
-          new Spy(make(), (spy, view) => {
-            let asked = 0;
-            spy.inner.schedule(
-              counting(view, (job) => {
-                asked++;
-                expect(spy.waiting.has(job)).toBe(true);
-                expect(asked).toBeLessThan(10_000);
-                return false;
-              }),
-            );
-            spy.inner.schedule(view);
-          }),
-      );
-    });
-
-    test('keeps no secret: rebuilt before every pass it decides the same', () => {
-      for (let seed = 1; seed <= 8; seed++) {
-        const plain = runWith(seed, make);
-        const forgetful = runWith(
-          seed,
-          () =>
-            new Spy(make(), (spy, view) => {
-              const waiting = [...spy.waiting].sort((a, b) => a.order - b.order);
-              spy.inner.reset();
-              for (const j of waiting) spy.inner.add(j);
-              spy.inner.schedule(view);
-            }),
-        );
-        expect(forgetful.rows.recorder.fingerprint).toBe(plain.rows.recorder.fingerprint);
-      }
-    });
-
-    test('does not depend on the numbers of shapes', () => {
-      for (let seed = 1; seed <= 4; seed++) {
-        const plain = runWith(seed, make);
-        const renamed = new Map<WaitingJob, WaitingJob>();
-        const other = runWith(seed, () => {
-          const inner = make();
-          const alias = (j: WaitingJob): WaitingJob => {
-            let a = renamed.get(j);
-            if (a === undefined) {
-              // Same job, but its shape carries a number that sorts the other way round.
-              const shape = Object.create(j.shape, { id: { value: 1_000_000 - j.shape.id } });
-              a = Object.create(j, { shape: { value: shape }, real: { value: j } }) as WaitingJob;
-              renamed.set(j, a);
-            }
-            return a;
-          };
-          const real = (j: WaitingJob) => (j as WaitingJob & { real: WaitingJob }).real;
-          return {
-            name: inner.name,
-            add: (j) => inner.add(alias(j)),
-            remove: (j) => inner.remove(alias(j)),
-            reset: () => inner.reset(),
-            schedule: (view) =>
-              inner.schedule(
-                viewOver(view, {
-                  start: (j, avoid) => view.start(real(j), avoid),
-                  reserve: (j, avoid) => view.reserve(real(j), avoid),
-                }),
-              ),
-          };
-        });
-        expect(other.rows.recorder.fingerprint).toBe(plain.rows.recorder.fingerprint);
-      }
-    });
+    for (const law of queueingLaws) test(law.name, () => law.check(() => shipped.queueing(name, params)));
   });
 }
 

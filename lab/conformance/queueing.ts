@@ -1,0 +1,171 @@
+import type { MechanismRegistry, QueueingPolicy, SchedulerView, WaitingJob } from '../../core/interfaces.ts';
+import { viewOver, WatchedQueueing } from '../../core/pool/delegates.ts';
+import { shipped } from '../../mechanisms/index.ts';
+import { type Law, must } from './law.ts';
+import { type MarketOutcome, marketScene, runScene } from './scenes.ts';
+
+const JOBS = 120;
+
+const run = (scene: number, make: () => QueueingPolicy): MarketOutcome => {
+  const registry: MechanismRegistry = { ...shipped, queueing: make };
+  return runScene(marketScene(scene, JOBS), registry);
+};
+
+/** Hands every call on to a policy and lets a law look. */
+class Spy extends WatchedQueueing {
+  readonly waiting = new Set<WaitingJob>();
+  readonly #around: (spy: Spy, view: SchedulerView) => void;
+
+  constructor(inner: QueueingPolicy, around: (spy: Spy, view: SchedulerView) => void) {
+    super(inner);
+    this.#around = around;
+  }
+  override add(job: WaitingJob): void {
+    this.waiting.add(job);
+    super.add(job);
+  }
+  override remove(job: WaitingJob): void {
+    this.waiting.delete(job);
+    super.remove(job);
+  }
+  override schedule(view: SchedulerView): void {
+    this.#around(this, view);
+  }
+  override reset(): void {
+    this.waiting.clear();
+    super.reset();
+  }
+}
+
+export const queueingLaws: readonly Law<QueueingPolicy>[] = [
+  {
+    name: 'serves everybody that can be served',
+    check(make) {
+      for (let scene = 1; scene <= 12; scene++) {
+        const { jobs } = run(scene, make);
+        must(jobs.length === JOBS, () => `scene ${scene}: ${JOBS - jobs.length} of ${JOBS} jobs never ended`);
+        for (const j of jobs)
+          must(
+            j.final_state === 'completed' || j.reason === 'never-fits',
+            () => `scene ${scene}: job ${j.job_id} ended ${j.final_state} (${j.reason})`,
+          );
+      }
+    },
+  },
+  {
+    name: 'decides alike when run again',
+    check(make) {
+      for (let scene = 1; scene <= 4; scene++) {
+        const once = run(scene, make).fingerprint;
+        const twice = run(scene, make).fingerprint;
+        must(once === twice, () => `scene ${scene}: fingerprint ${once}, then ${twice}`);
+      }
+    },
+  },
+  {
+    name: 'a pass is exhaustive: asked again at once it starts nothing more',
+    check(make) {
+      for (let scene = 1; scene <= 8; scene++) {
+        run(
+          scene,
+          () =>
+            new Spy(make(), (spy, view) => {
+              spy.inner.schedule(view);
+              spy.inner.schedule(
+                viewOver(view, { start: (job, avoid) => {
+                  const started = view.start(job, avoid);
+                  must(!started, () => `scene ${scene}: job ${job.spec.job} started only when the pass was repeated`);
+                  return started;
+                } }),
+              );
+            }),
+        );
+      }
+    },
+  },
+  {
+    name: 'proposes only jobs that wait, and takes a refusal',
+    check(make) {
+      run(
+        3,
+        () =>
+          new Spy(make(), (spy, view) => {
+            let asked = 0;
+            spy.inner.schedule(
+              viewOver(view, { start: (job) => {
+                must(spy.waiting.has(job), () => `job ${job.spec.job} was proposed and does not wait`);
+                must(++asked < 10_000, () => 'refused 10,000 times, it goes on asking');
+                return false;
+              } }),
+            );
+            spy.inner.schedule(view);
+          }),
+      );
+    },
+  },
+  {
+    name: 'keeps no secret: rebuilt before every pass it decides the same',
+    check(make) {
+      for (let scene = 1; scene <= 8; scene++) {
+        const plain = run(scene, make).fingerprint;
+        const forgetful = run(
+          scene,
+          () =>
+            new Spy(make(), (spy, view) => {
+              const waiting = [...spy.waiting].sort((a, b) => a.order - b.order);
+              spy.inner.reset();
+              for (const j of waiting) spy.inner.add(j);
+              spy.inner.schedule(view);
+            }),
+        ).fingerprint;
+        must(
+          plain === forgetful,
+          () => `scene ${scene}: after reset() and add() of the waiting jobs in order it decides otherwise`,
+        );
+      }
+    },
+  },
+  {
+    name: 'does not depend on the numbers of shapes',
+    check(make) {
+      for (let scene = 1; scene <= 4; scene++) {
+        const plain = run(scene, make).fingerprint;
+        const renumbered = run(scene, () => renumber(make())).fingerprint;
+        must(
+          plain === renumbered,
+          () => `scene ${scene}: with shapes numbered the other way round it decides otherwise`,
+        );
+      }
+    },
+  },
+];
+
+/** The policy sees the same jobs, but the numbers of their shapes sort the other way round. It preempts nobody. */
+function renumber(inner: QueueingPolicy): QueueingPolicy {
+  const aliases = new Map<WaitingJob, WaitingJob>();
+  const reals = new Map<WaitingJob, WaitingJob>();
+  const alias = (j: WaitingJob): WaitingJob => {
+    let a = aliases.get(j);
+    if (a === undefined) {
+      const shape = Object.create(j.shape, { id: { value: 1_000_000 - j.shape.id } }) as WaitingJob['shape'];
+      a = Object.create(j, { shape: { value: shape } }) as WaitingJob;
+      aliases.set(j, a);
+      reals.set(a, j);
+    }
+    return a;
+  };
+  const real = (j: WaitingJob): WaitingJob => reals.get(j) ?? j;
+  return {
+    name: inner.name,
+    add: (j) => inner.add(alias(j)),
+    remove: (j) => inner.remove(alias(j)),
+    reset: () => inner.reset(),
+    schedule: (view) =>
+      inner.schedule(
+        viewOver(view, {
+          start: (j, avoid) => view.start(real(j), avoid),
+          reserve: (j, avoid) => view.reserve(real(j), avoid),
+        }),
+      ),
+  };
+}

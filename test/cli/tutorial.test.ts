@@ -1,0 +1,64 @@
+/** The steps of the tutorials, as a reader would do them. */
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { inTemp, janction, root } from '../support/cli.ts';
+
+interface Step {
+  args: string[];
+  expected: string[];
+}
+
+/** Words of a command line, single quotes respected. */
+const words = (line: string): string[] => [...line.matchAll(/'([^']*)'|(\S+)/g)].map((m) => m[1] ?? m[2]!);
+
+function stepsOf(page: string): { files: [string, string][]; steps: Step[] } {
+  const files: [string, string][] = [];
+  const steps: Step[] = [];
+  for (const [, info, body] of page.matchAll(/```([^\n]*)\n([\s\S]*?)```/g)) {
+    const [language, name] = info!.split(' ');
+    if (name !== undefined) files.push([name, body!]);
+    if (language !== 'console') continue;
+    for (const line of body!.trimEnd().split('\n')) {
+      if (line.startsWith('$ npx janction '))
+        steps.push({ args: words(line.slice('$ npx janction '.length)), expected: [] });
+      else steps[steps.length - 1]!.expected.push(line);
+    }
+  }
+  return { files, steps };
+}
+
+test('your own mechanism: every file is written and every command says what the page says', async () => {
+  const { files, steps } = stepsOf(readFileSync(join(root, 'docs/tutorials/your-own-mechanism.md'), 'utf8'));
+  expect(files.map(([name]) => name)).toEqual(['smallest-first.ts', 'aged.ts']);
+  expect(steps.length).toBeGreaterThan(8);
+  await inTemp((dir) => {
+    cpSync(join(root, 'scenarios/quickstart'), join(dir, 'scenarios/quickstart'), { recursive: true });
+    for (const [name, text] of files) writeFileSync(join(dir, name), text);
+    const waits: number[] = [];
+    for (const { args, expected } of steps) {
+      const done = janction(args, dir);
+      expect([args.join(' '), done.code, done.err]).toEqual([args.join(' '), 0, '']);
+      for (const line of expected) {
+        const wait = done.out.match(/^ {2}wait until start +([\d.]+) (s|min|h) /m);
+        if (line.startsWith('  wait until start')) {
+          // The figures move with the quickstart; what the text says of them must not.
+          waits.push(Number(wait![1]) * { s: 1, min: 60, h: 3600 }[wait![2] as 's' | 'min' | 'h']);
+          continue;
+        }
+        const [before, after] = line.split('…');
+        const said = done.out
+          .split('\n')
+          .some((l) => (after === undefined ? l === line : l.startsWith(before!) && l.endsWith(after)));
+        expect(said, `${args.join(' ')}: "${line}" in\n${done.out}`).toBe(true);
+      }
+    }
+    expect(waits[1]).toBeLessThan(waits[0]! / 2);
+    expect(readFileSync(join(dir, 'compared.html'), 'utf8')).toContain('Paired by seed: 1, 2, 3.');
+    const kept = join(dir, 'smallest-1/modules/1-smallest-first.ts');
+    writeFileSync(kept, `${readFileSync(kept, 'utf8')}\n`);
+    const changed = janction(['audit', 'smallest-1'], dir);
+    expect(changed.code).toBe(1);
+    expect(changed.out).toContain('1-smallest-first.ts');
+  });
+}, 120_000);
