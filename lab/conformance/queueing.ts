@@ -72,11 +72,13 @@ export const queueingLaws: readonly Law<QueueingPolicy>[] = [
             new Spy(make(), (spy, view) => {
               spy.inner.schedule(view);
               spy.inner.schedule(
-                viewOver(view, { start: (job, avoid) => {
-                  const started = view.start(job, avoid);
-                  must(!started, () => `scene ${scene}: job ${job.spec.job} started only when the pass was repeated`);
-                  return started;
-                } }),
+                viewOver(view, {
+                  start: (job, avoid) => {
+                    const started = view.start(job, avoid);
+                    must(!started, () => `scene ${scene}: job ${job.spec.job} started only when the pass was repeated`);
+                    return started;
+                  },
+                }),
               );
             }),
         );
@@ -92,11 +94,13 @@ export const queueingLaws: readonly Law<QueueingPolicy>[] = [
           new Spy(make(), (spy, view) => {
             let asked = 0;
             spy.inner.schedule(
-              viewOver(view, { start: (job) => {
-                must(spy.waiting.has(job), () => `job ${job.spec.job} was proposed and does not wait`);
-                must(++asked < 10_000, () => 'refused 10,000 times, it goes on asking');
-                return false;
-              } }),
+              viewOver(view, {
+                start: (job) => {
+                  must(spy.waiting.has(job), () => `job ${job.spec.job} was proposed and does not wait`);
+                  must(++asked < 10_000, () => 'refused 10,000 times, it goes on asking');
+                  return false;
+                },
+              }),
             );
             spy.inner.schedule(view);
           }),

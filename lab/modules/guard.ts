@@ -357,13 +357,20 @@ class JobFaces {
 
   known(face: WaitingJob, method: string): RunningJob {
     const job = face !== null && typeof face === 'object' ? this.#realOf.get(face) : undefined;
-    return job ?? this.#caller.refuse(`schedule() called ${method}() with ${named(face)}, which core did not give; use the jobs of add() and running()`);
+    return (
+      job ??
+      this.#caller.refuse(
+        `schedule() called ${method}() with ${named(face)}, which core did not give; use the jobs of add() and running()`,
+      )
+    );
   }
 
   waits(face: WaitingJob, method: string): WaitingJob {
     const job = face !== null && typeof face === 'object' ? this.#realOf.get(face) : undefined;
     if (job === undefined || !this.waiting.has(job))
-      this.#caller.refuse(`schedule() called ${method}() with ${named(face)}, which does not wait; use the jobs that add() gave and forget them on remove()`);
+      this.#caller.refuse(
+        `schedule() called ${method}() with ${named(face)}, which does not wait; use the jobs that add() gave and forget them on remove()`,
+      );
     return job!;
   }
 }
@@ -374,12 +381,15 @@ export function guardedQueueing(loaded: LoadedModule, params: Record<string, unk
   const caller = new Caller(loaded);
   const { module } = loaded;
   if (module.kind !== 'queueing') throw wrongKind(loaded, 'queueing');
-  const own = build(caller, ['add', 'remove', 'schedule', 'reset'], () => module.create(frozen(structuredClone(params))));
+  const own = build(caller, ['add', 'remove', 'schedule', 'reset'], () =>
+    module.create(frozen(structuredClone(params))),
+  );
   const faces = new Faces();
   const jobs = new JobFaces(caller);
   const reading = (face: ClusterFace): void => {
     const written = face.settle();
-    if (written !== null) caller.refuse(`schedule() wrote to cluster.${written}; state is for reading only, copy what you change`);
+    if (written !== null)
+      caller.refuse(`schedule() wrote to cluster.${written}; state is for reading only, copy what you change`);
   };
   const viewOf = (view: SchedulerView, face: ClusterFace): SchedulerView => {
     const ask = <T>(f: () => T): T => {
