@@ -8,6 +8,7 @@ const benches: Record<string, () => Promise<BenchReport>> = {
   traces: async () => (await import('./traces.ts')).traces(),
   pricing: async () => (await import('./pricing.ts')).pricing(),
   kernel: async () => (await import('./kernel.ts')).kernel(),
+  sweep: async () => (await import('./sweep.ts')).sweep(),
 };
 
 const [name, ...flags] = process.argv.slice(2);

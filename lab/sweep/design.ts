@@ -13,8 +13,9 @@ const isRange = (a: readonly Scalar[] | Range): a is Range => !Array.isArray(a);
 export function atUnit(r: Range, u: number): Scalar {
   let x = r.scale === 'log' ? exp(log(r.from) + u * (log(r.to) - log(r.from))) : r.from + u * (r.to - r.from);
   if (r.integer) x = Math.round(x);
-  // Twelve digits: what a person would write, and the same text on every platform.
-  const value = Number(x.toPrecision(12));
+  // What a person would write: scenarios refuse shares finer than 1/10000, and short texts are the same on every platform.
+  const digits = r.decimals ?? 4;
+  const value = Number(r.scale === 'log' && r.decimals === undefined ? x.toPrecision(4) : x.toFixed(digits));
   return r.unit === undefined ? value : `${value} ${r.unit}`;
 }
 

@@ -17,6 +17,8 @@ export const range = z.strictObject({
   /** Grid and zip: how many values, ends included. */
   steps: z.int().min(2).max(100_000).optional(),
   scale: z.enum(['linear', 'log']).default('linear'),
+  /** Values are rounded to so many decimals (default 4; a log scale keeps four significant digits instead). */
+  decimals: z.int().min(0).max(12).optional(),
   /** Whole numbers only. */
   integer: z.boolean().default(false),
   /** Written after the number: "USD/hour", "minute". */
