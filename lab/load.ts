@@ -1,6 +1,8 @@
 /** Opens what the pure rooms must not: scenario files and traces. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import {
+  CATALOGUE_FILE,
   NeedsUnits,
   type ResolvedScenario,
   readTrace,
@@ -21,8 +23,16 @@ export function bytesOf(path: string, what: string): Uint8Array {
   }
 }
 
-/** Machine lists that a scenario names. */
+const catalogue = fileURLToPath(new URL('../../scenarios/gpus.csv', import.meta.url));
+const catalogueBeside = fileURLToPath(new URL('../scenarios/gpus.csv', import.meta.url));
+
+/** The catalogue of this project, and machine lists that a scenario names. */
 function* openList(path: string): Generator<Uint8Array> {
+  if (path === CATALOGUE_FILE) {
+    // From dist/lab in the package, from lab when run as source.
+    yield readFileSync(existsSync(catalogue) ? catalogue : catalogueBeside);
+    return;
+  }
   for (const file of listFiles(path)) yield* file.open();
 }
 

@@ -5,6 +5,7 @@
 export { canonicalScenario } from './canonical.ts';
 export { type Problem, ScenarioError, TraceError } from './input-error.ts';
 export { scenarioJsonSchema } from './json-schema.ts';
+export { CATALOGUE_FILE, type CatalogueEntry, catalogueSpeedMilli, readCatalogue } from './load/catalogue.ts';
 export { SCENARIO_MAX_BYTES } from './load/document.ts';
 export { resolveScenario } from './load/resolve.ts';
 export { NeedsUnits, type QuantityEvaluator } from './quantity/quantity.ts';

@@ -5,6 +5,7 @@ import { type ListedNode, readNodes } from '../readers/nodes.ts';
 import type { ResolvedNode, Spread } from '../resolved.ts';
 import type { ParsedScenario } from '../schema/scenario.ts';
 import { advice } from '../suggest.ts';
+import { CATALOGUE_FILE, type CatalogueEntry, catalogueSpeedMilli, REFERENCE, readCatalogue } from './catalogue.ts';
 import { Names, type Report } from './names.ts';
 
 /** Largest fleet that is expanded. */
@@ -25,6 +26,15 @@ export interface Fleet {
   nodes: NodeSpec[];
   lives: ResolvedNode[];
   costs: { gpuClass: number; spread: Spread }[];
+  /** One per class. */
+  figures: ClassFigures[];
+}
+
+interface ClassFigures {
+  memoryMiB: number;
+  speedMilli: number;
+  /** Power at the rated load, W; null = not known. */
+  tdpW: number | null;
 }
 
 /** Bytes of a file that a scenario names. */
@@ -33,7 +43,8 @@ export type OpenFile = (path: string) => Iterable<Uint8Array>;
 export function resolveFleet(s: ParsedScenario, report: Report, open?: OpenFile): Fleet {
   const { classes, pools, groups } = s.fleet;
   const fleet: Fleet = {
-    classes: classes.map((c) => ({ name: c.name, memoryMiB: c.memory })),
+    classes: [],
+    figures: [],
     classNames: new Names('GPU class', classes, ['fleet', 'classes'], report),
     poolNames: new Names('pool', pools, ['fleet', 'pools'], report),
     providers: new Map(),
@@ -41,6 +52,11 @@ export function resolveFleet(s: ParsedScenario, report: Report, open?: OpenFile)
     lives: [],
     costs: [],
   };
+  for (const [i, c] of classes.entries()) {
+    const figures = figuresOf(c, ['fleet', 'classes', i], report, open);
+    fleet.classes.push({ name: c.name, memoryMiB: figures.memoryMiB });
+    fleet.figures.push(figures);
+  }
   const named = s.fleet.list === undefined ? groups : [...groups, { name: s.fleet.list.name }];
   const groupNames = new Names('group', named, ['fleet', 'groups'], report);
   groupNames.findKeys(s.failures.groups, ['failures', 'groups']);
@@ -61,6 +77,59 @@ export function resolveFleet(s: ParsedScenario, report: Report, open?: OpenFile)
   return fleet;
 }
 
+type ParsedClass = ParsedScenario['fleet']['classes'][number];
+
+/** What a class is: as written, or as the catalogue has it. */
+function figuresOf(
+  c: ParsedClass,
+  path: (string | number)[],
+  report: Report,
+  open: OpenFile | undefined,
+): ClassFigures {
+  const unknown = { memoryMiB: 1, speedMilli: 1000, tdpW: null };
+  if (c.model === undefined) {
+    if (c.mig !== undefined) report([...path, 'mig'], 'stands without a model; add the model it is a profile of');
+    if (c.memory === undefined) report(path, 'no memory; write one such as "memory: 24 GiB", or name a model');
+    return { ...unknown, memoryMiB: c.memory ?? 1, speedMilli: c.speed ?? 1000 };
+  }
+  if (open === undefined) {
+    report([...path, 'model'], 'needs the catalogue, which cannot be opened here; write memory and speed');
+    return unknown;
+  }
+  const catalogue = catalogueOf(open);
+  const entry = catalogue.get(c.model);
+  const known = [...catalogue.values()].filter((e) => e.kind !== 'cpu').map((e) => e.name);
+  if (entry === undefined || entry.kind === 'cpu') {
+    const what = entry === undefined ? 'unknown model' : 'not a GPU:';
+    report([...path, 'model'], `${what} ${quoted(c.model)}; ${advice(c.model, known, 'have')}`);
+    return unknown;
+  }
+  const mig = c.mig === undefined ? undefined : entry.mig.find((p) => p.name === c.mig);
+  if (c.mig !== undefined && mig === undefined) {
+    const profiles = entry.mig.map((p) => p.name);
+    report([...path, 'mig'], `unknown MIG profile ${quoted(c.mig)}; ${advice(c.mig, profiles, 'have')}`);
+    return unknown;
+  }
+  const memoryGiB = mig?.memoryGiB ?? entry.memoryGiB ?? 0;
+  return {
+    memoryMiB: c.memory ?? Math.round(memoryGiB * 1024),
+    speedMilli: c.speed ?? catalogueSpeedMilli(entry, catalogue.get(REFERENCE)!, mig),
+    tdpW: entry.tdpW === null || mig === undefined ? entry.tdpW : entry.tdpW / mig.most,
+  };
+}
+
+/** The catalogue is read once for whoever opens files. */
+const catalogues = new WeakMap<OpenFile, Map<string, CatalogueEntry>>();
+
+function catalogueOf(open: OpenFile): Map<string, CatalogueEntry> {
+  let catalogue = catalogues.get(open);
+  if (catalogue === undefined) {
+    catalogue = readCatalogue(open(CATALOGUE_FILE), 'scenarios/gpus.csv');
+    catalogues.set(open, catalogue);
+  }
+  return catalogue;
+}
+
 function expand(fleet: Fleet, s: ParsedScenario, g: Group, index: number, report: Report): void {
   const path = ['fleet', 'groups', index];
   const gpuClass = fleet.classNames.find(g.class, [...path, 'class']);
@@ -69,7 +138,10 @@ function expand(fleet: Fleet, s: ParsedScenario, g: Group, index: number, report
   const providers = Array.from({ length: g.providers }, (_, p) => `${g.name}-${String(p + 1).padStart(3, '0')}`);
   fleet.providers.set(g.name, providers);
   if (gpuClass < 0 || pools.length === 0) return;
-  const life = lifeOf(g, s.fleet.classes[gpuClass]!.speed, s.failures.groups[g.name]);
+  const { speedMilli, tdpW } = fleet.figures[gpuClass]!;
+  if (g.energy !== undefined && tdpW === null)
+    report([...path, 'energy'], `the class ${quoted(g.class)} has no known power; give it a model of the catalogue`);
+  const life = lifeOf(g, speedMilli, tdpW ?? 0, s.failures.groups[g.name]);
   providers.forEach((provider, p) => {
     for (let k = 0; k < g.nodes; k++) {
       fleet.nodes.push({
@@ -121,7 +193,7 @@ function expandList(fleet: Fleet, s: ParsedScenario, list: List, report: Report,
     });
     fleet.lives.push({
       group: list.name,
-      speedMilli: s.fleet.classes[gpuClass]!.speed,
+      speedMilli: fleet.figures[gpuClass]!.speedMilli,
       costMicroPerGpuHour: list.cost,
       availability: { kind: 'always' },
       ...failureOf(s.failures.groups[list.name]),
@@ -156,12 +228,13 @@ function checkHours(g: Group, path: (string | number)[], report: Report): void {
     report([...at, 'jitter'], 'longer than half the time there or away; write a shorter one');
 }
 
-function lifeOf(g: Group, classSpeed: number, failure: Failure | undefined): ResolvedNode {
+function lifeOf(g: Group, classSpeed: number, tdpW: number, failure: Failure | undefined): ResolvedNode {
+  const energy = g.energy === undefined ? 0 : Math.round((g.energy.price * tdpW * g.energy.overhead) / 1000);
   const a = g.availability;
   return {
     group: g.name,
     speedMilli: g.speed ?? classSpeed,
-    costMicroPerGpuHour: g.cost,
+    costMicroPerGpuHour: g.cost + energy,
     availability:
       a === 'always'
         ? { kind: 'always' }

@@ -69,6 +69,14 @@ export const kinds = {
     most: 1_000_000_000_000n,
     mostText: '1000000 USD/hour',
   },
+  energyPrice: {
+    ...money,
+    noun: 'a price of electricity',
+    example: '0.25 USD/kWh',
+    steps: ['microUSD/kWh'],
+    most: 1_000_000_000n,
+    mostText: '1000 USD/kWh',
+  },
   dollars: {
     ...money,
     noun: 'an amount of money',

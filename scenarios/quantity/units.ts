@@ -5,7 +5,7 @@
 import { RAT_ONE, type Rational, rat, ratDiv, ratMul } from '../../core/num/index.ts';
 
 /** The independent kinds of thing that are measured; `byte` is a byte, `flop` a floating-point operation. */
-export const baseUnits = ['second', 'byte', 'USD', 'JCT', 'core', 'GPU', 'job', 'flop'] as const;
+export const baseUnits = ['second', 'byte', 'USD', 'JCT', 'core', 'GPU', 'job', 'flop', 'joule'] as const;
 export type BaseUnit = (typeof baseUnits)[number];
 
 /** Powers of the base units, in their order. */
@@ -50,6 +50,7 @@ const rows: [Rational, BaseUnit[], BaseUnit[], string[]][] = [
   [rat(1_000_000_000), ['flop'], ['second'], ['GFLOPS']],
   [rat(1_000_000_000_000), ['flop'], ['second'], ['TFLOPS']],
   [rat(1_000_000_000_000_000), ['flop'], ['second'], ['PFLOPS']],
+  [rat(3_600_000), ['joule'], [], ['kWh']],
   [rat(1, 100), [], [], ['%']],
 ];
 
@@ -117,6 +118,8 @@ const nouns: [string, string[]][] = [
   ['a token price', ['USD/JCT']],
   ['a rate of jobs', ['job/hour']],
   ['a computing speed', ['TFLOPS']],
+  ['an amount of energy', ['kWh']],
+  ['a price of electricity', ['USD/kWh']],
 ];
 
 /** What a quantity measures, in words; null when that has no name here. */

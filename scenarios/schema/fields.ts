@@ -174,6 +174,8 @@ export function fields(evaluator?: QuantityEvaluator) {
     cores: (about: string) => steps(kinds.cores, about),
     /** Micro-USD per GPU-hour. */
     price: (about: string) => steps(kinds.price, about),
+    /** Micro-USD per kWh. */
+    energyPrice: (about: string) => steps(kinds.energyPrice, about),
     /** Micro-USD per GPU-hour, or -1 for the word. */
     priceOr: (word: string, about: string) =>
       text(kinds.price, `${about} Or "${word}".`).transform((v, ctx) =>

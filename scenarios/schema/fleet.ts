@@ -10,10 +10,18 @@ export function fleetSchema(f: Fields) {
   const speed = (about: string) => f.parts(about, 1000, rat(1, 1000), rat(1000));
   const gpuClass = z.strictObject({
     name: name('Name of the class, for example rtx-4090: what prices, groups and personas refer to.'),
-    memory: f.memory('Memory of one GPU.'),
+    model: name(
+      'Model of the catalogue (scenarios/gpus.csv), which gives memory, speed and power where they are not written here.',
+    ).optional(),
+    mig: z
+      .string()
+      .describe('MIG profile of that model, for example 1g.10gb: each GPU of the class is one such instance.')
+      .optional(),
+    memory: f.memory('Memory of one GPU. Needed unless a model gives it.').optional(),
     speed: speed(
-      'Indicative speed: work done per hour relative to the reference GPU on which the work of jobs is counted. Default 1.',
-    ).prefault(1),
+      'Indicative speed: work done per hour relative to the reference GPU on which the work of jobs is counted. Default: that of ' +
+        'the model, or 1.',
+    ).optional(),
   });
   const pool = z.strictObject({
     name: name('Name of the pool: one aggregator with its own queue and prices.'),
@@ -49,6 +57,19 @@ export function fleetSchema(f: Fields) {
     cost: f
       .price("The provider's own cost of one GPU leased for an hour: power, wear, bother. Default 0 USD/hour.")
       .prefault('0 USD/hour'),
+    energy: z
+      .strictObject({
+        price: f.energyPrice('Price of electricity.'),
+        overhead: f
+          .number(
+            'Power drawn at the meter over that of the GPUs: cooling, the rest of the machine. Default 1.',
+            rat(1),
+            rat(10),
+          )
+          .prefault(1),
+      })
+      .describe('Adds to the cost what a GPU draws at the power it is rated at; the class must name a model.')
+      .optional(),
   });
   const list = z
     .strictObject({
