@@ -62,9 +62,11 @@ class ColumnBuilder {
   ints: Float64Array;
   /** 64-bit cells without a heap object each. */
   bigs: BigInt64Array;
-  /** Last text and its number: most columns repeat themselves. */
+  /** The last two texts and their numbers: most columns repeat themselves or go to and fro. */
   lastText: string | null = null;
   lastId = -1;
+  formerText: string | null = null;
+  formerId = -1;
 
   constructor(name: string, column: Column) {
     this.name = name;
@@ -121,7 +123,7 @@ class TableBuilder {
 
 /** A cell holds 64 bits; more would wrap without a word. */
 function inRange(v: bigint): bigint {
-  if (v > 9_223_372_036_854_775_807n || v < -9_223_372_036_854_775_808n) throw new Error(`${v} does not fit 64 bits`);
+  if (BigInt.asIntN(64, v) !== v) throw new Error(`${v} does not fit 64 bits`);
   return v;
 }
 
@@ -168,12 +170,22 @@ export class Recorder {
   }
 
   #nameId(c: ColumnBuilder, name: string): number {
+    if (name === c.formerText) {
+      const { lastText, lastId, formerId } = c;
+      c.formerText = lastText;
+      c.formerId = lastId;
+      c.lastText = name;
+      c.lastId = formerId;
+      return formerId;
+    }
     let id = this.#nameIds.get(name);
     if (id === undefined) {
       id = this.#names.length;
       this.#names.push(name);
       this.#nameIds.set(name, id);
     }
+    c.formerText = c.lastText;
+    c.formerId = c.lastId;
     c.lastText = name;
     c.lastId = id;
     return id;
