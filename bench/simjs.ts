@@ -1,6 +1,6 @@
 /**
  * simjs 2.0.3 for Node: its bundle only sets `window.Sim`, so it gets a window while it loads. The few types are ours. See
- * docs/decisions/0005 for why it is a peer and an oracle and not the kernel.
+ * docs/decisions/0004 for why it is a peer and an oracle and not the kernel.
  */
 import { createRequire } from 'node:module';
 

@@ -13,3 +13,4 @@ export { loadScenario, traceRows } from './load.ts';
 export type { TableData } from './rundir/parquet.ts';
 export { readManifest, readRunTable } from './rundir/reader.ts';
 export type { Manifest } from './rundir/writer.ts';
+export { correctSelection, ocba, type Selection, type SelectionOptions, selectBest } from './stats/selection.ts';

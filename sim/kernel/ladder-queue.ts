@@ -11,7 +11,7 @@ const DEAD = -1;
 const FREE = -2;
 /**
  * Bottom is a sorted array up to this many events; with more it goes to the ladder, or becomes a 4-ary heap when all are at one
- * stamp or the ladder has no more rungs. A bucket with more events is split. Measured: docs/decisions/0005.
+ * stamp or the ladder has no more rungs. A bucket with more events is split. Measured: docs/decisions/0004.
  */
 const SORTED = 48;
 /** A heap that shrinks to this many is sorted again. */

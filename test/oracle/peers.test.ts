@@ -152,7 +152,7 @@ describe('the models of the benchmark, small', () => {
   }
 });
 
-describe('why simjs is a peer and not the kernel: its defects, as recorded in docs/decisions/0005', () => {
+describe('why simjs is a peer and not the kernel: its defects, as recorded in docs/decisions/0004', () => {
   const { Sim, Entity } = simjs();
   const times = (delays: number[], horizons: number[]): { fired: number[]; end: number } => {
     const sim = new Sim();
