@@ -2,6 +2,7 @@
  * janction-lab/executor: wall time for the market. The same core as in simulation, driven by the clock, with real processes and
  * a durable journal. Nothing here knows the simulator.
  */
+export { type CalibrateOptions, type CalibrationJson, calibrate } from './calibrate.ts';
 export { WallClock } from './clock.ts';
 export { type Device, findDevices, nvidiaDevices, parseNvidiaList } from './devices/devices.ts';
 export { type ExecutionResult, Executor, type ExecutorOptions } from './driver.ts';

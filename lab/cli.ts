@@ -6,6 +6,7 @@
 import { Command, CommanderError } from 'commander';
 import { ENGINE_VERSION } from '../core/version.ts';
 import { addAudit } from './commands/audit.ts';
+import { addCalibrate } from './commands/calibrate.ts';
 import { addCertify } from './commands/certify.ts';
 import { addCheckModule } from './commands/check-module.ts';
 import { addClear } from './commands/clear.ts';
@@ -34,6 +35,7 @@ const commands = [
   addExecute,
   addAudit,
   addValidate,
+  addCalibrate,
   addReport,
   addExplain,
   addTimeline,

@@ -21,3 +21,13 @@ export function workersOf(text: string): number {
   if (!/^\d+$/.test(text) || n < 1 || n > 1024) throw new InvalidArgumentError('want a whole number from 1 to 1024');
   return n;
 }
+
+/** A whole number from `least` to `most`. */
+export const wholeFrom =
+  (least: number, most: number) =>
+  (text: string): number => {
+    const n = Number(text);
+    if (!/^\d+$/.test(text) || n < least || n > most)
+      throw new InvalidArgumentError(`want a whole number from ${least} to ${most}`);
+    return n;
+  };

@@ -8,7 +8,7 @@ import { closeSync, existsSync, mkdirSync, openSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Action, ActionKind, FactKind, type ReleaseAction, type StartAction } from '../../core/facts.ts';
-import { type MarketConfig, Outcome, WHOLE_GPU } from '../../core/types.ts';
+import { Outcome, WHOLE_GPU } from '../../core/types.ts';
 import type { Device } from '../devices/devices.ts';
 import type { FactSink, Launcher, LeaseLimits, Work } from '../launcher.ts';
 import { JobGroup, reapGroups } from './cgroup.ts';
@@ -21,7 +21,7 @@ export interface LocalOptions {
   run: string;
   /** Each attempt's directory is made below it. */
   dir: string;
-  config: MarketConfig;
+  nodeName(node: number): string;
   /** Device of each GPU of the scenario, by node and index. */
   deviceOf(node: number, gpu: number): Device;
   timeScale: number;
@@ -246,7 +246,7 @@ export class LocalLauncher implements Launcher {
     devices: readonly Device[],
     resume: string | null,
   ): Record<string, string> {
-    const { config, run, isolation } = this.#options;
+    const { nodeName, run, isolation } = this.#options;
     const boxed = isolation.bubblewrap;
     const home = boxed ? INSIDE : join(dir, 'work');
     return {
@@ -260,7 +260,7 @@ export class LocalLauncher implements Launcher {
       JANCTION_ATTEMPT: String(a.attempt),
       JANCTION_PART: String(a.part),
       JANCTION_PARTS: String(a.parts),
-      JANCTION_NODE: config.nodes[a.node]!.id,
+      JANCTION_NODE: nodeName(a.node),
       JANCTION_DEVICES: devices.map((d) => d.id).join(','),
       JANCTION_CHECKPOINT: boxed ? INSIDE_CHECKPOINT : join(dir, 'checkpoint'),
       ...(resume === null ? {} : { JANCTION_RESUME: boxed ? INSIDE_RESUME : resume }),

@@ -28,9 +28,10 @@ import {
   gpusOf,
   LIMIT_ALLOWANCE_MS,
   plannedArrivals,
+  withLoad,
   withWallGraces,
 } from '../execution/plan.ts';
-import { append, print, seedOf } from '../flags.ts';
+import { append, print, seedOf, wholeFrom } from '../flags.ts';
 import { loadScenario } from '../load.ts';
 import { refsOf } from '../modules/registry.ts';
 import { Progress } from '../progress.ts';
@@ -44,6 +45,7 @@ export interface ExecuteFlags {
   resume?: string;
   devices: string;
   timeScale: number;
+  load: number;
   grace: number;
   utilisation: number;
   isolation: string;
@@ -85,7 +87,7 @@ async function makePlan(path: string, flags: ExecuteFlags): Promise<ExecutionPla
     throw new UsageError(
       `${own}: modules of your own run in simulation only; name a shipped mechanism to execute, or simulate with janction run`,
     );
-  const scenario = withWallGraces(loaded, flags.timeScale, flags.grace);
+  const scenario = withWallGraces(withLoad(loaded, flags.load), flags.timeScale, flags.grace);
   const devices = assignDevices(scenario, findDevices(flags.devices, gpusOf(scenario)));
   if (flags.out === undefined && flags.dryRun !== true)
     throw new UsageError('an execution keeps a durable journal; say where with --out DIR');
@@ -100,7 +102,7 @@ async function makePlan(path: string, flags: ExecuteFlags): Promise<ExecutionPla
   return {
     schema: 'janction.execution/1',
     run: randomUUID(),
-    command: `janction execute ${path} --devices ${flags.devices} --time-scale ${flags.timeScale} --seed ${scenario.seed}${sets}`,
+    command: `janction execute ${path} --devices ${flags.devices} --time-scale ${flags.timeScale} --seed ${scenario.seed}${flags.load === 1 ? '' : ` --load ${flags.load}`}${sets}`,
     scenario,
     devices,
     timeScale: flags.timeScale,
@@ -111,6 +113,7 @@ async function makePlan(path: string, flags: ExecuteFlags): Promise<ExecutionPla
     processes: flags.processes,
     network: flags.network === true,
     shares: flags.share.map((s) => resolve(s)),
+    load: flags.load,
     allowanceUs: Math.ceil(LIMIT_ALLOWANCE_MS * 1000 * flags.timeScale),
     resumes: 0,
   };
@@ -176,7 +179,7 @@ async function execute(partial: string, flags: ExecuteFlags, plan: ExecutionPlan
   const launcher = new LocalLauncher({
     run: plan.run,
     dir: join(partial, 'jobs'),
-    config,
+    nodeName: (node) => config.nodes[node]!.id,
     deviceOf: (node, gpu) => deviceOf.get(`${node}/${gpu}`)!,
     timeScale: plan.timeScale,
     graceMs: plan.graceMs,
@@ -265,18 +268,6 @@ const positive = (text: string): number => {
   return n;
 };
 
-const whole = (text: string): number => {
-  const n = Number(text);
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('want a whole number');
-  return n;
-};
-
-const percent = (text: string): number => {
-  const n = Number(text);
-  if (!/^\d+$/.test(text) || n < 1 || n > 100) throw new InvalidArgumentError('want a whole number from 1 to 100');
-  return n;
-};
-
 export function addExecute(program: Command): void {
   program
     .command('execute')
@@ -286,15 +277,21 @@ export function addExecute(program: Command): void {
     .option('--resume <dir>', 'go on with a run that was stopped or that crashed')
     .option('--devices <which>', 'auto, cpu:N or nvidia: one device for each GPU of the fleet', 'auto')
     .option('--time-scale <x>', 'scenario time per wall time: 3600 runs an hour in a second', positive, 1)
+    .option('--load <x>', 'jobs arrive this many times as fast as the scenario says', positive, 1)
     .option('--grace <ms>', 'wall time between SIGTERM and SIGKILL', positive, 1000)
-    .option('--utilisation <percent>', 'share of a processor that the built-in workload uses', percent, 20)
+    .option('--utilisation <percent>', 'share of a processor that the built-in workload uses', wholeFrom(1, 100), 20)
     .addOption(
       new Option('--isolation <how>', 'what keeps jobs from the host: all there is, nothing, or bubblewrap for certain')
         .choices(['auto', 'none', 'bubblewrap'])
         .default('auto'),
     )
-    .option('--disk <MiB>', 'most that an attempt may keep in files, its output included; 0 = any', whole, 1024)
-    .option('--processes <n>', 'most processes and threads of an attempt (control groups)', whole, 512)
+    .option(
+      '--disk <MiB>',
+      'most that an attempt may keep in files, its output included; 0 = any',
+      wholeFrom(0, 1 << 30),
+      1024,
+    )
+    .option('--processes <n>', 'most processes and threads of an attempt (control groups)', wholeFrom(1, 1 << 20), 512)
     .option('--share <dir>', 'a directory that jobs may read (repeatable)', append, [])
     .option('--network', 'jobs keep the host’s network')
     .option('--seed <n>', 'seed of every random stream (default: the scenario’s, or 1)', seedOf)

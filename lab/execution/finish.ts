@@ -84,6 +84,7 @@ export function executionRecord(plan: ExecutionPlan, r: ExecutionResult, isolati
       name: device.name,
     })),
     isolation,
+    load: plan.load,
     allowanceUs: plan.allowanceUs,
     resumes: plan.resumes,
     lag: r.lag,

@@ -31,6 +31,8 @@ export interface ExecutionPlan {
   network: boolean;
   shares: string[];
   allowanceUs: TimeUs;
+  /** Arrivals came this many times as fast as the scenario's. */
+  load: number;
   resumes: number;
 }
 
@@ -45,6 +47,24 @@ export function withWallGraces(scenario: ResolvedScenario, timeScale: number, gr
     holdUs: Math.max(g.holdUs, us(SETTLE_MS)),
   };
   return { ...scenario, market: { ...scenario.market, graces } };
+}
+
+/** The same jobs, arriving `load` times as fast. */
+export function withLoad(scenario: ResolvedScenario, load: number): ResolvedScenario {
+  const { demand } = scenario;
+  if (load === 1) return scenario;
+  switch (demand.kind) {
+    case 'list': {
+      const arrivals = demand.arrivals.map((a) => ({ ...a, timeUs: Math.round(a.timeUs / load) }));
+      return { ...scenario, demand: { ...demand, arrivals } };
+    }
+    case 'personas': {
+      const personas = demand.personas.map((p) => ({ ...p, jobsPerHour: p.jobsPerHour * load }));
+      return { ...scenario, demand: { ...demand, personas } };
+    }
+    case 'trace':
+      throw new UsageError('--load: a trace is replayed as it came; use --load with a list of jobs or personas');
+  }
 }
 
 /** One device for every GPU of the fleet, in order of nodes. */

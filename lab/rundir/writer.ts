@@ -51,6 +51,8 @@ export interface ExecutionRecord {
   devices: { node: string; gpu: number; device: string; name: string }[];
   /** What kept the jobs apart: stated with every bill. */
   isolation: string;
+  /** Arrivals came this many times as fast as the scenario file's. */
+  load: number;
   /** Wall time added to every limit, scenario us. */
   allowanceUs: number;
   /** Times the executor was started again after a crash or a stop. */
