@@ -52,7 +52,7 @@ process.stdout.write(
     flop: products * FLOP,
     gflops: (products * FLOP) / computingMs / 1e6,
     // Read and written.
-    gibs: Number.isFinite(bestCopyMs) ? (2 * from.length) / 2 ** 30 / (bestCopyMs / 1000) : 0,
+    gibs: Number.isFinite(bestCopyMs) ? (2 * from.length) / 1073741824 / (bestCopyMs / 1000) : 0,
     checksum: c[SIZE + 1],
   })}\n`,
 );
