@@ -21,6 +21,17 @@ export function demandOf(spec: JobSpec): GangDemand {
   return { gpus, totalMilli, parts };
 }
 
+/** Is this what part `part` of a gang of `parts` was to have? Parts follow the order of the groups. */
+export function isTaskOf(spec: JobSpec, part: number, parts: number, gpus: number, gpuMilli: number): boolean {
+  let total = 0;
+  let fits = false;
+  for (const g of spec.groups) {
+    if (part >= total && part < total + g.tasks) fits = g.gpus === gpus && g.gpuMilli === gpuMilli;
+    total += g.tasks;
+  }
+  return fits && total === parts;
+}
+
 const scratch = new Digest();
 const EMPTY = scratch.state();
 

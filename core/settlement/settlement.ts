@@ -31,7 +31,7 @@ import {
   outcomeNames,
   type TimeUs,
 } from '../types.ts';
-import { contractRate, demandOf, quoteId } from './demand.ts';
+import { contractRate, demandOf, isTaskOf, quoteId } from './demand.ts';
 import { Distribution, type DistributionState } from './distribution.ts';
 import { type Account, Ledger, LedgerCode, type LedgerState, MAX_AMOUNT } from './ledger.ts';
 import { chargeOf, gangOutcome, isCharged, maxCharge, type Usage } from './metering.ts';
@@ -385,6 +385,7 @@ export class Settlement implements Machine {
     )
       return this.#deny(m, Code.denied);
     for (const p of c.claims) if (p.part === m.part) return this.#deny(m, Code.denied);
+    if (!isTaskOf(c.spec, m.part, m.parts, m.gpus.length, m.gpuMilli)) return this.#deny(m, Code.quoteMismatch);
     const at = c.quote.classes.indexOf(this.config.nodes[m.node]!.gpuClass);
     if (at < 0 || c.quote.awards[at] !== m.award) return this.#deny(m, Code.quoteMismatch);
     c.lease = m.lease - m.part;
@@ -429,7 +430,8 @@ export class Settlement implements Machine {
     if (c?.hold === m.hold && c.state === ContractState.claimed) {
       for (const x of c.claims) if (x.part === m.part && x.node === m.node) p = x;
     }
-    if (c === undefined || p === undefined || p.read) {
+    // A reading that cannot be is no reading: what is never read is never paid, and the hold runs out.
+    if (c === undefined || p === undefined || p.read || !isPossible(m, c.spec)) {
       this.#lateReadings++;
       return;
     }
@@ -602,7 +604,7 @@ export class Settlement implements Machine {
   poolOfNode(node: number): number {
     return this.#nodePool[node]!;
   }
-  /** Readings that came after their hold had ended: unpaid work, reported. */
+  /** Readings that came after their hold had ended or cannot be true: unpaid work, reported. */
   get lateReadings(): number {
     return this.#lateReadings;
   }
@@ -649,6 +651,12 @@ export class Settlement implements Machine {
     this.#lateReadings = s.lateReadings;
   }
 }
+
+/** Nothing ran, or something did for at most the job's limit: so a charge never exceeds its hold. */
+const isPossible = (m: Reading, spec: JobSpec): boolean =>
+  m.startUs < 0
+    ? m.endUs < 0 && m.outcome !== Outcome.completed
+    : m.endUs >= m.startUs && m.endUs - m.startUs <= spec.limitUs;
 
 const usageOf = (p: ClaimedPart): Usage => ({
   rateMicro: p.rateMicro,
