@@ -2,6 +2,7 @@
 import { Kernel } from '../sim/kernel/kernel.ts';
 import { LadderQueue } from '../sim/kernel/ladder-queue.ts';
 import type { Wait } from '../sim/kernel/process.ts';
+import { type EventQueue, emptyEvent } from '../sim/kernel/queue.ts';
 import { Resource } from '../sim/kernel/resource.ts';
 import { BestFit, mixDeparture, type Outcome, TWO40, type Work } from './kernel-trace.ts';
 
@@ -34,6 +35,30 @@ export function ourHold({ size, events, warmUp, gaps }: Work): Outcome {
   step(events);
   const nsPerEvent = (cpu() - before) / events;
   return { nsPerEvent, waits, end: queue.now, order: order >>> 0, bytes: queue.bytes / size };
+}
+
+/** Nanoseconds per hold on a queue as the market uses it, by events pending: where the crossover of the structures lies. */
+export function holdBySize(queue: () => EventQueue, sizes: readonly number[], { gaps }: Work): Record<number, number> {
+  const mask = gaps.length - 1;
+  const event = emptyEvent();
+  const out: Record<number, number> = {};
+  for (const size of sizes) {
+    let best = Infinity;
+    for (let repeat = 0; repeat < 5; repeat++) {
+      const q = queue();
+      let k = 0;
+      for (let i = 0; i < size; i++) q.push(gaps[k++ & mask]!, 0, 1, i, 0);
+      const steps = 300_000;
+      const before = cpu();
+      for (let i = 0; i < steps; i++) {
+        q.pop(event);
+        q.push(event.timeUs + gaps[k++ & mask]!, 0, 1, event.a, 0);
+      }
+      best = Math.min(best, (cpu() - before) / steps);
+    }
+    out[size] = best;
+  }
+  return out;
 }
 
 export function ourQueue({ size: servers, events, gaps, times }: Work): Outcome {

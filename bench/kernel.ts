@@ -24,6 +24,8 @@ export interface KernelReport extends BenchReport {
   workHashEqual: boolean;
   /** Nanoseconds of CPU per event, best of all rounds. */
   nsPerEvent: Record<string, Partial<Record<ModelName, number>>>;
+  /** The same per hold, through the interface that the market uses, by queue and events pending. */
+  nsPerHoldBySize: Record<string, Record<string, number>>;
 }
 
 /** What ratios are aimed at: peer's time over ours. */
@@ -113,11 +115,30 @@ function compare(dir: string): KernelReport {
     }
     hashed += `${model} ${reference}\n`;
   }
-  return report(best, equal, sha256Hex(new TextEncoder().encode(hashed)), missing);
+  const bySize = sizes();
+  return report(best, bySize, equal, sha256Hex(new TextEncoder().encode(hashed)), missing);
+}
+
+/** Hold by the number of events pending, on the market's queue and on a plain heap: best of the rounds. */
+function sizes(): Record<string, Record<string, number>> {
+  const out: Record<string, Record<string, number>> = {};
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const queue of ['ladder', 'heap']) {
+      note(`kernel: hold by size, round ${round + 1} of ${ROUNDS}, ${queue}`);
+      const args = [here('./kernel-engine.js'), 'sizes', queue];
+      const done = spawnSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+      if (done.status !== 0) throw new Error(`bench kernel: hold by size on ${queue} ended with ${done.status}`);
+      const row = (out[queue] ??= {});
+      for (const [size, ns] of Object.entries(JSON.parse(done.stdout) as Record<string, number>))
+        row[size] = Math.min(row[size] ?? Infinity, Math.round(10 * ns) / 10);
+    }
+  }
+  return out;
 }
 
 function report(
   best: Record<string, Partial<Record<ModelName, Outcome>>>,
+  nsPerHoldBySize: KernelReport['nsPerHoldBySize'],
   workHashEqual: boolean,
   workHash: string,
   missing: string[],
@@ -156,5 +177,6 @@ function report(
     peers,
     workHashEqual,
     nsPerEvent: Object.fromEntries(rounded),
+    nsPerHoldBySize,
   };
 }
