@@ -5,6 +5,7 @@ const benches: Record<string, () => Promise<BenchReport>> = {
   elections: async () => (await import('./elections.ts')).elections(),
   scheduler: async () => (await import('./scheduler.ts')).scheduler(),
   philly: async () => (await import('./philly.ts')).philly(),
+  'philly-queue': async () => (await import('./philly-queue.ts')).phillyQueue(),
   traces: async () => (await import('./traces.ts')).traces(),
   pricing: async () => (await import('./pricing.ts')).pricing(),
   kernel: async () => (await import('./kernel.ts')).kernel(),
