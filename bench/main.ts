@@ -4,6 +4,7 @@ import { type BenchReport, readableReport } from './report.ts';
 const benches: Record<string, () => Promise<BenchReport>> = {
   elections: async () => (await import('./elections.ts')).elections(),
   scheduler: async () => (await import('./scheduler.ts')).scheduler(),
+  ledger: async () => (await import('./ledger.ts')).ledger(),
   philly: async () => (await import('./philly.ts')).philly(),
   'philly-queue': async () => (await import('./philly-queue.ts')).phillyQueue(),
   traces: async () => (await import('./traces.ts')).traces(),

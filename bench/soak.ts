@@ -6,6 +6,11 @@ import { spawnSync } from 'node:child_process';
 
 /** Test file and usual full count of each soak. */
 const soaks: Record<string, { file: string; runs: number; about: string }> = {
+  ledger: {
+    file: 'test/laws/ledger-model.test.ts',
+    runs: 100_000,
+    about: 'command sequences of over 100 transfers against the slow model',
+  },
   elections: {
     file: 'test/laws/elections.test.ts',
     runs: 10_000,

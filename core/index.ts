@@ -27,4 +27,21 @@ export { type Effects, Market, type MarketState, type RowSink, type StepSink, ty
 export * from './num/index.ts';
 export { type Chunk, type ColumnData, Recorder } from './record/recorder.ts';
 export { type Column, type Row, type TableName, tableNames, tables } from './record/schema.ts';
+export {
+  type Account,
+  Ledger,
+  LedgerCode,
+  type LedgerState,
+  MAX_AMOUNT,
+  type TransferEntry,
+} from './settlement/ledger.ts';
+export {
+  AMOUNT_MAX,
+  DeskCode,
+  type DeskState,
+  deskCodeNames,
+  Flag,
+  TransferDesk,
+  type TransferRequest,
+} from './settlement/transfer-desk.ts';
 export * from './types.ts';

@@ -15,6 +15,7 @@ export const LedgerCode = {
   currencyMismatch: 4,
   sameAccount: 5,
   amountOutOfRange: 6,
+  exceedsDebits: 7,
 } as const;
 export type LedgerCode = (typeof LedgerCode)[keyof typeof LedgerCode];
 
@@ -27,6 +28,8 @@ export interface Account {
   readonly currency: number;
   /** Debits may not exceed credits: prepaid users, income and escrow. Off for the outside world and postpaid users. */
   limited: boolean;
+  /** Credits may not exceed debits: what is owed to us, such as a credit line that can only be paid back. */
+  creditsLimited: boolean;
   debitsPending: bigint;
   debitsPosted: bigint;
   creditsPending: bigint;
@@ -56,7 +59,8 @@ interface Pending {
 
 export interface LedgerState {
   next: number;
-  accounts: [string, number, boolean, bigint, bigint, bigint, bigint][];
+  /** party, currency, limited, four balances, credits limited */
+  accounts: [string, number, boolean, bigint, bigint, bigint, bigint, boolean][];
   pending: [number, number, number, bigint, number][];
 }
 
@@ -69,6 +73,8 @@ export class Ledger {
   readonly #booked: (entry: TransferEntry) => void;
   /** Reused for every transfer. */
   readonly #entry = {} as TransferEntry;
+  /** Open chain: what it booked, and how to take it back. */
+  #chain: { entries: TransferEntry[]; undo: (() => void)[]; next: number } | null = null;
 
   /** `booked` sees every transfer in order; it must not keep the entry. */
   constructor(currencies: readonly Currency[], booked: (entry: TransferEntry) => void) {
@@ -81,8 +87,8 @@ export class Ledger {
     return this.#byKey[currency]?.get(party);
   }
 
-  /** The account, opened when new. `limited` counts only at opening. */
-  open(party: string, currency: number, limited: boolean): Account {
+  /** The account, opened when new. The limits count only at opening. */
+  open(party: string, currency: number, limited: boolean, creditsLimited = false): Account {
     const byParty = this.#byKey[currency];
     if (byParty === undefined) throw new Error(`ledger: unknown currency ${currency}`);
     let account = byParty.get(party);
@@ -92,6 +98,7 @@ export class Ledger {
         party,
         currency,
         limited,
+        creditsLimited,
         debitsPending: 0n,
         debitsPosted: 0n,
         creditsPending: 0n,
@@ -119,6 +126,7 @@ export class Ledger {
   transfer(time: TimeUs, debit: Account, credit: Account, amount: bigint, hold: number, reason: string): LedgerCode {
     const code = this.#admit(debit, credit, amount);
     if (code !== LedgerCode.ok) return code;
+    if (this.#chain !== null) this.#remember(debit, credit);
     debit.debitsPosted += amount;
     credit.creditsPosted += amount;
     this.#book(time, 'single', debit, credit, amount, 0, hold, reason);
@@ -129,6 +137,11 @@ export class Ledger {
   reserve(time: TimeUs, debit: Account, credit: Account, amount: bigint, hold: number, reason: string): LedgerCode {
     const code = this.#admit(debit, credit, amount);
     if (code !== LedgerCode.ok) return code;
+    if (this.#chain !== null) {
+      this.#remember(debit, credit);
+      const id = this.#next;
+      this.#chain.undo.push(() => this.#pending.delete(id));
+    }
     debit.debitsPending += amount;
     credit.creditsPending += amount;
     this.#pending.set(this.#next, { debit, credit, amount, hold });
@@ -168,10 +181,46 @@ export class Ledger {
     if (amount < 0n || amount > MAX_AMOUNT) return LedgerCode.amountOutOfRange;
     if (debit.limited && debit.debitsPending + debit.debitsPosted + amount > debit.creditsPosted)
       return LedgerCode.exceedsCredits;
+    if (credit.creditsLimited && credit.creditsPending + credit.creditsPosted + amount > credit.debitsPosted)
+      return LedgerCode.exceedsDebits;
     return LedgerCode.ok;
   }
 
+  // ---- chains: all of their transfers or none ----
+
+  /** Until `commit` or `rollback`, transfers are booked but not yet told to anybody. */
+  begin(): void {
+    if (this.#chain !== null) throw new Error('ledger: a chain is open already');
+    this.#chain = { entries: [], undo: [], next: this.#next };
+  }
+
+  commit(): void {
+    const chain = this.#chain;
+    if (chain === null) throw new Error('ledger: no chain to commit');
+    this.#chain = null;
+    for (const e of chain.entries) this.#booked(e);
+  }
+
+  rollback(): void {
+    const chain = this.#chain;
+    if (chain === null) throw new Error('ledger: no chain to take back');
+    this.#chain = null;
+    for (let i = chain.undo.length - 1; i >= 0; i--) chain.undo[i]!();
+    this.#next = chain.next;
+  }
+
+  #remember(...accounts: Account[]): void {
+    for (const a of accounts) {
+      const { debitsPending, debitsPosted, creditsPending, creditsPosted } = a;
+      this.#chain!.undo.push(() => Object.assign(a, { debitsPending, debitsPosted, creditsPending, creditsPosted }));
+    }
+  }
+
   #letGo(id: number, p: Pending): void {
+    if (this.#chain !== null) {
+      this.#remember(p.debit, p.credit);
+      this.#chain.undo.push(() => this.#pending.set(id, p));
+    }
     this.#pending.delete(id);
     p.debit.debitsPending -= p.amount;
     p.credit.creditsPending -= p.amount;
@@ -197,7 +246,8 @@ export class Ledger {
     e.pending = pending;
     e.hold = hold;
     e.reason = reason;
-    this.#booked(e);
+    if (this.#chain === null) this.#booked(e);
+    else this.#chain.entries.push({ ...e });
   }
 
   snapshot(): LedgerState {
@@ -211,6 +261,7 @@ export class Ledger {
         a.debitsPosted,
         a.creditsPending,
         a.creditsPosted,
+        a.creditsLimited,
       ]),
       pending: [...this.#pending].map(([id, p]) => [id, p.debit.index, p.credit.index, p.amount, p.hold]),
     };
@@ -219,8 +270,8 @@ export class Ledger {
   restore(state: LedgerState): void {
     if (this.accounts.length > 0) throw new Error('ledger: restore needs a fresh instance');
     this.#next = state.next;
-    for (const [party, currency, limited, dp, d, cp, c] of state.accounts) {
-      const account = this.open(party, currency, limited);
+    for (const [party, currency, limited, dp, d, cp, c, creditsLimited] of state.accounts) {
+      const account = this.open(party, currency, limited, creditsLimited);
       account.debitsPending = dp;
       account.debitsPosted = d;
       account.creditsPending = cp;
@@ -243,6 +294,8 @@ export class Ledger {
       if (a.debitsPending < 0n || a.creditsPending < 0n) return `account ${a.party} reserves a negative amount`;
       if (a.limited && a.debitsPending + a.debitsPosted > a.creditsPosted)
         return `account ${a.party} owes more than it holds`;
+      if (a.creditsLimited && a.creditsPending + a.creditsPosted > a.debitsPosted)
+        return `account ${a.party} was paid back more than it lent`;
     }
     for (const [i, c] of this.currencies.entries()) {
       if (posted[i] !== 0n) return `debits minus credits in ${c.code} is ${posted[i]}, not 0`;
