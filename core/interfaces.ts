@@ -232,6 +232,30 @@ export interface PricingMechanism {
   readonly name: string;
   /** One rate per class, integer micro-units per GPU-hour, >= 0; -1 = the class is not sold this epoch. */
   clear(input: PricingInput): number[];
+  /** Buys supply of one class for the epoch; absent = the mechanism prices demand only. */
+  award?(market: SupplyMarket): SupplyResult;
+}
+
+/** What one supplier offers of a class for the coming epoch: idle GPUs of machines that are up, at one ask. */
+export interface SupplyOffer {
+  readonly supplier: string;
+  readonly gpus: number;
+  /** Micro-units per GPU-hour. */
+  readonly askMicro: number;
+}
+
+export interface SupplyMarket {
+  readonly gpuClass: number;
+  readonly name: string;
+  /** GPUs asked for by waiting jobs whose money is held, by the rate they are quoted (micro-units per GPU-hour), dearest first. */
+  readonly demand: readonly { readonly rateMicro: number; readonly gpus: number }[];
+  readonly offers: readonly SupplyOffer[];
+}
+
+/** Parallel to the offers: whole GPUs bought, and micro-units per hour paid for all of a supplier's GPUs together. */
+export interface SupplyResult {
+  gpus: number[];
+  payMicro: number[];
 }
 
 /** Builds the mechanisms that a configuration names; throws a plain Error with a clear message when it cannot. */

@@ -231,6 +231,16 @@ export interface Awards {
   kind: typeof MessageKind.awards;
   epoch: number;
   awards: Award[];
+  /** Result of the supply auction, where the pool holds one: machines that are not named sell nothing this epoch. */
+  supply?: SupplyAward[];
+}
+/** `gpus` GPUs of a machine are bought for an epoch: its provider is paid `payMicro` per hour for `of` such GPUs in all. */
+export interface SupplyAward {
+  award: number;
+  node: number;
+  gpus: number;
+  of: number;
+  payMicro: number;
 }
 /** Settlement -> Pool: booked (`code` ok) or refused. */
 export interface Awarded {

@@ -36,6 +36,8 @@ export interface NodeSpec {
   rack?: number;
   /** GPUs that one NVLink domain joins, by consecutive index; absent = 1, none joined. */
   island?: number;
+  /** What its provider asks per GPU-hour in a supply auction, micro-units of currency 0; absent = it takes part in none. */
+  askMicro?: number;
 }
 
 /** `tasks` equal tasks, each on one node. */
@@ -94,6 +96,18 @@ export interface PoolSpec {
   queueing: MechanismRef;
   placement: MechanismRef;
   pricing: MechanismRef;
+  /** Supply is bought in an auction every epoch; absent = every GPU that is up is sold, and charges are divided by shares. */
+  supply?: SupplyRules;
+}
+
+/** How awarded suppliers are paid. Amounts are in currency 0. */
+export interface SupplyRules {
+  /** `use`: for metered use that was charged; `availability`: for awarded GPUs while their machine is up in the epoch. */
+  pay: 'use' | 'availability';
+  /** Opening balance of the pool's subsidy account, micro-units as a decimal integer: what availability may cost beyond income. */
+  subsidy: string;
+  /** Taken from each payment for the treasury, basis points. */
+  feeBps: number;
 }
 
 export interface UserSpec {

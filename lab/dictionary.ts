@@ -8,6 +8,7 @@ const purposes: Record<(typeof tableNames)[number], string> = {
     'One row per part of an attempt that a node claimed, written when Settlement has charged it or let it off.',
   transfers: 'One row per movement of money, in order of booking.',
   prices: 'One row per pricing epoch, pool and GPU class.',
+  supply: 'One row per clearing and machine offered in a supply auction.',
   samples: 'One row per pool and sampling interval.',
   failures: 'One row each time a machine goes down or comes back.',
   devices: 'One row per machine at the end of the run.',

@@ -14,7 +14,11 @@ import { Random } from './placement/random.ts';
 import { ReliabilityAware } from './placement/reliability-aware.ts';
 import { TopologyAware } from './placement/topology-aware.ts';
 import { WorstFit } from './placement/worst-fit.ts';
+import { payAsBid } from './pricing/pay-as-bid.ts';
 import { Posted, type PostedParams } from './pricing/posted.ts';
+import { pvcg } from './pricing/pvcg.ts';
+import { SupplyAuction, type SupplyAuctionParams } from './pricing/supply-auction.ts';
+import { uniformPrice } from './pricing/uniform-price.ts';
 import { Easy } from './queueing/easy.ts';
 import { Fifo } from './queueing/fifo.ts';
 import { Sjf } from './queueing/sjf.ts';
@@ -47,6 +51,9 @@ const placement: Record<string, (p: Params) => PlacementPolicy> = {
 
 const pricing: Record<string, (p: Params, classes: readonly string[]) => PricingMechanism> = {
   posted: (p, classes) => new Posted(p as unknown as PostedParams, classes),
+  pvcg: (p, classes) => new SupplyAuction(pvcg, p as unknown as SupplyAuctionParams, classes),
+  'pay-as-bid': (p, classes) => new SupplyAuction(payAsBid, p as unknown as SupplyAuctionParams, classes),
+  'uniform-price': (p, classes) => new SupplyAuction(uniformPrice, p as unknown as SupplyAuctionParams, classes),
 };
 
 function pick<T>(table: Record<string, T>, family: string, name: string): T {

@@ -33,6 +33,8 @@ export interface ResolvedNode {
   speedMilli: number;
   /** The provider's own cost of one GPU leased for an hour, micro-USD. */
   costMicroPerGpuHour: number;
+  /** What it asks in a supply auction, micro-USD per GPU-hour; absent = its cost. */
+  askMicroPerGpuHour?: number;
   /** `daily`: present from `fromUs` to `toUs` after midnight (wrapping), each end moved by up to `jitterUs`. */
   availability: { kind: 'always' } | { kind: 'daily'; fromUs: TimeUs; toUs: TimeUs; jitterUs: TimeUs };
   /** Mean time between failures while up and mean repair, exponential; 0 = never fails. */

@@ -37,6 +37,8 @@ export interface RunOptions {
   /** Simulated time between two progress calls. */
   progressEveryUs?: number;
   queue?: EventQueue;
+  /** Ask of a node in supply auctions, micro-USD per GPU-hour, given its provider's cost; absent = what the scenario says. */
+  ask?: (node: number, costMicro: number) => number;
 }
 
 /** Core's configuration: the scenario's, with the chance key that the seed and replication give. */
@@ -46,6 +48,16 @@ export function marketConfig(scenario: ResolvedScenario, replication = 0): Marke
     ...scenario.market,
     key: [seed % 0x100000000, (Math.floor(seed / 0x100000000) + replication * 0x9e3779b1) % 0x100000000],
   };
+}
+
+/** Providers' asks for supply auctions: their costs unless the scenario or the caller says otherwise. */
+function withAsks(config: MarketConfig, scenario: ResolvedScenario, ask: RunOptions['ask']): MarketConfig {
+  if (config.pools.every((p) => p.supply === undefined)) return config;
+  const nodes = config.nodes.map((n, i) => {
+    const { costMicroPerGpuHour: cost, askMicroPerGpuHour: said } = scenario.nodes[i]!;
+    return { ...n, askMicro: Math.round(ask?.(i, cost) ?? said ?? cost) };
+  });
+  return { ...config, nodes };
 }
 
 export interface PreparedRun {
@@ -58,9 +70,9 @@ export interface PreparedRun {
 
 export function prepareRun(given: ResolvedScenario, options: RunOptions): PreparedRun {
   const replication = options.replication ?? 0;
-  const config = marketConfig(given, replication);
   const streams = new Streams(given.seed, replication);
   const scenario = withCosts(given, streams);
+  const config = withAsks(marketConfig(given, replication), scenario, options.ask);
   const recorder = new Recorder(options.onChunk ?? null);
   const summary = new Summary(scenario);
   const rows: RowSink = {

@@ -262,7 +262,7 @@ export class Summary implements RowSink {
         m.dust += net;
         return;
       case 'subsidy':
-        m.subsidy -= net;
+        m.subsidy += a.debits_posted_micro;
         return;
       case 'revenue':
         m.held += a.credits_pending_micro;

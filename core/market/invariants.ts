@@ -64,9 +64,9 @@ export const invariants: readonly Invariant[] = [
         if (amount !== c.quote.maxCharge)
           return `hold ${c.hold} reserves ${amount}, the quote says ${c.quote.maxCharge}`;
       }
-      return open === m.settlement.ledger.pendingCount
+      return open + m.settlement.reservedSubsidies === m.settlement.ledger.pendingCount
         ? null
-        : `${open} open holds but ${m.settlement.ledger.pendingCount} pending transfers`;
+        : `${open} open holds and ${m.settlement.reservedSubsidies} reserved subsidies but ${m.settlement.ledger.pendingCount} pending transfers`;
     },
   },
   {
@@ -199,8 +199,9 @@ export const invariants: readonly Invariant[] = [
           if (n === null || n === undefined || n.poolOf !== p.address) continue;
           if (p.cluster.isUp(i) !== n.isUp) return `pool ${p.id} believes node ${n.spec.id} ${n.isUp ? 'down' : 'up'}`;
           for (let g = 0; g < n.spec.gpus; g++) {
-            if (p.cluster.freeMilliOf(i, g) !== n.freeMilliOf(g)) {
-              return `GPU ${g} of node ${n.spec.id}: pool ${p.id} believes ${p.cluster.freeMilliOf(i, g)} milli free, the node has ${n.freeMilliOf(g)}`;
+            const idle = p.cluster.freeMilliOf(i, g) + (p.supply?.closedMilli(i, g) ?? 0);
+            if (idle !== n.freeMilliOf(g)) {
+              return `GPU ${g} of node ${n.spec.id}: pool ${p.id} believes ${idle} milli free, the node has ${n.freeMilliOf(g)}`;
             }
           }
         }

@@ -132,8 +132,11 @@ export class Market {
     });
     config.nodes.forEach((spec, i) => {
       const address = nodeAddress(config.pools.length, i);
+      const paidUp = config.pools.some((p) => p.supply?.pay === 'availability');
       this.nodes.push(
-        here(address) ? new NodeAgent(address, i, spec, config.classes[spec.gpuClass]!, config.graces, port) : null,
+        here(address)
+          ? new NodeAgent(address, i, spec, config.classes[spec.gpuClass]!, config.graces, port, paidUp)
+          : null,
       );
       this.#machines[address] = this.nodes[i]!;
     });

@@ -72,6 +72,8 @@ export class NodeAgent implements Machine {
   readonly index: number;
   readonly spec: NodeSpec;
   readonly #port: Port;
+  /** The chain pays for availability: it must know. */
+  readonly #paidUp: boolean;
   readonly #graces: Graces;
   readonly #className: string;
   readonly #milli: number[];
@@ -93,11 +95,20 @@ export class NodeAgent implements Machine {
   #started = 0;
   #failures = 0;
 
-  constructor(address: number, index: number, spec: NodeSpec, gpuClass: GpuClass, graces: Graces, port: Port) {
+  constructor(
+    address: number,
+    index: number,
+    spec: NodeSpec,
+    gpuClass: GpuClass,
+    graces: Graces,
+    port: Port,
+    paidUp = false,
+  ) {
     this.address = address;
     this.index = index;
     this.spec = spec;
     this.#port = port;
+    this.#paidUp = paidUp;
     this.#graces = graces;
     this.#className = gpuClass.name;
     this.#milli = new Array<number>(spec.gpus).fill(WHOLE_GPU);
@@ -396,7 +407,7 @@ export class NodeAgent implements Machine {
       }
     }
     this.#failureRow(now, 'node-down', downCauseNames[cause], lost, lostMilliUs);
-    if (this.#pool !== 0) this.#port.send(this.#pool, { kind: MessageKind.health, node: this.index, up: false });
+    this.#tellHealth(false);
   }
 
   #upAgain(now: TimeUs): void {
@@ -404,7 +415,14 @@ export class NodeAgent implements Machine {
     this.#up = true;
     this.#upSinceUs = now;
     this.#failureRow(now, 'node-up', 'ok', 0, 0n);
-    if (this.#pool !== 0) this.#port.send(this.#pool, { kind: MessageKind.health, node: this.index, up: true });
+    this.#tellHealth(true);
+  }
+
+  /** To the pool, and to the chain where it pays for availability. */
+  #tellHealth(up: boolean): void {
+    const health = { kind: MessageKind.health, node: this.index, up } as const;
+    if (this.#pool !== 0) this.#port.send(this.#pool, health);
+    if (this.#paidUp) this.#port.send(SETTLEMENT, health);
   }
 
   #failureRow(now: TimeUs, kind: string, cause: string, lost: number, lostMilliUs: bigint): void {

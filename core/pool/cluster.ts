@@ -18,6 +18,8 @@ export interface Allocation {
   ramMiB: number;
   /** When it ends at the latest, as far as the pool knows. */
   endUs: TimeUs;
+  /** Nobody's: GPUs that the pool did not buy and keeps closed. */
+  closed?: true;
 }
 
 export class Cluster implements ClusterView {
@@ -49,6 +51,8 @@ export class Cluster implements ClusterView {
   readonly #rack: Int32Array;
   readonly #island: Int32Array;
   readonly #losses: Int32Array;
+  /** Milli-GPU kept closed on every node. */
+  readonly #closedMilli: Int32Array;
   /** Ring of the nodes that changed last: caches catch up from it. */
   readonly #changes: Int32Array;
   changeCount = 0;
@@ -76,6 +80,7 @@ export class Cluster implements ClusterView {
     this.#rack = Int32Array.from(nodes, (node) => node.rack ?? -1);
     this.#island = Int32Array.from(nodes, (node) => node.island ?? 1);
     this.#losses = new Int32Array(n);
+    this.#closedMilli = new Int32Array(n);
     let ring = 1024;
     while (ring < n) ring *= 2;
     this.#changes = new Int32Array(ring);
@@ -280,7 +285,7 @@ export class Cluster implements ClusterView {
     this.#up[node] = up ? 1 : 0;
     this.#histogram[c * this.#width + this.freeWholeByNode[node]!]! += sign;
     this.capacityMilli[c]! += sign * whole;
-    this.usedMilli[c]! += sign * (whole - this.freeMilliByNode[node]!);
+    this.usedMilli[c]! += sign * (whole - this.freeMilliByNode[node]! - this.#closedMilli[node]!);
     if (!up) this.#losses[node]!++;
     this.#changed(node);
     if (up) this.freedVersion++;
@@ -308,8 +313,9 @@ export class Cluster implements ClusterView {
     this.#cpu[node]! += sign * a.cpuMilli;
     this.#ram[node]! += sign * a.ramMiB;
     this.freeWholeByNode[node] = whole;
+    if (a.closed === true) this.#closedMilli[node]! -= milli;
     if (this.#up[node] === 1) {
-      this.usedMilli[c]! -= milli;
+      if (a.closed !== true) this.usedMilli[c]! -= milli;
       if (whole !== before) {
         this.#histogram[c * this.#width + before]!--;
         this.#histogram[c * this.#width + whole]!++;

@@ -17,6 +17,7 @@ import {
   MessageKind,
   type Resolved,
   type Running,
+  type SupplyAward,
   type Withdraw,
 } from '../messages.ts';
 import { clonePlain } from '../plain.ts';
@@ -44,6 +45,7 @@ import { Scheduler, type SchedulerHost } from './scheduler.ts';
 import { Shapes } from './shapes.ts';
 import { specFault } from './spec.ts';
 import type { PoolState } from './state.ts';
+import { SupplyDesk } from './supply-desk.ts';
 
 /** Leases and awards of pool p count from p * 2^40. */
 const PER_POOL = 0x10000000000;
@@ -59,6 +61,7 @@ export class Pool implements Machine, SchedulerHost {
   readonly #allClasses: readonly number[];
   readonly #roster: Roster;
   readonly #desk: PriceDesk;
+  readonly #supply: SupplyDesk | null;
   readonly #leases = new LeaseBook();
   readonly #jobs = new Map<number, PoolJob>();
   readonly #patience: Deadlines;
@@ -82,6 +85,8 @@ export class Pool implements Machine, SchedulerHost {
     const classNames = config.classes.map((c) => c.name);
     const pricing = registry.pricing(spec.pricing.name, spec.pricing.params, classNames);
     this.#desk = new PriceDesk(config, spec.id, pricing, index * PER_POOL, port);
+    this.#supply =
+      spec.supply === undefined ? null : new SupplyDesk(config, spec.id, pricing, (index + 0.5) * PER_POOL, port);
     this.#roster = new Roster(config);
     this.#shapes = new Shapes(config.classes.length);
     const queueing = registry.queueing(spec.queueing.name, spec.queueing.params);
@@ -114,10 +119,21 @@ export class Pool implements Machine, SchedulerHost {
     for (let i = 0; i < inbox.count; i++) this.#handle(now, inbox.input(i), inbox.sender(i));
     inbox.clear();
     this.#expire(now);
-    if (this.#desk.nextWakeup() <= now) this.#desk.clear(now, this.cluster, this.#scheduler.waitingMilli);
+    if (this.#desk.nextWakeup() <= now)
+      this.#desk.clear(now, this.cluster, this.#scheduler.waitingMilli, this.#buySupply(now));
     if (this.#quoting.length > 0 && this.#desk.open) this.#quoteAll(now);
     this.#scheduler.run();
     if (this.#nextSampleUs <= now) this.#sample(now);
+  }
+
+  #buySupply(now: TimeUs): SupplyAward[] | null {
+    if (this.#supply === null) return null;
+    return this.#supply.clear(now, this.cluster, (local) => this.#roster.nodeOf(local), this.#jobs.values());
+  }
+
+  /** The supply auction; null = the pool sells whatever is up. */
+  get supply(): SupplyDesk | null {
+    return this.#supply;
   }
 
   #handle(now: TimeUs, input: Fact | Message, from: number): void {
@@ -153,7 +169,10 @@ export class Pool implements Machine, SchedulerHost {
       case MessageKind.declined:
         return this.#declined(input);
       case MessageKind.awarded:
-        return this.#desk.awarded(input.epoch, input.code);
+        if (!this.#desk.awarded(input.epoch, input.code)) return;
+        this.#supply?.booked(this.cluster, input.code === Code.ok);
+        this.#scheduler.dirty = true;
+        return;
       case MessageKind.assign:
         return this.#assign(input.term, input.nodes);
       case MessageKind.inventory:
@@ -438,6 +457,7 @@ export class Pool implements Machine, SchedulerHost {
     const found = this.#leases.part(lease, index);
     if (found === null) return;
     this.#leases.finish(found.lease, found.part, this.cluster);
+    this.#supply?.syncNode(this.cluster, found.part.node);
     this.#scheduler.dirty = true;
     if (this.#leases.get(found.lease.lease) !== undefined) return;
     const job = this.#byHold(found.lease.hold);
@@ -528,6 +548,7 @@ export class Pool implements Machine, SchedulerHost {
     if (term < this.#roster.term) return;
     this.#superseded = false;
     this.#roster.assign(term, nodes, (cluster) => this.#leases.retake(cluster));
+    this.#supply?.rebuilt(this.cluster);
     for (const n of this.#roster.nodes) {
       this.#port.send(nodeAddress(this.config.pools.length, n), { kind: MessageKind.adopt, term });
     }
@@ -537,6 +558,7 @@ export class Pool implements Machine, SchedulerHost {
   #inventory(now: TimeUs, m: Inventory): void {
     const local = this.#roster.localOf(m.node);
     if (local === undefined || m.term !== this.#roster.term) return;
+    if (m.leases.length > 0) this.#supply?.reopen(this.cluster, local);
     for (const l of m.leases) {
       const lease = this.#leases.adopt(l, local, this.config.graces.poolUs, this.cluster);
       const job = this.#byHold(l.hold);
@@ -546,6 +568,7 @@ export class Pool implements Machine, SchedulerHost {
       if (lease.stopped || job?.broken === true || reason === Outcome.cancelled)
         this.#port.send(this.#nodeAddress(local), { kind: MessageKind.stop, lease: l.lease, reason });
     }
+    this.#supply?.syncNode(this.cluster, local);
     if (this.#roster.health(now, m.node, m.up)) this.#scheduler.dirty = true;
     this.#desk.wake(now);
   }
@@ -630,6 +653,7 @@ export class Pool implements Machine, SchedulerHost {
     return clonePlain<PoolState>({
       roster: this.#roster.snapshot(),
       desk: this.#desk.snapshot(),
+      supply: this.#supply?.snapshot() ?? null,
       jobs: [...this.#jobs.values()].map(({ shape: _, ...j }) => ({
         ...j,
         classes: [...(j.quote?.classes ?? this.#wanted(j.spec))],
@@ -656,6 +680,7 @@ export class Pool implements Machine, SchedulerHost {
     this.#nextLease = s.nextLease;
     this.#nextSampleUs = s.nextSampleUs;
     this.#desk.restore(s.desk);
+    if (s.supply !== null) this.#supply?.restore(s.supply);
     for (const { classes, ...j } of s.jobs) {
       const job: PoolJob = { ...j, shape: this.#shapes.gang(j.spec, classes) };
       this.#jobs.set(j.spec.job, job);
@@ -665,6 +690,7 @@ export class Pool implements Machine, SchedulerHost {
     }
     for (const l of s.leases) this.#leases.add(l);
     this.#roster.restore(s.now, s.roster, (cluster) => this.#leases.retake(cluster));
+    this.#supply?.rebuilt(this.cluster);
     this.#roster.forecast.reset();
     this.#scheduler.rebuild(s.queueing);
     this.#scheduler.wakeUs = s.wakeUs;

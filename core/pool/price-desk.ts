@@ -4,7 +4,7 @@
  */
 import type { PricingMechanism } from '../interfaces.ts';
 import { type Port, SETTLEMENT } from '../machine.ts';
-import { MessageKind, type Quote } from '../messages.ts';
+import { MessageKind, type Quote, type SupplyAward } from '../messages.ts';
 import { contractRate, demandOf, quoteId } from '../settlement/demand.ts';
 import { maxCharge } from '../settlement/metering.ts';
 import { Code, type JobSpec, type MarketConfig, NEVER, type TimeUs } from '../types.ts';
@@ -84,7 +84,7 @@ export class PriceDesk {
   }
 
   /** Epoch boundary: the mechanism proposes; the terms bind once Settlement has booked them. */
-  clear(now: TimeUs, cluster: Cluster, waitingMilli: Float64Array): void {
+  clear(now: TimeUs, cluster: Cluster, waitingMilli: Float64Array, supply: SupplyAward[] | null): void {
     const { epochUs, classes } = this.#config;
     const epoch = Math.floor(now / epochUs);
     this.#nextEpochUs = (epoch + 1) * epochUs;
@@ -116,6 +116,7 @@ export class PriceDesk {
       kind: MessageKind.awards,
       epoch,
       awards: rate.flatMap((r, c) => (r < 0 ? [] : [{ award: award[c]!, gpuClass: c, rateMicro: r }])),
+      ...(supply === null ? {} : { supply }),
     });
     const span = now - this.#sinceUs;
     classes.forEach((c, i) => {
@@ -137,10 +138,12 @@ export class PriceDesk {
     this.#sinceUs = now;
   }
 
-  awarded(epoch: number, code: Code): void {
-    if (this.#proposed?.epoch !== epoch) return;
+  /** True when the answer is to the clearing under way. */
+  awarded(epoch: number, code: Code): boolean {
+    if (this.#proposed?.epoch !== epoch) return false;
     if (code === Code.ok) this.#rates = this.#proposed;
     this.#proposed = null;
+    return true;
   }
 
   /** Today's terms for the job in the classes its user can pay; null when there is none. */

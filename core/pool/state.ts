@@ -3,11 +3,13 @@ import type { PoolCounts, PoolJob } from './job.ts';
 import type { Lease } from './leases.ts';
 import type { PriceDeskState } from './price-desk.ts';
 import type { RosterState } from './roster.ts';
+import type { SupplyDeskState } from './supply-desk.ts';
 
 /** A pool between two stamps, as plain data. */
 export interface PoolState {
   roster: RosterState;
   desk: PriceDeskState;
+  supply: SupplyDeskState | null;
   jobs: (Omit<PoolJob, 'shape'> & { classes: number[] })[];
   leases: Lease[];
   counts: PoolCounts;

@@ -10,6 +10,10 @@ import { type Account, type Ledger, LedgerCode } from './ledger.ts';
 export interface DistributionState {
   /** pool, currency, provider, micro-units earned since the last distribution */
   earned: [number, number, string, bigint][];
+  /** pool, provider, micro-units earned under supply awards since the last distribution */
+  supply: [number, string, bigint][];
+  /** By pool: charges that no award has claimed. */
+  rest: bigint[];
 }
 
 export class Distribution {
@@ -20,6 +24,8 @@ export class Distribution {
   /** Revenue accounts that were asked for, by pool and currency. */
   readonly #revenue: (Account | undefined)[][];
   /** earned[pool][currency]: provider -> amount, in order of first earning. */
+  readonly #supply: Map<string, bigint>[];
+  #rest: bigint[];
   readonly #earned: Map<string, bigint>[][];
 
   constructor(config: MarketConfig, ledger: Ledger) {
@@ -34,6 +40,8 @@ export class Distribution {
     }
     this.#revenue = config.pools.map(() => []);
     this.#earned = config.pools.map(() => config.currencies.map(() => new Map()));
+    this.#supply = config.pools.map(() => new Map());
+    this.#rest = config.pools.map(() => 0n);
   }
 
   /** The account that takes a pool's charges until they are divided. */
@@ -43,6 +51,21 @@ export class Distribution {
     const account = this.#ledger.open(`revenue:${this.#config.pools[pool]!.id}`, currency, true);
     this.#revenue[pool]![currency] = account;
     return account;
+  }
+
+  /** What a supplier has earned under its award, and what is left of the charge. Currency 0. */
+  accrueSupply(pool: number, provider: string, pay: bigint, rest: bigint): void {
+    const supply = this.#supply[pool]!;
+    if (pay > 0n) supply.set(provider, (supply.get(provider) ?? 0n) + pay);
+    this.#rest[pool]! += rest;
+  }
+
+  /** Takes up to `amount` out of what is left over; answers how much. */
+  takeRest(pool: number, amount: bigint): bigint {
+    const rest = this.#rest[pool]!;
+    const taken = amount < rest ? amount : rest;
+    this.#rest[pool] = rest - taken;
+    return taken;
   }
 
   accrue(pool: number, currency: number, provider: string, amount: bigint): void {
@@ -57,6 +80,24 @@ export class Distribution {
         earned.clear();
       });
     });
+    this.#supply.forEach((_, pool) => {
+      this.#paySuppliers(now, pool);
+    });
+  }
+
+  #paySuppliers(now: TimeUs, pool: number): void {
+    const rules = this.#config.pools[pool]!.supply;
+    if (rules === undefined) return;
+    const from = this.revenue(pool, 0);
+    let fees = 0n;
+    for (const [provider, gross] of this.#supply[pool]!) {
+      const fee = (gross * BigInt(rules.feeBps)) / 10_000n;
+      this.#pay(now, from, `provider:${provider}`, 0, gross - fee, 'supply-payment');
+      fees += fee;
+    }
+    this.#supply[pool]!.clear();
+    this.#pay(now, from, 'treasury', 0, fees, 'supply-fee');
+    this.#pay(now, from, 'treasury', 0, this.takeRest(pool, this.#rest[pool]!), 'supply-rest');
   }
 
   #divide(now: TimeUs, pool: number, currency: number, earned: Map<string, bigint>): void {
@@ -106,7 +147,10 @@ export class Distribution {
   }
 
   snapshot(): DistributionState {
-    const state: DistributionState = { earned: [] };
+    const state: DistributionState = { earned: [], supply: [], rest: [...this.#rest] };
+    this.#supply.forEach((m, pool) => {
+      for (const [provider, amount] of m) state.supply.push([pool, provider, amount]);
+    });
     this.#earned.forEach((byCurrency, pool) => {
       byCurrency.forEach((earned, currency) => {
         for (const [provider, amount] of earned) state.earned.push([pool, currency, provider, amount]);
@@ -117,5 +161,7 @@ export class Distribution {
 
   restore(state: DistributionState): void {
     for (const [pool, currency, provider, amount] of state.earned) this.accrue(pool, currency, provider, amount);
+    for (const [pool, provider, amount] of state.supply) this.accrueSupply(pool, provider, amount, 0n);
+    this.#rest = [...state.rest];
   }
 }

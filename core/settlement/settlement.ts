@@ -35,6 +35,7 @@ import { contractRate, demandOf, isTaskOf, quoteId } from './demand.ts';
 import { Distribution, type DistributionState } from './distribution.ts';
 import { type Account, Ledger, LedgerCode, type LedgerState, MAX_AMOUNT } from './ledger.ts';
 import { chargeOf, gangOutcome, isCharged, maxCharge, type Usage } from './metering.ts';
+import { noTerms, Supply, type SupplyState, type SupplyTerms } from './supply.ts';
 
 export const ContractState = { held: 0, claimed: 1, dormant: 2 } as const;
 export type ContractState = (typeof ContractState)[keyof typeof ContractState];
@@ -50,6 +51,7 @@ interface ClaimedPart {
   startUs: TimeUs;
   endUs: TimeUs;
   outcome: Outcome;
+  supply: SupplyTerms;
 }
 
 /** One job's terms, from its first hold until its end or the end of its quote. */
@@ -88,6 +90,7 @@ export interface SettlementState {
   ledger: LedgerState;
   contracts: Contract[];
   distribution: DistributionState;
+  supply: SupplyState;
   books: [number, [number, number, number][]][][];
   term: number;
   nodePool: number[];
@@ -103,6 +106,7 @@ export class Settlement implements Machine {
   readonly ledger: Ledger;
   readonly #port: Port;
   readonly #distribution: Distribution;
+  readonly #supply: Supply;
   /** Accounts of users by name, so that no text is put together per job. */
   readonly #userAccounts: Map<string, Account>[];
   readonly #contracts = new Map<number, Contract>();
@@ -137,6 +141,7 @@ export class Settlement implements Machine {
       }),
     );
     this.#distribution = new Distribution(config, this.ledger);
+    this.#supply = new Supply(config, this.ledger, this.#distribution);
     this.#userAccounts = config.currencies.map(() => new Map());
     this.#deadlines = new Deadlines((job, at) => this.#contracts.get(job)?.expiresUs === at);
     this.#books = config.pools.map(() => []);
@@ -160,7 +165,7 @@ export class Settlement implements Machine {
     for (let job = this.#deadlines.take(now); job >= 0; job = this.#deadlines.take(now))
       this.#expire(now, this.#contracts.get(job)!);
     if (this.#nextEpochUs <= now) {
-      this.#distribution.run(now);
+      this.#payOut(now);
       this.#nextEpochUs = (Math.floor(now / this.config.epochUs) + 1) * this.config.epochUs;
     }
   }
@@ -178,16 +183,23 @@ export class Settlement implements Machine {
       case MessageKind.reading:
         return this.#reading(now, input);
       case MessageKind.awards:
-        return this.#awards(input, from - 1);
+        return this.#awards(now, input, from - 1);
+      case MessageKind.health:
+        return this.#supply.health(now, input.node, input.up);
       case FactKind.deposit:
         return this.#deposit(now, input.user, input.currency, BigInt(input.amount));
       case FactKind.takeover:
         return this.#takeover(now, input.from, input.to);
       case FactKind.settle:
-        return this.#distribution.run(now);
+        return this.#payOut(now);
       default:
         throw new Error(`settlement: cannot take input of kind ${input.kind}`);
     }
+  }
+
+  #payOut(now: TimeUs): void {
+    this.#supply.close(now);
+    this.#distribution.run(now);
   }
 
   /** First pulse: accounts, opening deposits, the first assignment of nodes to pools. */
@@ -199,6 +211,7 @@ export class Settlement implements Machine {
       const amount = BigInt(u.deposit);
       if (amount > 0n) this.#deposit(now, u.id, u.currency, amount);
     }
+    this.#supply.open(now);
     this.#term = 1;
     this.config.pools.forEach((_, pool) => {
       const nodes: number[] = [];
@@ -388,6 +401,8 @@ export class Settlement implements Machine {
     if (!isTaskOf(c.spec, m.part, m.parts, m.gpus.length, m.gpuMilli)) return this.#deny(m, Code.quoteMismatch);
     const at = c.quote.classes.indexOf(this.config.nodes[m.node]!.gpuClass);
     if (at < 0 || c.quote.awards[at] !== m.award) return this.#deny(m, Code.quoteMismatch);
+    const supply = m.gpus.length === 0 ? noTerms : this.#supply.termsOf(c.pool, m.node);
+    if (supply === null) return this.#deny(m, Code.awardUnknown);
     c.lease = m.lease - m.part;
     c.parts = m.parts;
     c.claimUntilUs = Math.max(c.claimUntilUs, m.untilUs);
@@ -402,6 +417,7 @@ export class Settlement implements Machine {
       startUs: -1,
       endUs: -1,
       outcome: Outcome.notStarted,
+      supply: c.quote.currency === 0 ? supply : noTerms,
     };
     if (m.parts === 1) c.claims = [claim];
     else c.claims.push(claim);
@@ -461,7 +477,7 @@ export class Settlement implements Machine {
     for (let i = 0; i < c.claims.length; i++) {
       const p = c.claims[i]!;
       const share = shares[i] ?? 0n;
-      if (share > 0n) this.#distribution.accrue(c.pot, c.quote.currency, this.config.nodes[p.node]!.provider, share);
+      if (share > 0n) this.#accrue(c, p, share);
       if (p.startUs >= 0 && (startUs < 0 || p.startUs < startUs)) startUs = p.startUs;
       if (p.endUs > endUs) endUs = p.endUs;
       this.#placementRow(c, p, share);
@@ -487,6 +503,14 @@ export class Settlement implements Machine {
     this.#sendResolved(c.pool, c.hold, outcome, closing, charge, startUs, endUs);
   }
 
+  #accrue(c: Contract, p: ClaimedPart, share: bigint): void {
+    const { provider } = this.config.nodes[p.node]!;
+    const t = p.supply;
+    if (t.of === 0) return this.#distribution.accrue(c.pot, c.quote.currency, provider, share);
+    const pay = this.#supply.earned(c.pot, t, p.gpuMilli * p.gpus.length, p.startUs, p.endUs, share);
+    this.#distribution.accrueSupply(c.pot, provider, pay, share - pay);
+  }
+
   #placementRow(c: Contract, p: ClaimedPart, charge: bigint): void {
     const node = this.config.nodes[p.node]!;
     this.#port.row('placements', {
@@ -502,6 +526,7 @@ export class Settlement implements Machine {
       gpus: p.gpus.length === 1 ? String(p.gpus[0]) : p.gpus.join('+'),
       gpu_milli: p.gpuMilli,
       award_id: p.award,
+      supply_award_id: p.supply.award,
       rate_micro_per_gpu_hour: p.rateMicro,
       start_us: p.startUs,
       end_us: p.endUs,
@@ -515,7 +540,7 @@ export class Settlement implements Machine {
     this.#void(now, c, c.state === ContractState.claimed ? 'hold-expired' : 'quote-expired', Outcome.notStarted);
   }
 
-  #awards(m: Awards, pool: number): void {
+  #awards(now: TimeUs, m: Awards, pool: number): void {
     const books = this.#books[pool]!;
     const last = books[books.length - 1];
     const ok =
@@ -527,15 +552,17 @@ export class Settlement implements Machine {
           Number.isInteger(a.gpuClass) &&
           this.config.classes[a.gpuClass] !== undefined,
       );
-    if (ok) {
+    const booked = ok && this.#supply.sound(m, pool, this.#nodePool) && this.#supply.book(now, m, pool);
+    if (booked) {
       books.push({ epoch: m.epoch, awards: new Map(m.awards.map((a) => [a.award, [a.gpuClass, a.rateMicro]])) });
       if (books.length > 2) books.shift();
       for (const a of m.awards) this.#port.decide(a.award, a.gpuClass, a.rateMicro);
+      for (const a of m.supply ?? []) this.#port.decide(a.award, a.node, a.gpus, a.payMicro);
     }
     this.#port.send(poolAddress(pool), {
       kind: MessageKind.awarded,
       epoch: m.epoch,
-      code: ok ? Code.ok : Code.awardUnknown,
+      code: booked ? Code.ok : ok ? Code.insufficientFunds : Code.awardUnknown,
     });
   }
 
@@ -598,6 +625,10 @@ export class Settlement implements Machine {
     }
   }
 
+  /** Pending transfers that belong to no hold: reserved subsidy. */
+  get reservedSubsidies(): number {
+    return this.#supply.pendingCount;
+  }
   contracts(): IterableIterator<Contract> {
     return this.#contracts.values();
   }
@@ -614,6 +645,7 @@ export class Settlement implements Machine {
       ledger: this.ledger.snapshot(),
       contracts: [...this.#contracts.values()],
       distribution: this.#distribution.snapshot(),
+      supply: this.#supply.snapshot(),
       books: this.#books.map((books) =>
         books.map((b): [number, [number, number, number][]] => [
           b.epoch,
@@ -633,6 +665,7 @@ export class Settlement implements Machine {
     const s = clonePlain(state);
     this.ledger.restore(s.ledger);
     this.#distribution.restore(s.distribution);
+    this.#supply.restore(s.supply);
     for (const c of s.contracts) {
       this.#contracts.set(c.job, c);
       this.#deadlines.add(c.job, c.expiresUs);

@@ -3,7 +3,9 @@
  * when comes from the journal, what was sold and moved comes from the tables, and every charge, split and balance is worked
  * out again with its own arithmetic. It answers with the first thing that does not add up.
  */
+
 import { FrameType, type JournalHeader, readJournal } from '../../core/journal/journal.ts';
+import { type Health, SupplyAudit } from './supply.ts';
 
 type Cell = bigint | string;
 export interface AuditTable {
@@ -17,6 +19,7 @@ export interface AuditInput {
   placements: AuditTable;
   transfers: AuditTable;
   prices: AuditTable;
+  supply: AuditTable;
   accounts: AuditTable;
 }
 
@@ -34,6 +37,7 @@ const SUBMIT = 8;
 const STARTED = 1;
 const EXITED = 2;
 const NODE_DOWN = 4;
+const NODE_UP = 5;
 /** Outcome of an exit that a restarted executor reports for a process that died with its predecessor. */
 const LOST = 5;
 
@@ -61,8 +65,9 @@ export function auditIndependently(input: AuditInput): AuditReport {
   const report: AuditReport = { transfers: 0, accounts: 0, holds: 0, leases: 0, difference: null };
   try {
     const world = readWorld(input.journal);
-    const charges = checkLeases(input, world, report);
-    checkTransfers(input, world, charges, report);
+    const supply = new SupplyAudit(world.header.config, input.supply, listedRates(input.prices), world.health, fail);
+    const charges = checkLeases(input, world, supply, report);
+    checkTransfers(input, world, charges, supply, report);
   } catch (e) {
     if (!(e instanceof Mismatch)) throw e;
     report.difference = e.message;
@@ -74,6 +79,7 @@ interface World {
   header: JournalHeader;
   leases: Map<number, LeaseLife>;
   downs: Map<string, Set<number>>;
+  health: Health;
   limits: Map<number, number>;
   users: Map<number, string>;
 }
@@ -82,6 +88,7 @@ function readWorld(bytes: Uint8Array): World {
   let header: JournalHeader | null = null;
   const leases = new Map<number, LeaseLife>();
   const downs = new Map<string, Set<number>>();
+  const health: Health = new Map();
   const limits = new Map<number, number>();
   const users = new Map<number, string>();
   for (const frame of readJournal(bytes)) {
@@ -98,7 +105,9 @@ function readWorld(bytes: Uint8Array): World {
           life.exited = frame.now;
           life.lost = f.outcome === LOST;
         }
-      } else if (f.kind === NODE_DOWN) {
+      } else if (f.kind === NODE_UP) noteHealth(health, header!, f.node, frame.now, true);
+      else if (f.kind === NODE_DOWN) {
+        noteHealth(health, header!, f.node, frame.now, false);
         const id = header!.config.nodes[f.node]!.id;
         const at = downs.get(id) ?? new Set<number>();
         at.add(frame.now);
@@ -106,7 +115,23 @@ function readWorld(bytes: Uint8Array): World {
       }
     }
   }
-  return { header: header!, leases, downs, limits, users };
+  return { header: header!, leases, downs, health, limits, users };
+}
+
+function noteHealth(health: Health, header: JournalHeader, node: number, now: number, up: boolean): void {
+  const id = header.config.nodes[node]!.id;
+  const list = health.get(id) ?? [];
+  list.push({ at: BigInt(now), up });
+  health.set(id, list);
+}
+
+/** The last listed rate of each pool and class: fixed prices never change. */
+function listedRates(prices: AuditTable): Map<string, bigint> {
+  const rates = new Map<string, bigint>();
+  const c = prices.columns;
+  for (let i = 0; i < prices.rows; i++)
+    rates.set(`${c['pool']![i] as string}|${c['gpu_class']![i] as string}`, c['rate_micro_per_gpu_hour']![i] as bigint);
+  return rates;
 }
 
 interface HoldCharge {
@@ -114,8 +139,8 @@ interface HoldCharge {
   pool: string;
   currency: string;
   outcome: string;
-  /** provider -> earned, in order of the parts */
-  earned: [string, bigint][];
+  /** provider, share of the charge, what a supply award pays of it (null = divided by shares); in order of the parts */
+  earned: [string, bigint, bigint | null][];
 }
 
 /** Rate of each award by class, from the price list. */
@@ -134,7 +159,12 @@ const PAID = new Set(['completed', 'failed', 'limit', 'cancelled', 'preempted'])
 const RANK = ['node-failure', 'not-started', 'failed', 'limit', 'cancelled', 'preempted', 'aborted', 'completed'];
 
 /** Every lease against the journal's stamps, every charge against its own multiplication. */
-function checkLeases(input: AuditInput, world: World, report: AuditReport): Map<string, HoldCharge> {
+function checkLeases(
+  input: AuditInput,
+  world: World,
+  supply: SupplyAudit,
+  report: AuditReport,
+): Map<string, HoldCharge> {
   const { placements } = input;
   const c = placements.columns;
   const list = priceList(input.prices);
@@ -178,13 +208,13 @@ function checkLeases(input: AuditInput, world: World, report: AuditReport): Map<
   for (const [key, hold] of holds) {
     if (BigInt(hold.rows.length) !== hold.parts)
       fail(`placements.parquet: hold ${key} has ${hold.rows.length} of ${hold.parts} parts`);
-    charges.set(key, chargeOfHold(key, hold.rows, c));
+    charges.set(key, chargeOfHold(key, hold.rows, c, supply));
     report.holds++;
   }
   return charges;
 }
 
-function chargeOfHold(key: string, rows: number[], c: Record<string, Cell[]>): HoldCharge {
+function chargeOfHold(key: string, rows: number[], c: Record<string, Cell[]>, supply: SupplyAudit): HoldCharge {
   const outcomes = rows.map((i) => c['outcome']![i] as string);
   const outcome = RANK.find((o) => outcomes.includes(o)) ?? fail(`hold ${key}: unknown outcome ${outcomes.join(', ')}`);
   const paid = PAID.has(outcome);
@@ -207,7 +237,18 @@ function chargeOfHold(key: string, rows: number[], c: Record<string, Cell[]>): H
     outcome,
     pool: c['pool']![rows[0]!] as string,
     currency: c['currency']![rows[0]!] as string,
-    earned: rows.map((i, k) => [c['provider']![i] as string, shares[k]!]),
+    earned: rows.map((i, k) => {
+      const award = c['supply_award_id']![i] as bigint;
+      const start = c['start_us']![i] as bigint;
+      const milli =
+        (c['gpu_milli']![i] as bigint) * BigInt(c['gpus']![i] === '' ? 0 : (c['gpus']![i] as string).split('+').length);
+      const where = `placements.parquet row ${i}`;
+      const pay =
+        award === 0n || shares[k] === 0n
+          ? null
+          : supply.earned(award, c['node']![i] as string, milli, start, c['end_us']![i] as bigint, shares[k]!, where);
+      return [c['provider']![i] as string, shares[k]!, pay];
+    }),
   };
 }
 
@@ -225,13 +266,19 @@ function apportion(total: bigint, weights: bigint[]): bigint[] {
 }
 
 /** Folds the transfers, holding each against what the charges and shares demand. */
-function checkTransfers(input: AuditInput, world: World, charges: Map<string, HoldCharge>, report: AuditReport): void {
+function checkTransfers(
+  input: AuditInput,
+  world: World,
+  charges: Map<string, HoldCharge>,
+  supply: SupplyAudit,
+  report: AuditReport,
+): void {
   const { transfers } = input;
   const c = transfers.columns;
   const balances = new Map<string, Balance>();
   const pending = new Map<bigint, { debit: string; credit: string; amount: bigint; key: string }>();
   const settled = new Set<string>();
-  const split = new Split(world);
+  const split = new Split(world, supply);
   const prepaid = new Set(world.header.config.users.filter((u) => !u.postpaid).map((u) => `user:${u.id}`));
   for (let i = 0; i < transfers.rows; i++) {
     const where = `transfers.parquet row ${i}`;
@@ -256,6 +303,10 @@ function checkTransfers(input: AuditInput, world: World, charges: Map<string, Ho
     } else if (kind === 'pending') {
       from.dp += amount;
       to.cp += amount;
+      if (reason === 'subsidy' && amount !== split.subsidyReserved(debit, c['time_us']![i] as bigint))
+        fail(
+          `${where}: reserves a subsidy of ${amount}, worked out ${split.subsidyReserved(debit, c['time_us']![i] as bigint)}`,
+        );
       pending.set(id, { debit, credit, amount, key });
     } else {
       const p = pending.get(c['pending_id']![i] as bigint);
@@ -266,14 +317,22 @@ function checkTransfers(input: AuditInput, world: World, charges: Map<string, Ho
       from.dp -= p!.amount;
       to.cp -= p!.amount;
       const charge = charges.get(key);
-      const due = charge !== undefined && charge.outcome === reason ? charge.amount : 0n;
+      const time = c['time_us']![i] as bigint;
+      const due =
+        reason === 'subsidy'
+          ? split.subsidyDue(debit, time)
+          : charge !== undefined && charge.outcome === reason
+            ? charge.amount
+            : 0n;
       if (kind === 'post') {
         if (amount > p!.amount) fail(`${where}: posts ${amount} of ${p!.amount} reserved`);
         if (amount !== due || due === 0n) fail(`${where}: job ${key} is charged ${amount}, worked out ${due}`);
         from.d += amount;
         to.c += amount;
-        settled.add(key);
-        split.earn(charge!);
+        if (reason !== 'subsidy') {
+          settled.add(key);
+          split.earn(charge!);
+        }
       } else {
         if (amount !== p!.amount) fail(`${where}: voids ${amount} of ${p!.amount} reserved`);
         if (due > 0n) fail(`${where}: job ${key} owes ${due} but is let off`);
@@ -345,10 +404,15 @@ function checkJobs(jobs: AuditTable, charges: Map<string, HoldCharge>): void {
 class Split {
   readonly #config: JournalHeader['config'];
   readonly #earned = new Map<string, Map<string, bigint>>();
+  /** pool -> provider -> earned under supply awards; and what no award has claimed. */
+  readonly #supplied = new Map<string, Map<string, bigint>>();
+  readonly #rest = new Map<string, bigint>();
+  readonly #supply: SupplyAudit;
   #due: Map<string, bigint> | null = null;
   #at = -1n;
 
-  constructor(world: World) {
+  constructor(world: World, supply: SupplyAudit) {
+    this.#supply = supply;
     this.#config = world.header.config;
   }
 
@@ -356,8 +420,36 @@ class Split {
     this.close();
     const pot = `${h.pool}|${h.currency}`;
     const map = this.#earned.get(pot) ?? new Map<string, bigint>();
-    for (const [provider, amount] of h.earned) if (amount > 0n) map.set(provider, (map.get(provider) ?? 0n) + amount);
+    for (const [provider, amount, pay] of h.earned) {
+      if (pay !== null) this.#owe(h.pool, provider, pay, amount - pay);
+      else if (amount > 0n) map.set(provider, (map.get(provider) ?? 0n) + amount);
+    }
     this.#earned.set(pot, map);
+  }
+
+  #owe(pool: string, provider: string, pay: bigint, rest: bigint): void {
+    const map = this.#supplied.get(pool) ?? new Map<string, bigint>();
+    if (pay > 0n) map.set(provider, (map.get(provider) ?? 0n) + pay);
+    this.#supplied.set(pool, map);
+    this.#rest.set(pool, (this.#rest.get(pool) ?? 0n) + rest);
+  }
+
+  subsidyReserved(debit: string, at: bigint): bigint {
+    return this.#supply.reserved(poolOfSubsidy(debit), at);
+  }
+
+  /** What the subsidy must add when the epoch's availability is paid: asked once, when its reservation is resolved. */
+  subsidyDue(debit: string, at: bigint): bigint {
+    const pool = poolOfSubsidy(debit);
+    let due = 0n;
+    for (const [provider, pay] of this.#supply.available(pool, at)) {
+      this.#owe(pool, provider, pay, 0n);
+      due += pay;
+    }
+    const rest = this.#rest.get(pool) ?? 0n;
+    const taken = due < rest ? due : rest;
+    this.#rest.set(pool, rest - taken);
+    return due - taken;
   }
 
   pay(where: string, at: bigint, debit: string, credit: string, amount: bigint, reason: string): void {
@@ -410,6 +502,21 @@ class Split {
       }
       earned.clear();
     }
+    const usd = this.#config.currencies[0]!.code;
+    for (const [pool, supplied] of this.#supplied) {
+      const from = `revenue:${pool}|${usd}`;
+      const fee = BigInt(this.#config.pools.find((p) => p.id === pool)!.supply!.feeBps);
+      for (const [provider, gross] of supplied) {
+        owe(from, `provider:${provider}`, usd, gross - (gross * fee) / 10_000n, 'supply-payment');
+        owe(from, 'treasury', usd, (gross * fee) / 10_000n, 'supply-fee');
+      }
+      owe(from, 'treasury', usd, this.#rest.get(pool) ?? 0n, 'supply-rest');
+      this.#rest.set(pool, 0n);
+      supplied.clear();
+    }
     return due;
   }
 }
+
+/** The pool of an account such as subsidy:main|USD. */
+const poolOfSubsidy = (account: string): string => account.split('|')[0]!.slice('subsidy:'.length);

@@ -82,6 +82,7 @@ const keys: Record<TableName, readonly string[]> = {
   placements: ['lease_id'],
   transfers: ['transfer_id'],
   prices: ['pool', 'epoch', 'gpu_class'],
+  supply: ['pool', 'epoch', 'node'],
   samples: ['pool', 'time_us'],
   failures: ['node', 'time_us', 'kind'],
   devices: ['node'],

@@ -235,6 +235,7 @@ function lifeOf(g: Group, classSpeed: number, tdpW: number, failure: Failure | u
     group: g.name,
     speedMilli: g.speed ?? classSpeed,
     costMicroPerGpuHour: g.cost + energy,
+    ...(g.ask === undefined ? {} : { askMicroPerGpuHour: g.ask }),
     availability:
       a === 'always'
         ? { kind: 'always' }

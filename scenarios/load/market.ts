@@ -1,5 +1,6 @@
 /** Rules of a scenario's market: pools with their mechanisms, shares, stakes, graces. */
 import type { MarketConfig, MechanismRef, PoolSpec, ResourceStake } from '../../core/types.ts';
+import { supplyAuctionNames } from '../../mechanisms/names.ts';
 import { quoted } from '../input-error.ts';
 import type { ParsedScenario } from '../schema/scenario.ts';
 import { advice } from '../suggest.ts';
@@ -16,6 +17,16 @@ export function resolvePools(s: ParsedScenario, fleet: Fleet, report: Report): P
   fleet.poolNames.findKeys(s.scheduling.pools, ['scheduling', 'pools']);
   fleet.poolNames.findKeys(s.pricing.pools, ['pricing', 'pools']);
   checkRates(s, fleet, report);
+  if (s.pricing.supply !== undefined) {
+    if (s.pricing.mechanism === 'posted')
+      report(
+        ['pricing', 'supply'],
+        `${s.pricing.mechanism} buys no supply; write mechanism: ${supplyAuctionNames.join(' or ')}`,
+      );
+    if (s.pricing.supply.subsidy !== undefined && s.pricing.supply.subsidy.currency !== 0)
+      report(['pricing', 'supply', 'subsidy'], 'not in USD; supply is paid in USD');
+    fleet.classNames.findKeys(s.pricing.supply.reserve, ['pricing', 'supply', 'reserve']);
+  }
   return s.fleet.pools.map((p) => {
     const own = s.scheduling.pools[p.name];
     return {
@@ -24,6 +35,7 @@ export function resolvePools(s: ParsedScenario, fleet: Fleet, report: Report): P
       queueing: own?.queueing ?? s.scheduling.queueing,
       placement: own?.placement ?? s.scheduling.placement,
       pricing: pricingOf(s, p.name),
+      ...supplyOf(s),
     };
   });
 }
@@ -34,10 +46,25 @@ function pricingOf(s: ParsedScenario, pool: string): MechanismRef {
   for (const [name, rate] of Object.entries({ ...s.pricing.rates, ...own?.rates })) if (rate >= 0) rates[name] = rate;
   const a = own?.adjust ?? s.pricing.adjust;
   const adjust = a && { targetBps: a.target, gainBps: a.gain, floorBps: a.floor, capBps: a.cap };
+  const reserve = s.pricing.supply?.reserve ?? {};
   return {
     name: s.pricing.mechanism,
-    params: { ...s.pricing.params, rates, ...(adjust === undefined ? {} : { adjust }) },
+    params: {
+      ...s.pricing.params,
+      rates,
+      ...(adjust === undefined ? {} : { adjust }),
+      ...(Object.keys(reserve).length === 0 ? {} : { reserve }),
+    },
   };
+}
+
+const isAuction = (name: string): boolean => (supplyAuctionNames as readonly string[]).includes(name);
+
+function supplyOf(s: ParsedScenario): Pick<PoolSpec, 'supply'> {
+  // A mechanism of the user's own buys supply when the scenario says how it is paid.
+  if (!isAuction(s.pricing.mechanism) && s.pricing.supply === undefined) return {};
+  const { pay = 'use', subsidy, fee = 0 } = s.pricing.supply ?? {};
+  return { supply: { pay, subsidy: subsidy?.micro ?? '0', feeBps: fee } };
 }
 
 /** Every rate is for a known class, and every class has a rate in every pool that holds machines of it. */

@@ -70,6 +70,9 @@ export function fleetSchema(f: Fields) {
       })
       .describe('Adds to the cost what a GPU draws at the power it is rated at; the class must name a model.')
       .optional(),
+    ask: f
+      .price('What the provider asks for a GPU-hour in a supply auction. Default: its cost, truthfully.')
+      .optional(),
   });
   const list = z
     .strictObject({

@@ -65,6 +65,26 @@ function pricingSchema(f: Fields) {
         .prefault('300 %'),
     })
     .describe('Prices follow demand from epoch to epoch. Default: prices are fixed.');
+  const supply = z
+    .strictObject({
+      pay: z
+        .enum(['use', 'availability'])
+        .describe('What awarded suppliers are paid for: metered use, or GPUs that are up. Default use.')
+        .prefault('use'),
+      subsidy: f
+        .deposit(
+          'Opening balance of each pool’s subsidy account: what availability may cost beyond income. Default 0 USD.',
+        )
+        .optional(),
+      fee: f
+        .parts('Taken from each supply payment for the treasury. Default 0 %.', 10_000, rat(0), rat(1))
+        .prefault('0 %'),
+      reserve: z
+        .record(name('GPU class.'), f.price('Highest pay for one GPU for an hour.'))
+        .describe('Reserve prices of the supply auction.')
+        .prefault({}),
+    })
+    .describe('How supply is bought under an auction (pvcg, pay-as-bid, uniform-price).');
   const own = z.strictObject({ rates: rates.optional(), adjust: adjust.optional() });
   return z
     .strictObject({
@@ -79,6 +99,7 @@ function pricingSchema(f: Fields) {
         .record(z.string(), z.unknown())
         .describe('What a mechanism of your own is given besides rates and adjust.')
         .optional(),
+      supply: supply.optional(),
       pools: z
         .record(name('Pool.'), own)
         .describe('Rates and adjustment of single pools; rates replace those above class by class.')

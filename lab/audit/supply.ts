@@ -1,0 +1,174 @@
+/**
+ * The independent auditor's part for supply auctions: clears every epoch again the slow way, works out what each award earned and what
+ * availability cost, from the supply table and the journal. Shares no code with the mechanisms or with Settlement.
+ */
+import type { JournalHeader } from '../../core/journal/journal.ts';
+
+type Cell = bigint | string;
+interface Table {
+  rows: number;
+  columns: Record<string, Cell[]>;
+}
+
+export interface SupplyAwardRow {
+  node: string;
+  provider: string;
+  pool: string;
+  time: bigint;
+  until: bigint;
+  gpus: bigint;
+  of: bigint;
+  pay: bigint;
+}
+
+const HOUR = 3_600_000_000n;
+
+/** Machines going down and coming up, in order of time. */
+export type Health = Map<string, { at: bigint; up: boolean }[]>;
+
+export class SupplyAudit {
+  readonly awards = new Map<bigint, SupplyAwardRow>();
+  readonly #config: JournalHeader['config'];
+  readonly #health: Health;
+  readonly #fail: (what: string) => never;
+  /** Awards of each pool by clearing, for availability. */
+  readonly #clearings = new Map<string, SupplyAwardRow[][]>();
+
+  constructor(
+    config: JournalHeader['config'],
+    supply: Table,
+    rates: Map<string, bigint>,
+    health: Health,
+    fail: (what: string) => never,
+  ) {
+    this.#config = config;
+    this.#health = health;
+    this.#fail = fail;
+    this.#read(supply, rates);
+  }
+
+  #read(t: Table, rates: Map<string, bigint>): void {
+    const c = t.columns;
+    const groups = new Map<string, number[]>();
+    for (let i = 0; i < t.rows; i++) {
+      const key = `${String(c['time_us']![i])}|${String(c['pool']![i])}|${String(c['gpu_class']![i])}`;
+      const rows = groups.get(key) ?? [];
+      rows.push(i);
+      groups.set(key, rows);
+      const award = c['award_id']![i] as bigint;
+      if (award === 0n) continue;
+      const time = c['time_us']![i] as bigint;
+      const row: SupplyAwardRow = {
+        node: c['node']![i] as string,
+        provider: c['provider']![i] as string,
+        pool: c['pool']![i] as string,
+        time,
+        until: ((c['epoch']![i] as bigint) + 1n) * BigInt(this.#config.epochUs),
+        gpus: c['awarded_gpus']![i] as bigint,
+        of: c['supplier_gpus']![i] as bigint,
+        pay: c['pay_micro_per_hour']![i] as bigint,
+      };
+      this.awards.set(award, row);
+      const list = this.#clearings.get(row.pool) ?? [];
+      if (list.at(-1)?.[0]?.time !== time) list.push([]);
+      list.at(-1)!.push(row);
+      this.#clearings.set(row.pool, list);
+    }
+    for (const [key, rows] of groups) this.#checkClearing(key, rows, c, rates);
+  }
+
+  /** pVCG once more, by sorting and solving again without each supplier; only where every job is quoted the same rate. */
+  #checkClearing(key: string, rows: readonly number[], c: Record<string, Cell[]>, rates: Map<string, bigint>): void {
+    const [, pool, gpuClass] = key.split('|') as [string, string, string];
+    const spec = this.#config.pools.find((p) => p.id === pool)!;
+    const { params } = spec.pricing;
+    if (spec.pricing.name !== 'pvcg' || params['adjust'] !== undefined || params['reserve'] !== undefined) return;
+    const rate = rates.get(`${pool}|${gpuClass}`) ?? 0n;
+    const demand = c['demand_gpus']![rows[0]!] as bigint;
+    const sellers: { who: string; ask: bigint; offered: bigint; bought: bigint; pay: bigint }[] = [];
+    for (const i of rows) {
+      const who = c['provider']![i] as string;
+      const ask = c['ask_micro_per_gpu_hour']![i] as bigint;
+      let s = sellers.find((x) => x.who === who && x.ask === ask);
+      if (s === undefined) {
+        s = {
+          who,
+          ask,
+          offered: 0n,
+          bought: c['supplier_gpus']![i] as bigint,
+          pay: c['pay_micro_per_hour']![i] as bigint,
+        };
+        sellers.push(s);
+      }
+      s.offered += c['offered_gpus']![i] as bigint;
+    }
+    const solve = (skip: number): { surplus: bigint; got: bigint[] } => {
+      const order = sellers.map((_, i) => i).filter((i) => i !== skip && sellers[i]!.ask < rate);
+      order.sort((a, b) => (sellers[a]!.ask < sellers[b]!.ask ? -1 : sellers[a]!.ask > sellers[b]!.ask ? 1 : a - b));
+      const got = sellers.map(() => 0n);
+      let left = demand;
+      let surplus = 0n;
+      for (const i of order) {
+        const take = left < sellers[i]!.offered ? left : sellers[i]!.offered;
+        got[i] = take;
+        surplus += take * (rate - sellers[i]!.ask);
+        left -= take;
+      }
+      return { surplus, got };
+    };
+    const best = solve(-1);
+    sellers.forEach((s, i) => {
+      const pay = best.got[i]! === 0n ? 0n : best.surplus - solve(i).surplus + best.got[i]! * s.ask;
+      if (s.bought !== best.got[i] || s.pay !== pay)
+        this.#fail(
+          `supply.parquet, clearing at ${key}: ${s.who} sells ${s.bought} for ${s.pay} an hour, worked out ${best.got[i]} for ${pay}`,
+        );
+    });
+  }
+
+  /** What a metered lease earns its provider under the award, at most its share of the charge. */
+  earned(
+    award: bigint,
+    node: string,
+    milliGpus: bigint,
+    start: bigint,
+    end: bigint,
+    share: bigint,
+    where: string,
+  ): bigint {
+    const a = this.awards.get(award) ?? this.#fail(`${where}: supply award ${award} is in no clearing`);
+    if (a.node !== node) this.#fail(`${where}: supply award ${award} is of ${a.node}, not of ${node}`);
+    const pay = this.#config.pools.find((p) => p.id === a.pool)!.supply!.pay;
+    const from = pay === 'use' || start > a.until ? start : a.until;
+    if (end <= from) return 0n;
+    const due = (a.pay * milliGpus * (end - from)) / (a.of * 1000n * HOUR);
+    return due < share ? due : share;
+  }
+
+  /** Availability owed at `at` for the pool's last clearing before it: provider and amount, in order of the awards. */
+  available(pool: string, at: bigint): [string, bigint][] {
+    const list = this.#clearings.get(pool) ?? [];
+    const rows = list.filter((r) => r[0]!.time < at && r[0]!.until >= at).at(-1) ?? [];
+    return rows.map((a) => {
+      const end = at < a.until ? at : a.until;
+      const events = this.#health.get(a.node) ?? [];
+      let up = true;
+      let since = a.time;
+      let us = 0n;
+      for (const e of events) {
+        if (e.at >= end) break;
+        if (up && !e.up && e.at > since) us += e.at - since;
+        up = e.up;
+        since = e.at > a.time ? e.at : a.time;
+      }
+      if (up) us += end - since;
+      return [a.provider, (a.pay * a.gpus * us) / (a.of * HOUR)];
+    });
+  }
+
+  /** Most that the awards of a clearing can cost by availability, as reserved. */
+  reserved(pool: string, at: bigint): bigint {
+    const rows = (this.#clearings.get(pool) ?? []).find((r) => r[0]!.time === at) ?? [];
+    return rows.reduce((sum, a) => sum + (a.pay * a.gpus * (a.until - at)) / (a.of * HOUR) + 1n, 0n);
+  }
+}

@@ -1,0 +1,53 @@
+import type { PricingInput, PricingMechanism, SupplyMarket, SupplyResult } from '../../core/interfaces.ts';
+import { doubles } from './lib/field.ts';
+import type { OneShot } from './lib/markets.ts';
+import { Posted, type PostedParams } from './posted.ts';
+
+export interface SupplyAuctionParams extends PostedParams {
+  /** Highest pay per GPU-hour by class, micro-units. */
+  reserve?: Record<string, number>;
+}
+
+const options = { coin: () => 0.5, allow: false };
+
+/**
+ * A procurement mechanism inside the running market: users pay a posted price, and supply is bought each epoch against the income
+ * of the jobs whose money is held. Whole GPUs and micro-units per hour, so that every decision is exact in doubles.
+ */
+export class SupplyAuction implements PricingMechanism {
+  readonly name: string;
+  readonly #rule: OneShot;
+  readonly #posted: Posted;
+  readonly #reserve: Record<string, number>;
+
+  constructor(rule: OneShot, params: SupplyAuctionParams, classes: readonly string[]) {
+    this.name = rule.name;
+    this.#rule = rule;
+    this.#posted = new Posted(params, classes);
+    this.#reserve = params.reserve ?? {};
+    for (const c of Object.keys(this.#reserve))
+      if (!classes.includes(c))
+        throw new Error(`${rule.name}: reserve for unknown GPU class ${c} (have ${classes.join(', ')})`);
+  }
+
+  clear(input: PricingInput): number[] {
+    return this.#posted.clear(input);
+  }
+
+  award(market: SupplyMarket): SupplyResult {
+    const { demand, offers } = market;
+    const reserve = this.#reserve[market.name];
+    const out = this.#rule.procurement!(
+      doubles,
+      {
+        kind: 'procurement',
+        income: { kind: 'steps', width: demand.map((d) => d.gpus), slope: demand.map((d) => d.rateMicro) },
+        // Ids decide ties: the order of the offers is the order of the machines, which no report moves.
+        suppliers: offers.map((o, i) => ({ id: String(i).padStart(9, '0'), capacity: o.gpus, unitCost: o.askMicro })),
+        ...(reserve === undefined ? {} : { reserve }),
+      },
+      options,
+    );
+    return { gpus: out.quantity, payMicro: out.payment };
+  }
+}
