@@ -35,24 +35,11 @@ import { contractRate, demandOf, isTaskOf, quoteId } from './demand.ts';
 import { Distribution, type DistributionState } from './distribution.ts';
 import { type Account, Ledger, LedgerCode, type LedgerState, MAX_AMOUNT } from './ledger.ts';
 import { chargeOf, gangOutcome, isCharged, maxCharge, type Usage } from './metering.ts';
-import { noTerms, Supply, type SupplyState, type SupplyTerms } from './supply.ts';
+import { type ClaimedPart, placementRow } from './placement-row.ts';
+import { noTerms, Supply, type SupplyState } from './supply.ts';
 
 export const ContractState = { held: 0, claimed: 1, dormant: 2 } as const;
 export type ContractState = (typeof ContractState)[keyof typeof ContractState];
-
-interface ClaimedPart {
-  node: number;
-  part: number;
-  gpus: number[];
-  gpuMilli: number;
-  award: number;
-  rateMicro: number;
-  read: boolean;
-  startUs: TimeUs;
-  endUs: TimeUs;
-  outcome: Outcome;
-  supply: SupplyTerms;
-}
 
 /** One job's terms, from its first hold until its end or the end of its quote. */
 export interface Contract {
@@ -480,7 +467,7 @@ export class Settlement implements Machine {
       if (share > 0n) this.#accrue(c, p, share);
       if (p.startUs >= 0 && (startUs < 0 || p.startUs < startUs)) startUs = p.startUs;
       if (p.endUs > endUs) endUs = p.endUs;
-      this.#placementRow(c, p, share);
+      this.#port.row('placements', placementRow(this.config, c, p, share));
     }
     this.#port.decide(c.hold, Number(charge & 0xfffffffffffffn), outcome);
     // What may be tried again keeps its terms; what is over is forgotten.
@@ -509,31 +496,6 @@ export class Settlement implements Machine {
     if (t.of === 0) return this.#distribution.accrue(c.pot, c.quote.currency, provider, share);
     const pay = this.#supply.earned(c.pot, t, p.gpuMilli * p.gpus.length, p.startUs, p.endUs, share);
     this.#distribution.accrueSupply(c.pot, provider, pay, share - pay);
-  }
-
-  #placementRow(c: Contract, p: ClaimedPart, charge: bigint): void {
-    const node = this.config.nodes[p.node]!;
-    this.#port.row('placements', {
-      lease_id: c.lease + p.part,
-      job_id: c.job,
-      attempt: attemptOfHold(c.hold),
-      part: p.part,
-      parts: c.parts,
-      pool: this.config.pools[c.pot]!.id,
-      node: node.id,
-      provider: node.provider,
-      gpu_class: this.config.classes[node.gpuClass]!.name,
-      gpus: p.gpus.length === 1 ? String(p.gpus[0]) : p.gpus.join('+'),
-      gpu_milli: p.gpuMilli,
-      award_id: p.award,
-      supply_award_id: p.supply.award,
-      rate_micro_per_gpu_hour: p.rateMicro,
-      start_us: p.startUs,
-      end_us: p.endUs,
-      outcome: outcomeNames[p.outcome],
-      currency: this.config.currencies[c.quote.currency]!.code,
-      charge_micro: charge,
-    });
   }
 
   #expire(now: TimeUs, c: Contract): void {
