@@ -33,6 +33,7 @@ export interface KernelOptions {
 export class Kernel {
   readonly queue: LadderQueue;
   readonly #handlers: Handler[] = [];
+  #lastType = -1;
   /** Callback of a pending event, by its slot. */
   readonly #callbacks: ((() => void) | null)[] = [null];
   /**
@@ -47,6 +48,7 @@ export class Kernel {
   /** Number of the process that is running, 0 = none. */
   #current = 0;
   #stopped = false;
+  #running = false;
   readonly #onEvent: ((time: number, type: number) => void) | null;
 
   constructor(options: KernelOptions = {}) {
@@ -70,18 +72,24 @@ export class Kernel {
 
   /** Registers a handler and returns its event type. Register in a fixed order: snapshots carry types, not handlers. */
   define(handler: Handler): number {
-    this.#handlers.push(handler);
-    return this.#handlers.length - 1;
+    this.#lastType = this.#handlers.push(handler) - 1;
+    return this.#lastType;
   }
 
   /** An event of a defined type at a stamp. Throws RangeError for a stamp that is no whole number or lies before now. */
   post(time: number, type: number, a = 0, b = 0, phase = 0): void {
+    if (!(type > RENEGE && type <= this.#lastType)) this.#refuseType(type);
     this.queue.post(time, phase, type, a, b);
   }
 
   /** `post` that returns a handle for `cancel`. */
   schedule(time: number, type: number, a = 0, b = 0, phase = 0): number {
+    if (!(type > RENEGE && type <= this.#lastType)) this.#refuseType(type);
     return this.queue.push(time, phase, type, a, b);
+  }
+
+  #refuseType(type: number): never {
+    throw new RangeError(`event type ${type} was not defined; use what define() returned`);
   }
 
   /** Takes back an event that has not happened; false when it has, or was taken back before. */
@@ -93,9 +101,9 @@ export class Kernel {
 
   /** Calls `f` at a stamp. Returns a handle for `cancel`. */
   at(time: number, f: () => void, phase = 0): number {
-    this.queue.post(time, phase, CALL, 0, 0);
-    this.#callbacks[this.queue.lastSlot] = f;
-    return this.queue.lastHandle();
+    const slot = this.queue.post(time, phase, CALL, 0, 0);
+    this.#callbacks[slot] = f;
+    return this.queue.handleOf(slot);
   }
 
   /** Calls `f` after a delay in ticks. Returns a handle for `cancel`. */
@@ -126,16 +134,14 @@ export class Kernel {
   /** Waits for a delay in ticks: `yield kernel.hold(5)`. */
   hold(delay: number): Wait {
     const p = this.current;
-    this.queue.post(this.queue.now + delay, 0, RESUME, p.number, 0);
-    p.slot = this.queue.lastSlot;
+    p.slot = this.queue.post(this.queue.now + delay, 0, RESUME, p.number, 0);
     p.state = State.waiting;
     return WAIT;
   }
 
   /** For resources: gives the waiting process up after `patience` ticks; it resumes with false. */
   armPatience(p: Process, patience: number): void {
-    this.queue.post(this.queue.now + patience, 0, RENEGE, p.number, 0);
-    p.slot = this.queue.lastSlot;
+    p.slot = this.queue.post(this.queue.now + patience, 0, RENEGE, p.number, 0);
   }
 
   /** For resources: the process gets `value` from its `yield`, before the next event. */
@@ -186,7 +192,8 @@ export class Kernel {
       if (p.state === State.granted) {
         r = this.#goOn(p);
       } else {
-        if (p.interrupts === null) break;
+        // Ready already (it was served by its own request): an interrupt comes at its next wait.
+        if (p.interrupts === null || p.state !== State.waiting) break;
         p.abandon();
         r = this.#throwInto(p);
       }
@@ -223,13 +230,16 @@ export class Kernel {
    */
   run(until?: number): boolean {
     const end = until ?? NEVER - 1;
+    if (this.#running) throw new Error('run: this kernel is running; a handler or process cannot run it');
     if (!(end >= this.queue.now)) throw new RangeError(`run: ${until} is before now (${this.queue.now})`);
     this.#stopped = false;
+    this.#running = true;
     try {
       if (this.#readyCount > 0) this.#drain();
       if (this.#onEvent !== null) this.#watchedLoop(end);
       else this.#loop(end);
     } finally {
+      this.#running = false;
       if (this.#current !== 0) {
         const p = this.processes[this.#current]!;
         p.state = State.failed;

@@ -56,7 +56,6 @@ export class LadderQueue implements EventQueue {
   #taken = 0;
   #cancelled = 0;
   #dead = 0;
-  #lastSlot = 0;
 
   #top = 0;
   #topCount = 0;
@@ -96,12 +95,14 @@ export class LadderQueue implements EventQueue {
   }
 
   push(timeUs: number, phase: number, type: number, a: number, b: number): number {
-    this.post(timeUs, phase, type, a, b);
-    return this.lastHandle();
+    return this.handleOf(this.post(timeUs, phase, type, a, b));
   }
 
-  /** `push` without a handle: the fast path, inlined into event handlers. */
-  post(timeUs: number, phase: number, type: number, a: number, b: number): void {
+  /**
+   * `push` without a handle: the fast path, inlined into event handlers. Returns the event's slot, a small integer that is its own
+   * until it happens.
+   */
+  post(timeUs: number, phase: number, type: number, a: number, b: number): number {
     if (
       !(timeUs >= this.now && timeUs <= NEVER) ||
       Math.floor(timeUs) !== timeUs ||
@@ -113,7 +114,6 @@ export class LadderQueue implements EventQueue {
     if (this.#free === 0) this.#grow();
     const slot = this.#free;
     this.#free = this.#next[slot]!;
-    this.#lastSlot = slot;
     const d = slot << 2;
     this.#doubles[d] = timeUs;
     this.#doubles[d + 1] = phase * PHASE_STEP + this.#seq++;
@@ -122,26 +122,18 @@ export class LadderQueue implements EventQueue {
     this.#words[w + TYPE] = type;
     this.#words[w + B] = b;
     this.#place(slot);
+    return slot;
   }
 
-  /** Handle of the event that was posted last. */
-  lastHandle(): number {
-    return this.#handleOf(this.#lastSlot);
-  }
-
-  /** Slot of the event that was posted last: a small integer that is its own until it happens. */
-  get lastSlot(): number {
-    return this.#lastSlot;
-  }
-
-  #handleOf(slot: number): number {
+  /** Handle of the event in a slot. */
+  handleOf(slot: number): number {
     return (this.#doubles[(slot << 2) + 1]! & (GENERATIONS - 1)) * SLOTS + slot;
   }
 
   cancel(handle: number): boolean {
     const slot = handle % SLOTS;
     if (!(slot > 0 && slot < this.#next.length) || this.#words[(slot << 3) + TYPE]! < 0) return false;
-    if (this.#handleOf(slot) !== handle) return false;
+    if (this.handleOf(slot) !== handle) return false;
     this.cancelSlot(slot);
     return true;
   }
@@ -595,7 +587,7 @@ export class LadderQueue implements EventQueue {
         this.#words[w]!,
         this.#doubles[d + 2]!,
         this.#words[w + 1]!,
-        this.#handleOf(slot),
+        this.handleOf(slot),
       ]);
     }
     events.sort((x, y) => x[0] - y[0] || x[1] - y[1] || x[2] - y[2]);

@@ -116,6 +116,9 @@ describe('processes', () => {
       yield kernel.hold(2);
     });
     expect(() => kernel.run()).toThrow('not yielded');
+    for (const type of [0, 1, 2, 3, -1, 1.5, NaN]) expect(() => kernel.post(9, type)).toThrow('was not defined');
+    kernel.at(0, () => kernel.run());
+    expect(() => kernel.run()).toThrow('is running');
     kernel.process(function* (): Body {
       yield 5 as unknown as Wait;
     }, 'five');
@@ -161,6 +164,25 @@ describe('processes', () => {
     expect(holder.interrupt()).toBe(false);
     // Nothing of the cancelled timers is left.
     expect(kernel.queue.size).toBe(0);
+  });
+
+  test('an interrupt that meets a process served by its own request comes at its next wait, once', () => {
+    const { kernel, say, log } = world();
+    const tank = new Container(kernel, 10, 5);
+    const p = kernel.process(function* (): Body {
+      yield kernel.hold(1);
+      p.interrupt('self');
+      say(`got ${yield tank.get(2)}`);
+      try {
+        yield kernel.hold(10);
+      } catch (e) {
+        say(`interrupted by ${(e as Interrupt).cause}`);
+      }
+      yield kernel.hold(5);
+      say('on');
+    });
+    kernel.run();
+    expect(log).toEqual(['1 got true', '1 interrupted by self', '6 on']);
   });
 
   test('an interrupt between grant and resumption does not lose the grant', () => {
