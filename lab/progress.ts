@@ -18,8 +18,8 @@ export class Progress {
     this.#show = !quiet && stderr.isTTY === true;
   }
 
-  /** `share` in 0..1, or -1 when the end is unknown; `note` e.g. the number of jobs so far. */
-  update(share: number, note: string): void {
+  /** `share` in 0..1, or -1 when the end is unknown; `note` e.g. what `count` counts: its rate follows. */
+  update(share: number, note: string, count?: number): void {
     if (!this.#show) return;
     const now = Date.now();
     if (now - this.#last < REDRAW_MS) return;
@@ -31,7 +31,8 @@ export class Progress {
       const left = (seconds / share) * (1 - share);
       bar = `[${'#'.repeat(filled)}${'.'.repeat(WIDTH - filled)}] ${(share * 100).toFixed(0)} %  ${left.toFixed(0)} s left`;
     }
-    stderr.write(`\r\x1b[K${this.#label} ${bar}  ${note}`);
+    const rate = count === undefined || seconds === 0 ? '' : `, ${Math.round(count / seconds)}/s`;
+    stderr.write(`\r\x1b[K${this.#label} ${bar}  ${note}${rate}`);
   }
 
   /** Clears the bar; with `say` leaves a line with the wall time. */

@@ -48,7 +48,7 @@ export async function runCommand(path: string, flags: RunFlags): Promise<{ text:
       ...(rows === undefined ? {} : { traceRows: rows }),
       ...(out === null ? {} : { onChunk: (c) => out.chunk(c), onJournal: (b) => out.journal(b) }),
       progressEveryUs: bounded ? Math.max(1, Math.floor(scenario.horizonUs / 200)) : 6 * 3_600_000_000,
-      onProgress: (now, jobs) => progress.update(bounded ? now / scenario.horizonUs : -1, `${jobs} jobs`),
+      onProgress: (now, jobs) => progress.update(bounded ? now / scenario.horizonUs : -1, `${jobs} jobs`, jobs),
     });
     out?.sources(modules.sources);
     out?.finish({
