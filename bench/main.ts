@@ -5,6 +5,7 @@ const benches: Record<string, () => Promise<BenchReport>> = {
   elections: async () => (await import('./elections.ts')).elections(),
   scheduler: async () => (await import('./scheduler.ts')).scheduler(),
   ledger: async () => (await import('./ledger.ts')).ledger(),
+  executor: async () => (await import('./executor.ts')).executorBench(),
   philly: async () => (await import('./philly.ts')).philly(),
   'philly-queue': async () => (await import('./philly-queue.ts')).phillyQueue(),
   traces: async () => (await import('./traces.ts')).traces(),

@@ -4,7 +4,9 @@
  */
 export { type CalibrateOptions, type CalibrationJson, calibrate } from './calibrate.ts';
 export { WallClock } from './clock.ts';
-export { type Device, findDevices, nvidiaDevices, parseNvidiaList } from './devices/devices.ts';
+export { type Device, findDevices } from './devices/devices.ts';
+export { DeviceHealth, type HealthState } from './devices/health.ts';
+export { gpuProcesses, HealthWatch, nvidiaDevices, parseNvidiaList } from './devices/nvidia.ts';
 export { type ExecutionResult, Executor, type ExecutorOptions } from './driver.ts';
 export { Lock } from './durable/lock.ts';
 export { type Recovered, recover } from './durable/recover.ts';

@@ -7,9 +7,17 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Action, ActionKind, FactKind, type ReleaseAction, type StartAction } from '../../core/facts.ts';
+import {
+  type Action,
+  ActionKind,
+  DownCause,
+  FactKind,
+  type ReleaseAction,
+  type StartAction,
+} from '../../core/facts.ts';
 import { Outcome, WHOLE_GPU } from '../../core/types.ts';
 import type { Device } from '../devices/devices.ts';
+import type { HealthState } from '../devices/health.ts';
 import type { FactSink, Launcher, LeaseLimits, Work } from '../launcher.ts';
 import { JobGroup, reapGroups } from './cgroup.ts';
 import { checkpointFault } from './checkpoint.ts';
@@ -24,6 +32,8 @@ export interface LocalOptions {
   nodeName(node: number): string;
   /** Device of each GPU of the scenario, by node and index. */
   deviceOf(node: number, gpu: number): Device;
+  /** Node that has the GPU; needed with `watch`. */
+  nodeOf?: (uuid: string) => number | undefined;
   timeScale: number;
   /** Wall milliseconds between SIGTERM and SIGKILL. */
   graceMs: number;
@@ -39,12 +49,17 @@ export interface LocalOptions {
   shares: readonly string[];
   /** Processes on each GPU by UUID; absent = GPUs are not asked. */
   gpuProcesses?: () => Map<string, number[]>;
+  /** Looks after the GPUs every ten seconds; absent = there are none to look after. */
+  watch?: (onChange: (uuid: string, state: HealthState, evidence: string) => void) => { look(): Promise<void> };
+  /** Told what an operator should know. */
+  say?: (text: string) => void;
 }
 
 const builtin = fileURLToPath(new URL('./builtin.worker.js', import.meta.url));
 const WATCH_MS = 250;
 const SWEEP_MS = 5;
 const GPU_POLL_MS = 500;
+const HEALTH_MS = 10_000;
 
 interface Job {
   key: string;
@@ -76,6 +91,9 @@ export class LocalLauncher implements Launcher {
   #sweep: NodeJS.Timeout | null = null;
   #watch: NodeJS.Timeout | null = null;
   #gpuPoll: NodeJS.Timeout | null = null;
+  #health: NodeJS.Timeout | null = null;
+  /** Dead GPUs of each node that has some. */
+  readonly #dead = new Map<number, Set<string>>();
   #sink: FactSink = () => {};
   #closed: (() => void) | null = null;
 
@@ -87,6 +105,30 @@ export class LocalLauncher implements Launcher {
 
   open(sink: FactSink): void {
     this.#sink = sink;
+    const watch = this.#options.watch?.((uuid, state, evidence) => this.#healthChanged(uuid, state, evidence));
+    if (watch !== undefined) this.#health = setInterval(() => void watch.look(), HEALTH_MS);
+  }
+
+  /** A node is down while one of its GPUs is dead: nothing may run on, because core counts its leases as lost. */
+  #healthChanged(uuid: string, state: HealthState, evidence: string): void {
+    this.#options.say?.(`GPU ${uuid} is ${state} (${evidence})`);
+    const node = this.#options.nodeOf?.(uuid);
+    if (node === undefined) return;
+    const dead = this.#dead.get(node) ?? new Set<string>();
+    this.#dead.set(node, dead);
+    const wasUp = dead.size === 0;
+    if (state === 'dead') dead.add(uuid);
+    else dead.delete(uuid);
+    if (wasUp && dead.size > 0) {
+      for (const job of this.#jobs.values()) {
+        if (job.action.node !== node) continue;
+        job.reason ??= 'its GPU is dead';
+        // One that is not up yet is ended as soon as it is.
+        job.ordered = true;
+        if (job.state === 'up') this.#destroy(job);
+      }
+      this.#sink({ kind: FactKind.nodeDown, node, cause: DownCause.failure });
+    } else if (!wasUp && dead.size === 0) this.#sink({ kind: FactKind.nodeUp, node });
   }
 
   get running(): number {
@@ -358,9 +400,9 @@ export class LocalLauncher implements Launcher {
   /** A GPU stays taken (is in quarantine) until the driver lists no process on it. */
   #pollGpus(): void {
     if (this.#gpuPoll !== null || this.#releasing.length === 0) return;
-    const on = this.#options.gpuProcesses?.() ?? new Map<string, number[]>();
+    const on = this.#askGpus();
     for (const entry of this.#releasing.splice(0)) {
-      if (entry.uuids.some((u) => (on.get(u) ?? []).length > 0)) {
+      if (on === null || entry.uuids.some((u) => (on.get(u) ?? []).length > 0)) {
         this.#releasing.push(entry);
         continue;
       }
@@ -373,6 +415,15 @@ export class LocalLauncher implements Launcher {
       this.#gpuPoll = null;
       this.#pollGpus();
     }, GPU_POLL_MS);
+  }
+
+  /** Null when the driver does not answer: then nothing is known to be free. */
+  #askGpus(): Map<string, number[]> | null {
+    try {
+      return this.#options.gpuProcesses?.() ?? new Map<string, number[]>();
+    } catch {
+      return null;
+    }
   }
 
   async close(): Promise<void> {
@@ -388,7 +439,8 @@ export class LocalLauncher implements Launcher {
       }
       await gone;
     }
-    for (const timer of [this.#sweep, this.#watch, this.#gpuPoll]) if (timer !== null) clearTimeout(timer);
+    for (const timer of [this.#sweep, this.#watch, this.#gpuPoll, this.#health])
+      if (timer !== null) clearTimeout(timer);
     const { cgroups } = this.#options.isolation;
     if (cgroups !== null) reapGroups(cgroups, this.#groupPrefix, pause);
   }

@@ -10,7 +10,10 @@ import {
   ExecutorError,
   FileStorage,
   findDevices,
+  gpuProcesses,
+  HealthWatch,
   LocalLauncher,
+  type LocalOptions,
   Lock,
   readSnapshot,
   syncDirectory,
@@ -189,6 +192,8 @@ async function execute(partial: string, flags: ExecuteFlags, plan: ExecutionPlan
     processes: plan.processes,
     network: plan.network,
     shares: plan.shares,
+    say,
+    ...nvidiaCare(plan),
   });
   const bytes = existsSync(journal) ? readFileSync(journal) : new Uint8Array(0);
   // An empty file: the executor died before it had written anything, so it had done nothing.
@@ -234,6 +239,17 @@ async function execute(partial: string, flags: ExecuteFlags, plan: ExecutionPlan
     throw new Finding(`stopped; go on with: janction execute --resume ${partial.replace(/\.partial$/, '')}`);
   }
   return executionRecord(plan, result, launcher.isolation);
+}
+
+/** What a run with NVIDIA GPUs has looked after: memory that must come back, cards that may die. */
+function nvidiaCare(plan: ExecutionPlan): Pick<LocalOptions, 'gpuProcesses' | 'watch' | 'nodeOf'> {
+  const node = new Map(plan.devices.filter((d) => d.device.kind === 'nvidia').map((d) => [d.device.id, d.node]));
+  if (node.size === 0) return {};
+  return {
+    gpuProcesses,
+    watch: (onChange) => new HealthWatch([...node.keys()], onChange),
+    nodeOf: (uuid) => node.get(uuid),
+  };
 }
 
 function readableExecution(e: ExecutionRecord): string {

@@ -1,0 +1,88 @@
+/**
+ * Health of a GPU with its evidence. States can be left again: a card is not unhealthy for ever because of one bad hour, and an
+ * error that a program brought upon itself is no fault of the card (NVIDIA's catalogue of Xid errors tells the two apart).
+ *
+ *   healthy   nothing against it
+ *   suspect   something was seen that may pass; it goes on working
+ *   drain     what runs may end, but the card needs a reset before it is trusted (core cannot yet refuse single cards: it is said)
+ *   dead      gone, or its memory cannot be trusted: its machine is reported down and what ran on it is lost
+ */
+
+export type HealthState = 'healthy' | 'suspect' | 'drain' | 'dead';
+
+export interface Observation {
+  /** The driver lists it. */
+  present: boolean;
+  /** Uncorrected memory errors since the driver was loaded; null when it does not count them. */
+  uncorrected: number | null;
+  /** Xid errors since the last look. */
+  xids: readonly number[];
+}
+
+/** Xids that a job causes: illegal access, a bad program, a stopped channel. They say nothing of the card. */
+export const APPLICATION_XIDS: ReadonlySet<number> = new Set([13, 31, 43, 45, 68, 109]);
+/** Contained or repaired: the card wants a reset when it can be spared. */
+const DRAIN_XIDS: ReadonlySet<number> = new Set([48, 63, 64, 94]);
+/** Fallen off the bus, uncontained memory error, firmware lost. */
+const DEAD_XIDS: ReadonlySet<number> = new Set([79, 95, 119, 120]);
+
+/** Looks in a row without the card before it is dead, and clean looks after which a suspicion is dropped. */
+export const MISSES = 3;
+export const CLEAN = 6;
+
+const rank: Record<HealthState, number> = { healthy: 0, suspect: 1, drain: 2, dead: 3 };
+const KEPT = 20;
+
+export class DeviceHealth {
+  #state: HealthState = 'healthy';
+  #misses = 0;
+  #clean = 0;
+  #uncorrected: number | null = null;
+  /** What was seen, oldest first; the last few. */
+  readonly evidence: string[] = [];
+
+  get state(): HealthState {
+    return this.#state;
+  }
+
+  observe(o: Observation): HealthState {
+    let worst: HealthState = 'healthy';
+    const against = (state: HealthState, what: string): void => {
+      this.evidence.push(`${state}: ${what}`);
+      if (this.evidence.length > KEPT) this.evidence.shift();
+      if (rank[state] > rank[worst]) worst = state;
+    };
+    this.#misses = o.present ? 0 : this.#misses + 1;
+    if (!o.present) {
+      if (this.#misses >= MISSES) against('dead', `not listed by the driver ${this.#misses} times`);
+      else against('suspect', 'not listed by the driver');
+    }
+    for (const x of o.xids) {
+      if (APPLICATION_XIDS.has(x)) this.evidence.push(`healthy: Xid ${x}, caused by a program`);
+      else if (DEAD_XIDS.has(x)) against('dead', `Xid ${x}`);
+      else if (DRAIN_XIDS.has(x)) against('drain', `Xid ${x}`);
+      else against('suspect', `Xid ${x}`);
+    }
+    if (o.uncorrected !== null) {
+      // A count that fell: the driver was loaded anew, which is what a drained card was waiting for.
+      const reset = this.#uncorrected !== null && o.uncorrected < this.#uncorrected;
+      if (this.#uncorrected !== null && o.uncorrected > this.#uncorrected)
+        against('drain', `${o.uncorrected - this.#uncorrected} uncorrected memory errors`);
+      this.#uncorrected = o.uncorrected;
+      if (reset && worst === 'healthy') this.#become('healthy');
+    }
+    if (worst !== 'healthy') {
+      this.#clean = 0;
+      if (rank[worst] > rank[this.#state]) this.#become(worst);
+    } else if (o.present && ++this.#clean >= CLEAN) {
+      // Only a reset clears a drain; a card that came back to the bus has had one.
+      if (this.#state !== 'drain') this.#become('healthy');
+    }
+    return this.#state;
+  }
+
+  #become(state: HealthState): void {
+    this.#state = state;
+    this.#clean = 0;
+  }
+}

@@ -1,0 +1,215 @@
+import { describe, expect, test } from 'vitest';
+import { type Action, ActionKind, type Fact, FactKind, type StartAction } from '../../core/facts.ts';
+import { Outcome } from '../../core/types.ts';
+import { findDevices } from '../../executor/devices/devices.ts';
+import { APPLICATION_XIDS, CLEAN, DeviceHealth, type HealthState, MISSES } from '../../executor/devices/health.ts';
+import { gpuProcesses, HealthWatch, nvidiaDevices, parseNvidiaList, parseXids } from '../../executor/devices/nvidia.ts';
+import { noIsolation } from '../../executor/work/isolation.ts';
+import { LocalLauncher, type LocalOptions } from '../../executor/work/local.ts';
+import { inTemp } from '../support/cli.ts';
+
+const A = 'GPU-8f4a1e0c-0000-1111-2222-333344445555';
+const B = 'GPU-9f4a1e0c-0000-1111-2222-333344445555';
+const listing = `GPU 0: NVIDIA A100-SXM4-80GB (UUID: ${A})
+GPU 1: NVIDIA A100-SXM4-80GB (UUID: ${B})
+  MIG 3g.40gb     Device  0: (UUID: MIG-11111111-aaaa-bbbb-cccc-dddddddddddd)
+  MIG 3g.40gb     Device  1: (UUID: MIG-22222222-aaaa-bbbb-cccc-dddddddddddd)
+`;
+
+describe('discovery', () => {
+  test('GPUs go by UUID, a card in MIG mode is its instances', () => {
+    expect(parseNvidiaList(listing).map((d) => [d.id, d.name])).toEqual([
+      [A, 'NVIDIA A100-SXM4-80GB'],
+      ['MIG-11111111-aaaa-bbbb-cccc-dddddddddddd', 'NVIDIA A100-SXM4-80GB MIG 3g.40gb'],
+      ['MIG-22222222-aaaa-bbbb-cccc-dddddddddddd', 'NVIDIA A100-SXM4-80GB MIG 3g.40gb'],
+    ]);
+    expect(parseNvidiaList('')).toEqual([]);
+    expect(parseNvidiaList('No devices were found\n')).toEqual([]);
+  });
+
+  test('without a driver there is simply no NVIDIA', () => {
+    const missing = (): string => {
+      throw Object.assign(new Error('spawn nvidia-smi ENOENT'), { code: 'ENOENT' });
+    };
+    expect(nvidiaDevices(missing)).toEqual([]);
+    expect(() => gpuProcesses(missing)).toThrow();
+    expect(findDevices('cpu:3', 0).map((d) => d.id)).toEqual(['cpu:0', 'cpu:1', 'cpu:2']);
+    for (const bad of ['cpu:', 'cpu:0', 'cpu:-1', 'cpu:99999', 'gpu', '']) expect(() => findDevices(bad, 1)).toThrow();
+  });
+
+  test('processes and Xid errors as the tools print them', () => {
+    expect([...gpuProcesses(() => `${A}, 4711\n${A}, 4712\n${B}, 4713\n\n[N/A], [N/A]\n`)]).toEqual([
+      [A, [4711, 4712]],
+      [B, [4713]],
+    ]);
+    const log =
+      '4,1,2,-;NVRM: Xid (PCI:0000:3b:00): 79, pid=1, GPU has fallen off the bus.\nx\nNVRM: Xid (PCI:0000:AF:00): 31, pid=2';
+    expect(parseXids(log)).toEqual([
+      { bus: '3b:00', xid: 79 },
+      { bus: 'af:00', xid: 31 },
+    ]);
+  });
+});
+
+const ok = { present: true, uncorrected: 0, xids: [] };
+
+describe('health', () => {
+  test('errors that a program causes are evidence of nothing', () => {
+    const h = new DeviceHealth();
+    for (const x of APPLICATION_XIDS) expect(h.observe({ ...ok, xids: [x] })).toBe('healthy');
+    expect(h.evidence).toHaveLength(APPLICATION_XIDS.size);
+  });
+
+  test('a card off the bus is dead, and alive again after clean looks', () => {
+    const h = new DeviceHealth();
+    expect(h.observe({ ...ok, xids: [79] })).toBe('dead');
+    for (let i = 1; i < CLEAN; i++) expect(h.observe(ok)).toBe('dead');
+    expect(h.observe(ok)).toBe('healthy');
+  });
+
+  test('missing once is suspect, missing for long is dead', () => {
+    const h = new DeviceHealth();
+    const gone = { ...ok, present: false };
+    const seen = Array.from({ length: MISSES }, () => h.observe(gone));
+    expect(seen).toEqual(['suspect', 'suspect', 'dead']);
+    expect(h.evidence.at(-1)).toMatch(/not listed by the driver 3 times/);
+  });
+
+  test('uncorrected memory errors drain a card until it was reset', () => {
+    const h = new DeviceHealth();
+    expect(h.observe({ ...ok, uncorrected: 2 })).toBe('healthy'); // from before the run
+    expect(h.observe({ ...ok, uncorrected: 3 })).toBe('drain');
+    for (let i = 0; i < 2 * CLEAN; i++) expect(h.observe({ ...ok, uncorrected: 3 })).toBe('drain');
+    expect(h.observe(ok)).toBe('healthy');
+  });
+
+  test('the watch gives each card its own errors', async () => {
+    const changes: [string, HealthState][] = [];
+    let kernel = '';
+    let rows = `${A}, 00000000:3B:00.0, 0\n${B}, 00000000:AF:00.0, [N/A]\n`;
+    const watch = new HealthWatch([A, B], (uuid, state) => changes.push([uuid, state]), {
+      gpus: () => Promise.resolve(rows),
+      kernel: () => kernel,
+    });
+    await watch.look();
+    kernel = 'NVRM: Xid (PCI:0000:af:00): 79, GPU has fallen off the bus.';
+    await watch.look();
+    expect(changes).toEqual([[B, 'dead']]);
+    kernel = '';
+    rows = `${B}, 00000000:AF:00.0, 0\n`;
+    await watch.look();
+    expect(changes.at(-1)).toEqual([A, 'suspect']);
+  });
+});
+
+describe.skipIf(process.platform === 'win32')('a launcher of jobs on GPUs (a twin stands for the driver)', () => {
+  async function launched(
+    over: Partial<LocalOptions>,
+    body: (l: LocalLauncher, facts: Fact[], until: (kind: number) => Promise<Fact>) => Promise<void>,
+  ): Promise<void> {
+    await inTemp(async (dir) => {
+      const facts: Fact[] = [];
+      const launcher = new LocalLauncher({
+        run: `test-${process.pid}-${Math.floor(performance.now() * 1000)}`,
+        dir,
+        nodeName: () => 'n',
+        deviceOf: (_n, gpu) => ({ id: gpu === 0 ? A : B, kind: 'nvidia', name: '', memoryMiB: 0 }),
+        nodeOf: () => 0,
+        timeScale: 1,
+        graceMs: 200,
+        utilisation: 1,
+        isolation: noIsolation,
+        diskMiB: 0,
+        processes: 64,
+        network: false,
+        shares: [],
+        ...over,
+      });
+      let heard: () => void = () => {};
+      launcher.open((f) => {
+        facts.push(f);
+        heard();
+      });
+      const until = async (kind: number): Promise<Fact> => {
+        for (;;) {
+          const found = facts.find((f) => f.kind === kind);
+          if (found !== undefined) return found;
+          await new Promise<void>((resolve) => {
+            heard = resolve;
+          });
+        }
+      };
+      try {
+        await body(launcher, facts, until);
+      } finally {
+        await launcher.close();
+      }
+    });
+  }
+  const start: StartAction = {
+    kind: ActionKind.start,
+    node: 0,
+    lease: 1,
+    fence: 1,
+    job: 1,
+    attempt: 1,
+    part: 0,
+    parts: 1,
+    gpus: [0],
+    gpuMilli: 1000,
+    limitUs: 1e9,
+  };
+  const work = (command: string) => ({ workUs: 0, fails: false, command: ['/bin/sh', '-c', command] });
+  const release: Action = { kind: ActionKind.release, node: 0, lease: 1, fence: 1 };
+
+  test('a GPU is in quarantine until the driver lists nothing on it, and while the driver does not answer', async () => {
+    let asked = 0;
+    const gpus = (): Map<string, number[]> => {
+      asked++;
+      if (asked === 1) throw new Error('no answer');
+      return new Map(asked === 2 ? [[A, [4711]]] : [[B, [4712]]]);
+    };
+    await launched({ gpuProcesses: gpus }, async (launcher, facts, until) => {
+      launcher.act(start, work('echo $CUDA_VISIBLE_DEVICES $CUDA_DEVICE_ORDER'), null);
+      expect(await until(FactKind.exited)).toMatchObject({ outcome: Outcome.completed, clean: false });
+      launcher.act(release, null, null);
+      expect(facts.some((f) => f.kind === FactKind.released)).toBe(false);
+      await until(FactKind.released);
+      expect(asked).toBe(3);
+    });
+  });
+
+  test('an order is carried out once; a program that is not there fails without having run', async () => {
+    await launched({}, async (launcher, facts, until) => {
+      launcher.act(start, { workUs: 0, fails: false, command: ['/no/such/program'] }, null);
+      launcher.act(start, { workUs: 0, fails: false, command: ['/no/such/program'] }, null);
+      expect(await until(FactKind.exited)).toMatchObject({ outcome: Outcome.failed });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(facts.map((f) => f.kind)).toEqual([FactKind.exited]);
+    });
+  });
+
+  test('when a GPU dies its node is down and nothing runs on; when it is back the node is up', async () => {
+    let change: (uuid: string, state: HealthState, evidence: string) => void = () => {};
+    const said: string[] = [];
+    const watch: LocalOptions['watch'] = (onChange) => {
+      change = onChange;
+      return { look: () => Promise.resolve() };
+    };
+    await launched({ watch, say: (t) => said.push(t) }, async (launcher, facts, until) => {
+      launcher.act(start, work('sleep 600'), null);
+      await until(FactKind.started);
+      change(A, 'suspect', 'x');
+      expect(facts).toHaveLength(1);
+      change(A, 'dead', 'Xid 79');
+      change(B, 'dead', 'Xid 79');
+      expect(await until(FactKind.nodeDown)).toMatchObject({ node: 0 });
+      await until(FactKind.exited);
+      change(A, 'healthy', 'clean');
+      expect(facts.some((f) => f.kind === FactKind.nodeUp)).toBe(false);
+      change(B, 'healthy', 'clean');
+      await until(FactKind.nodeUp);
+      expect(said[1]).toMatch(/is dead \(Xid 79\)/);
+    });
+  });
+});
