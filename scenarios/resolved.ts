@@ -35,11 +35,40 @@ export interface ResolvedNode {
   costMicroPerGpuHour: number;
   /** What it asks in a supply auction, micro-USD per GPU-hour; absent = its cost. */
   askMicroPerGpuHour?: number;
-  /** `daily`: present from `fromUs` to `toUs` after midnight (wrapping), each end moved by up to `jitterUs`. */
-  availability: { kind: 'always' } | { kind: 'daily'; fromUs: TimeUs; toUs: TimeUs; jitterUs: TimeUs };
-  /** Mean time between failures while up and mean repair, exponential; 0 = never fails. */
+  availability: Availability;
+  /** Mean time between failures while up and mean repair, exponential; 0 = never fails, or as `failures` says. */
   mtbfUs: TimeUs;
   repairUs: TimeUs;
+  /** A richer model of failures. */
+  failures?: FailureModel;
+  /** Failures that are replayed, in order of time; they may overlap. */
+  outages?: Outage[];
+}
+
+/** When a machine is there for the market, apart from failures. */
+export type Availability =
+  | { kind: 'always' }
+  /** Present from `fromUs` to `toUs` after midnight (wrapping), each end moved by a normal draw of up to `jitterUs`. */
+  | { kind: 'daily'; fromUs: TimeUs; toUs: TimeUs; jitterUs: TimeUs }
+  /** Present and away in turn, for independent times. */
+  | { kind: 'sessions'; up: TimeFamily; down: TimeFamily };
+
+export interface FailureModel {
+  /** Time up until the next failure. */
+  between: TimeFamily;
+  /** Kinds of failure with their weights, each with its own repair. */
+  causes: { name: string; weight: number; repair: TimeFamily }[];
+}
+
+/** Published failure models, by name. */
+export const failurePresetNames = ['llama3-405b', 'meta-rsc1', 'meta-rsc2', 'infinitehbd'] as const;
+export type FailurePreset = (typeof failurePresetNames)[number];
+
+export interface Outage {
+  fromUs: TimeUs;
+  /** NEVER = it does not come back. */
+  toUs: TimeUs;
+  cause: string;
 }
 
 export interface PersonaDemandSpec {

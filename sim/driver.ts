@@ -151,6 +151,10 @@ export class Simulation {
   get steps(): number {
     return this.#steps;
   }
+  /** Failures of machines so far, by cause. */
+  get failureCauses(): ReadonlyMap<string, number> {
+    return this.#fleet.causes;
+  }
   /** Law checks made so far. */
   get checks(): number {
     return this.#checks;

@@ -26,7 +26,7 @@ export {
 } from './run.ts';
 export { type RunJson, Summary } from './summary.ts';
 export type { Arrival, DemandSource } from './world/demand.ts';
-export { type Availability, Fleet, type NodeLife } from './world/fleet.ts';
+export { Fleet, type NodeLife } from './world/fleet.ts';
 export { drawPrice, Imputation } from './world/imputation.ts';
 export { Network, type NetworkOptions, type Partition } from './world/network.ts';
 export { PersonaDemand } from './world/personas.ts';

@@ -140,8 +140,14 @@ export function runScenario(scenario: ResolvedScenario, options: RunOptions): Ru
 
 export function finishRun({ simulation, recorder, summary, imputed }: PreparedRun): RunJson {
   simulation.finish();
-  const { now, submitted, checks } = simulation;
-  return resultOf(simulation.markets, recorder, summary, { now, submitted, checks, imputed: imputed() });
+  const { now, submitted, checks, failureCauses } = simulation;
+  return resultOf(simulation.markets, recorder, summary, {
+    now,
+    submitted,
+    checks,
+    failureCauses,
+    imputed: imputed(),
+  });
 }
 
 /** What a finished run amounts to, whoever drove it. */
@@ -149,7 +155,13 @@ export function resultOf(
   markets: readonly Market[],
   recorder: Recorder,
   summary: Summary,
-  run: { now: TimeUs; submitted: number; checks: number; imputed?: string[] },
+  run: {
+    now: TimeUs;
+    submitted: number;
+    checks: number;
+    imputed?: string[];
+    failureCauses?: ReadonlyMap<string, number>;
+  },
 ): RunJson {
   recorder.finish();
   let running = 0;
@@ -175,5 +187,6 @@ export function resultOf(
     registered: invariants.length,
     checks: run.checks,
     imputed: run.imputed ?? [],
+    failureCauses: run.failureCauses ?? new Map(),
   });
 }

@@ -83,6 +83,8 @@ export interface RunJson {
     ownerReturns: number;
     restarts: number;
     lostGpuHours: number;
+    /** Failures of machines by cause, also of machines that were down already. */
+    byCause: Record<string, number>;
   };
   money: MoneyJson;
   moneyJct: MoneyJson;
@@ -121,6 +123,7 @@ export interface RunFacts {
   checks: number;
   /** What was put in because a trace does not say it. */
   imputed: string[];
+  failureCauses: ReadonlyMap<string, number>;
 }
 
 export class Summary implements RowSink {
@@ -325,6 +328,7 @@ export class Summary implements RowSink {
         ownerReturns: this.#ownerReturns,
         restarts: facts.restarts,
         lostGpuHours: hours(this.#lostMilliUs),
+        byCause: Object.fromEntries([...facts.failureCauses].sort((a, b) => (a[0] < b[0] ? -1 : 1))),
       },
       money: moneyJson('microUSD', usd),
       moneyJct: moneyJson('microJCT', jct),

@@ -8,6 +8,7 @@ import { pricingTheory } from '../reproduce/pricing-theory.ts';
 import { pvcgTable } from '../reproduce/pvcg-table.ts';
 import { stakeStudies } from '../reproduce/stake-studies.ts';
 import { dataDir, type Study, type ValidationRow } from '../reproduce/study.ts';
+import { worldStudies } from '../reproduce/world-studies.ts';
 
 /** Every published result that can be rerun, in the order of the validation page. */
 export const studies: readonly Study[] = [
@@ -17,6 +18,7 @@ export const studies: readonly Study[] = [
   mcafeeThickness,
   ...pricingTheory,
   learnedH,
+  ...worldStudies,
 ];
 
 /** docs/validation.md from the rows of every study. */

@@ -1,12 +1,14 @@
 /** Supply of a scenario: every group expanded to its machines, each with a name that stays when others come or go. */
-import type { GpuClass, NodeSpec } from '../../core/types.ts';
+import { type GpuClass, NEVER, type NodeSpec } from '../../core/types.ts';
 import { quoted, ScenarioError } from '../input-error.ts';
+import { type ListedFault, readInfiniteHbd } from '../readers/faults.ts';
 import { type ListedNode, readNodes } from '../readers/nodes.ts';
-import type { ResolvedNode, Spread } from '../resolved.ts';
+import type { Availability, Outage, ResolvedNode, Spread } from '../resolved.ts';
 import type { ParsedScenario } from '../schema/scenario.ts';
 import { advice } from '../suggest.ts';
 import { CATALOGUE_FILE, type CatalogueEntry, catalogueSpeedMilli, REFERENCE, readCatalogue } from './catalogue.ts';
 import { Names, type Report } from './names.ts';
+import { failurePresets, volunteerHosts } from './presets.ts';
 
 /** Largest fleet that is expanded. */
 export const MAX_NODES = 1_000_000;
@@ -72,6 +74,8 @@ export function resolveFleet(s: ParsedScenario, report: Report, open?: OpenFile)
   });
   if (s.fleet.list !== undefined) expandList(fleet, s, s.fleet.list, report, open);
   else if (groups.length === 0) report(['fleet'], 'no machines; add "groups", or a "list" of machines');
+  checkFailures(s, report);
+  replayFaults(fleet, s, report, open);
   if (fleet.nodes.length > 0 && fleet.nodes.every((n) => n.gpus === 0))
     report(['fleet', 'groups'], 'no machine has a GPU; give a group some');
   return fleet;
@@ -219,7 +223,7 @@ function* listed(list: List, path: (string | number)[], report: Report, open: Op
 }
 
 function checkHours(g: Group, path: (string | number)[], report: Report): void {
-  if (g.availability === 'always') return;
+  if (typeof g.availability === 'string' || g.availability.daily === undefined) return;
   const { from, to, jitter } = g.availability.daily;
   const at = [...path, 'availability', 'daily'];
   if (from === to) report([...at, 'to'], 'the same time as "from"; write "availability: always" or another time');
@@ -230,21 +234,94 @@ function checkHours(g: Group, path: (string | number)[], report: Report): void {
 
 function lifeOf(g: Group, classSpeed: number, tdpW: number, failure: Failure | undefined): ResolvedNode {
   const energy = g.energy === undefined ? 0 : Math.round((g.energy.price * tdpW * g.energy.overhead) / 1000);
-  const a = g.availability;
   return {
     group: g.name,
     speedMilli: g.speed ?? classSpeed,
     costMicroPerGpuHour: g.cost + energy,
     ...(g.ask === undefined ? {} : { askMicroPerGpuHour: g.ask }),
-    availability:
-      a === 'always'
-        ? { kind: 'always' }
-        : { kind: 'daily', fromUs: a.daily.from, toUs: a.daily.to, jitterUs: a.daily.jitter },
+    availability: availabilityOf(g.availability),
     ...failureOf(failure),
   };
 }
 
-function failureOf(failure: Failure | undefined): Pick<ResolvedNode, 'mtbfUs' | 'repairUs'> {
-  if (failure === undefined || failure.mtbf >= Number.MAX_SAFE_INTEGER) return { mtbfUs: 0, repairUs: 0 };
-  return { mtbfUs: failure.mtbf, repairUs: failure.repair };
+function availabilityOf(a: Group['availability']): Availability {
+  if (a === 'always') return { kind: 'always' };
+  if (a === 'volunteer-hosts') return volunteerHosts;
+  if (a.sessions !== undefined) return { kind: 'sessions', up: a.sessions.up, down: a.sessions.down };
+  return { kind: 'daily', fromUs: a.daily!.from, toUs: a.daily!.to, jitterUs: a.daily!.jitter };
+}
+
+type Failures = Pick<ResolvedNode, 'mtbfUs' | 'repairUs' | 'failures'>;
+
+function failureOf(f: Failure | undefined): Failures {
+  const none = { mtbfUs: 0, repairUs: 0 };
+  if (f === undefined) return none;
+  if (f.preset !== undefined) return { ...none, failures: failurePresets[f.preset] };
+  const mtbf = f.mtbf === undefined || f.mtbf >= Number.MAX_SAFE_INTEGER ? 0 : f.mtbf;
+  if (f.between === undefined && f.causes === undefined)
+    return mtbf === 0 ? none : { mtbfUs: mtbf, repairUs: f.repair };
+  if (f.between === undefined && mtbf === 0) return none;
+  const repair = { family: 'exponential', meanUs: f.repair } as const;
+  const causes = Object.entries(f.causes ?? { failure: { weight: 1, repair } });
+  return {
+    ...none,
+    failures: {
+      between: f.between ?? { family: 'exponential', meanUs: mtbf },
+      causes: causes.map(([name, c]) => ({ name, weight: c.weight, repair: c.repair })),
+    },
+  };
+}
+
+/** Each group's failures are given in one way. */
+function checkFailures(s: ParsedScenario, report: Report): void {
+  for (const [group, f] of Object.entries(s.failures.groups)) {
+    const path = ['failures', 'groups', group];
+    const ways = [f.preset, f.mtbf, f.between].filter((x) => x !== undefined).length;
+    if (ways !== 1) report(path, 'wants one of preset, mtbf and between; write one of them');
+    if (f.preset !== undefined && f.causes !== undefined)
+      report([...path, 'causes'], 'a preset has causes of its own; leave them away');
+    if (f.causes !== undefined && Object.values(f.causes).every((c) => c.weight === 0))
+      report([...path, 'causes'], 'all weights are zero; write one above zero');
+    if (f.mtbf !== undefined && f.mtbf < 1) report([...path, 'mtbf'], 'no time at all; write a duration above zero');
+  }
+}
+
+/** Gives the faults of a trace to the machines of its group. */
+function replayFaults(fleet: Fleet, s: ParsedScenario, report: Report, open: OpenFile | undefined): void {
+  const { trace } = s.failures;
+  if (trace === undefined) return;
+  const path = ['failures', 'trace'];
+  if (open === undefined) {
+    report([...path, 'path'], 'names a file, and files cannot be opened here; leave it away');
+    return;
+  }
+  const machines = fleet.lives.flatMap((life, i) => (life.group === trace.group ? [i] : []));
+  if (machines.length === 0) {
+    report([...path, 'group'], `unknown group ${quoted(trace.group)}, or one without machines; name another`);
+    return;
+  }
+  let faults: ListedFault[];
+  try {
+    faults = readInfiniteHbd(open(trace.path), trace.path);
+  } catch (e) {
+    if (!(e instanceof ScenarioError)) throw e;
+    report([...path, 'path'], e.message);
+    return;
+  }
+  const servers = new Map<string, Outage[]>();
+  for (const f of faults) {
+    const list = servers.get(f.server) ?? [];
+    list.push({ fromUs: f.fromUs, toUs: f.toUs < 0 ? NEVER : f.toUs, cause: f.cause });
+    servers.set(f.server, list);
+  }
+  if (servers.size > machines.length)
+    report(
+      [...path, 'group'],
+      `${machines.length} machines for ${servers.size} servers with faults; give the group more machines`,
+    );
+  for (const [k, outages] of [...servers.values()].entries()) {
+    const i = machines[k];
+    // Machines of a group share what they are; one with faults of its own gets a copy.
+    if (i !== undefined) fleet.lives[i] = { ...fleet.lives[i]!, outages };
+  }
 }

@@ -16,7 +16,7 @@ import {
   toRatio,
   toSteps,
 } from '../quantity/quantity.ts';
-import type { Spread } from '../resolved.ts';
+import type { Spread, TimeFamily } from '../resolved.ts';
 import { advice } from '../suggest.ts';
 
 const NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
@@ -185,28 +185,80 @@ export function fields(evaluator?: QuantityEvaluator) {
     spread: (about: string) => {
       const price = (what: string) => steps(kinds.price, what);
       const sigma = ratio('Standard deviation of the logarithm.', rat(0), rat(10)).transform(ratToNumber);
-      const one = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape);
-      return z
-        .union(
-          [
-            one({ fixed: price('The same for all.') }),
-            one({
-              uniform: one({ min: price('Least.'), max: price('Most.') }).describe('Equally likely between the two.'),
-            }),
-            one({ lognormal: one({ median: price('Median.'), sigma }).describe('The logarithm is normal.') }),
-            one({ exponential: one({ mean: price('Mean.') }).describe('Exponential.') }),
-          ],
-          {
-            error:
-              'no distribution of prices; write one such as { lognormal: { median: 1 USD/hour, sigma: 0.5 } }, or ' +
-              'fixed: PRICE, uniform: { min, max }, exponential: { mean }',
-          },
-        )
-        .transform((v): Spread => {
-          if ('fixed' in v) return { kind: 'fixed', micro: v.fixed };
-          if ('uniform' in v) return { kind: 'uniform', minMicro: v.uniform.min, maxMicro: v.uniform.max };
-          if ('exponential' in v) return { kind: 'exponential', meanMicro: v.exponential.mean };
-          return { kind: 'lognormal', medianMicro: v.lognormal.median, sigma: v.lognormal.sigma };
+      return oneKey(
+        {
+          fixed: price('The same for all.').optional(),
+          uniform: z
+            .strictObject({ min: price('Least.'), max: price('Most.') })
+            .describe('Equally likely between the two.')
+            .optional(),
+          lognormal: z
+            .strictObject({ median: price('Median.'), sigma })
+            .describe('The logarithm is normal.')
+            .optional(),
+          exponential: z
+            .strictObject({ mean: price('Mean.') })
+            .describe('Exponential.')
+            .optional(),
+        },
+        'no distribution of prices; write one such as { lognormal: { median: 1 USD/hour, sigma: 0.5 } }, or ' +
+          'fixed: PRICE, uniform: { min, max }, exponential: { mean }',
+      )
+        .transform((v, ctx): Spread => {
+          if (v.uniform !== undefined && v.uniform.min > v.uniform.max)
+            ctx.addIssue({ code: 'custom', message: 'min lies above max; put the two in order' });
+          if (v.fixed !== undefined) return { kind: 'fixed', micro: v.fixed };
+          if (v.uniform !== undefined) return { kind: 'uniform', minMicro: v.uniform.min, maxMicro: v.uniform.max };
+          if (v.exponential !== undefined) return { kind: 'exponential', meanMicro: v.exponential.mean };
+          return { kind: 'lognormal', medianMicro: v.lognormal!.median, sigma: v.lognormal!.sigma };
+        })
+        .describe(about);
+    },
+    /** A distribution of times, named by its only key. */
+    timeFamily: (about: string) => {
+      const time = (what: string) => steps(kinds.duration, what);
+      const shape = (what: string) => ratio(what, rat(1, 100), rat(100)).transform(ratToNumber);
+      const sigma = ratio('Standard deviation of the logarithm.', rat(0), rat(10)).transform(ratToNumber);
+      const share = ratio('Share.', rat(0), RAT_ONE).transform(ratToNumber);
+      return oneKey(
+        {
+          exponential: z
+            .strictObject({ mean: time('Mean.') })
+            .describe('Exponential.')
+            .optional(),
+          lognormal: z
+            .strictObject({ median: time('Median.'), sigma })
+            .describe('The logarithm is normal.')
+            .optional(),
+          weibull: z
+            .strictObject({ scale: time('Scale.'), shape: shape('Shape.') })
+            .describe('Weibull.')
+            .optional(),
+          gamma: z
+            .strictObject({ mean: time('Mean.'), shape: shape('Shape.') })
+            .describe('Gamma.')
+            .optional(),
+          hyperexponential: z
+            .array(z.strictObject({ share, mean: time('Mean.') }))
+            .min(2)
+            .describe('A mixture of exponentials; the shares must sum to 1.')
+            .optional(),
+        },
+        'no distribution of times; write one such as { lognormal: { median: 1 hour, sigma: 0.5 } }, or exponential: { mean }, ' +
+          'weibull: { scale, shape }, gamma: { mean, shape }, hyperexponential: [{ share, mean }, …]',
+      )
+        .transform((v, ctx): TimeFamily => {
+          const family = familyOf(v);
+          const times =
+            family.family === 'hyperexponential' ? family.phases.map((p) => p.meanUs) : Object.values(family);
+          if (times.some((t) => typeof t === 'number' && !(t > 0)))
+            ctx.addIssue({ code: 'custom', message: 'a time or shape of zero; write one above zero' });
+          if (family.family === 'hyperexponential') {
+            const sum = family.phases.reduce((n, p) => n + p.share, 0);
+            if (Math.abs(sum - 1) > 1e-6)
+              ctx.addIssue({ code: 'custom', message: `the shares sum to ${sum}, not to 1; change one of them` });
+          }
+          return family;
         })
         .describe(about);
     },
@@ -241,4 +293,28 @@ export function fields(evaluator?: QuantityEvaluator) {
         attempt(ctx, () => toJobsPerHour(v, evaluator)),
       ),
   };
+}
+
+interface WrittenFamily {
+  exponential?: { mean: number } | undefined;
+  lognormal?: { median: number; sigma: number } | undefined;
+  weibull?: { scale: number; shape: number } | undefined;
+  gamma?: { mean: number; shape: number } | undefined;
+  hyperexponential?: { share: number; mean: number }[] | undefined;
+}
+
+function familyOf(v: WrittenFamily): TimeFamily {
+  if (v.exponential !== undefined) return { family: 'exponential', meanUs: v.exponential.mean };
+  if (v.lognormal !== undefined) return { family: 'lognormal', medianUs: v.lognormal.median, sigma: v.lognormal.sigma };
+  if (v.weibull !== undefined) return { family: 'weibull', scaleUs: v.weibull.scale, shape: v.weibull.shape };
+  if (v.gamma !== undefined) return { family: 'gamma', meanUs: v.gamma.mean, shape: v.gamma.shape };
+  const phases = v.hyperexponential!.map((p) => ({ share: p.share, meanUs: p.mean }));
+  return { family: 'hyperexponential', phases };
+}
+
+/** A mapping with exactly one of the keys; each must be optional in the shape. */
+function oneKey<T extends z.ZodRawShape>(shape: T, error: string) {
+  return z
+    .strictObject(shape, { error: (i) => (i.code === 'invalid_type' ? error : undefined) })
+    .refine((v) => Object.values(v).filter((x) => x !== undefined).length === 1, { error, abort: true });
 }

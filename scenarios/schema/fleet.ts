@@ -1,7 +1,7 @@
 /** Schema of the supply side: GPU classes, pools, groups of machines, failures. */
 import { z } from 'zod';
 import { rat } from '../../core/num/index.ts';
-import { fleetFormats } from '../resolved.ts';
+import { failurePresetNames, fleetFormats } from '../resolved.ts';
 import { type Fields, name, names, whole } from './fields.ts';
 
 export const MAX_PROVIDERS = 1_000_000;
@@ -38,11 +38,27 @@ export function fleetSchema(f: Fields) {
         .prefault('0 second'),
     })
     .describe('There on the same hours every day.');
-  const availability = z
-    .union([z.literal('always'), z.strictObject({ daily })], {
-      error: 'neither "always" nor a mapping with "daily"; write one of the two',
+  const sessions = z
+    .strictObject({
+      up: f.timeFamily('How long a machine stays.'),
+      down: f.timeFamily('How long it is away.'),
     })
-    .describe('When machines are there for the market, apart from failures. Default always.');
+    .describe('There and away in turn, for independent times; the run begins in the long-run mixture.');
+  const availability = z
+    .union(
+      [
+        z.enum(['always', 'volunteer-hosts']),
+        z
+          .strictObject({ daily: daily.optional(), sessions: sessions.optional() })
+          .refine((v) => (v.daily === undefined) !== (v.sessions === undefined), {
+            error: 'wants one of "daily" and "sessions"; write one of them',
+          }),
+      ],
+      { error: 'neither "always" nor "volunteer-hosts" nor a mapping with "daily" or "sessions"; write one of these' },
+    )
+    .describe(
+      'When machines are there for the market, apart from failures; volunteer-hosts = the sessions of SETI@home computers. Default always.',
+    );
   const group = z.strictObject({
     name: name('Name of the group. Its providers are called NAME-001, NAME-002, …, their machines NAME-001/0, ….'),
     providers: whole('Number of providers. Default 1.', 1, MAX_PROVIDERS).prefault(1),
@@ -124,15 +140,37 @@ export function fleetSchema(f: Fields) {
 
 export function failuresSchema(f: Fields) {
   const rule = z.strictObject({
-    mtbf: f.durationOr('never', 'Mean time between failures of one machine while it is up, exponential.'),
+    preset: z
+      .enum(failurePresetNames)
+      .describe(`A published measurement, per machine: ${failurePresetNames.join(', ')}; docs/models/failures.md.`)
+      .optional(),
+    mtbf: f.durationOr('never', 'Mean time between failures of one machine while it is up, exponential.').optional(),
     repair: f.duration('Mean time to repair, exponential. Default 1 hour.').prefault('1 hour'),
+    between: f.timeFamily('Instead of mtbf: time up until the next failure.').optional(),
+    causes: z
+      .record(
+        z.string().min(1).max(60),
+        z.strictObject({
+          weight: f.number('How often, relative to the others. Default 1.', rat(0), rat(1_000_000)).prefault(1),
+          repair: f.timeFamily('Time to repair.'),
+        }),
+      )
+      .describe('Kinds of failure, each with its own repair; they replace `repair`.')
+      .optional(),
   });
+  const trace = z
+    .strictObject({
+      path: z.string().min(1).describe('fault_trace.json of InfiniteHBD, relative to the working directory.'),
+      group: name('Group whose machines take the faults of the trace’s servers, in order of their first fault.'),
+    })
+    .describe('Faults that are replayed.');
   return z
     .strictObject({
       groups: z
         .record(name('Group of the fleet.'), rule)
         .describe('Failures by group; a group that is not named never fails.')
         .prefault({}),
+      trace: trace.optional(),
     })
     .describe('When machines break. Default: never.');
 }

@@ -1,33 +1,36 @@
 import { DownCause, type Fact, FactKind } from '../../core/facts.ts';
-import { HOUR_US, type TimeUs } from '../../core/types.ts';
+import { HOUR_US, NEVER, type TimeUs } from '../../core/types.ts';
+import type { Availability, ResolvedNode, TimeFamily } from '../../scenarios/resolved.ts';
+import type { Distribution } from '../kernel/distributions.ts';
 import type { EventQueue } from '../kernel/queue.ts';
 import type { Streams } from '../kernel/streams.ts';
 import { Phase, WorldEvent } from './events.ts';
+import { timeDistribution } from './time-distribution.ts';
 
-/** When a machine is there for the market, apart from failures. */
-export type Availability =
-  | { kind: 'always' }
-  /** Every day from `fromUs` to `toUs` after midnight (wrapping), each end moved by a normal draw of `jitterUs`. */
-  | { kind: 'daily'; fromUs: TimeUs; toUs: TimeUs; jitterUs: TimeUs };
+type Sessions = Extract<Availability, { kind: 'sessions' }>;
 
-export interface NodeLife {
-  availability: Availability;
-  /** Mean time between failures while up, and mean repair time (both exponential); 0 = never fails. */
-  mtbfUs: TimeUs;
-  repairUs: TimeUs;
-}
+/** Event payloads from here on number the outage of a machine that is replayed. */
+const REPLAYED = 16;
+
+/** How a machine comes and goes. */
+export type NodeLife = Pick<ResolvedNode, 'availability' | 'mtbfUs' | 'repairUs' | 'failures' | 'outages'>;
 
 const DAY_US = 24 * HOUR_US;
 
 /** State of one node: its owner's will and its health. Down when either says so. */
 interface Life {
   present: boolean;
-  healthy: boolean;
+  /** Failures that are not repaired yet; replayed ones may overlap. */
+  faults: number;
 }
 
 export interface FleetState {
   lives: Life[];
+  causes: [string, number][];
 }
+
+/** Cycles of coming and going that pass before the run, so that it begins in the long run's mixture. */
+const CYCLES_BEFORE = 30;
 
 /** Brings machines up and down: owners' daily hours and failures, each node on its own streams. */
 export class Fleet {
@@ -42,7 +45,7 @@ export class Fleet {
     this.#streams = streams;
     this.#lives = lives;
     this.#names = names;
-    this.#state = lives.map(() => ({ present: true, healthy: true }));
+    this.#state = lives.map(() => ({ present: true, faults: 0 }));
   }
 
   /** First events of every node; facts for those that start absent are due at stamp 0. */
@@ -55,13 +58,58 @@ export class Fleet {
         if (!presentAtStart) this.#queue.push(0, Phase.failure, WorldEvent.nodeDown, node, DownCause.owner);
         this.#schedulePresence(node, presentAtStart, 0);
       }
-      if (life.mtbfUs > 0) this.#scheduleFailure(node, 0);
+      if (life.availability.kind === 'sessions') this.#openSessions(node, life.availability);
+      if (life.mtbfUs > 0 || life.failures !== undefined) this.#scheduleFailure(node, 0);
+      for (const [i, o] of (life.outages ?? []).entries()) {
+        this.#queue.push(o.fromUs, Phase.failure, WorldEvent.nodeDown, node, REPLAYED + i);
+        if (o.toUs < NEVER) this.#queue.push(o.toUs, Phase.failure, WorldEvent.nodeUp, node, REPLAYED + i);
+      }
     });
+  }
+
+  /** The owner's comings and goings before stamp 0 are lived through, and the first change after it is planned. */
+  #openSessions(node: number, a: Sessions): void {
+    const [up, down] = this.#sessions(a);
+    const cycle = up.mean + down.mean;
+    let present = true;
+    let at = -CYCLES_BEFORE * cycle;
+    const stream = this.#streams.get('presence', this.#names[node]!);
+    for (;;) {
+      at += (present ? up : down).sample(stream);
+      if (at > 0) break;
+      present = !present;
+    }
+    if (!present) this.#queue.push(0, Phase.failure, WorldEvent.nodeDown, node, DownCause.owner);
+    const change = present ? WorldEvent.nodeDown : WorldEvent.nodeUp;
+    this.#queue.push(Math.max(1, Math.round(at)), Phase.failure, change, node, DownCause.owner);
+  }
+
+  readonly #families = new Map<TimeFamily, Distribution>();
+
+  /** Machines of a group share their families, so each is built once. */
+  #distribution(f: TimeFamily): Distribution {
+    let d = this.#families.get(f);
+    if (d === undefined) {
+      d = timeDistribution(f);
+      this.#families.set(f, d);
+    }
+    return d;
+  }
+
+  #sessions(a: Sessions): [Distribution, Distribution] {
+    return [this.#distribution(a.up), this.#distribution(a.down)];
   }
 
   /** The next stamp at which the owner's will changes: present -> end of the window, absent -> its beginning. */
   #schedulePresence(node: number, present: boolean, now: TimeUs): void {
     const a = this.#lives[node]!.availability;
+    if (a.kind === 'sessions') {
+      const [up, down] = this.#sessions(a);
+      const stay = (present ? up : down).sample(this.#streams.get('presence', this.#names[node]!));
+      const change = present ? WorldEvent.nodeDown : WorldEvent.nodeUp;
+      this.#queue.push(now + Math.max(1, Math.round(stay)), Phase.failure, change, node, DownCause.owner);
+      return;
+    }
     if (a.kind !== 'daily') return;
     const base = present ? a.toUs : a.fromUs;
     let at = Math.floor(now / DAY_US) * DAY_US + base;
@@ -77,42 +125,75 @@ export class Fleet {
 
   #scheduleFailure(node: number, now: TimeUs): void {
     const life = this.#lives[node]!;
-    const wait = Math.max(1, Math.round(this.#streams.get('failure', this.#names[node]!).exponential(life.mtbfUs)));
+    const stream = this.#streams.get('failure', this.#names[node]!);
+    const next =
+      life.failures === undefined
+        ? stream.exponential(life.mtbfUs)
+        : this.#distribution(life.failures.between).sample(stream);
+    const wait = Math.max(1, Math.round(next));
     this.#queue.push(now + wait, Phase.failure, WorldEvent.nodeDown, node, DownCause.failure);
   }
 
   /** The fact behind an event, or null when the node's state does not change by it. `lost` runs when it goes down. */
   happen(now: TimeUs, type: number, node: number, cause: number, lost: (node: number) => void): Fact | null {
     const s = this.#state[node]!;
-    const wasUp = s.present && s.healthy;
+    const wasUp = s.present && s.faults === 0;
     if (cause === DownCause.owner) {
       s.present = type === WorldEvent.nodeUp;
       // The absence that a run starts with was planned in `open`.
       if (now > 0) this.#schedulePresence(node, s.present, now);
+    } else if (cause >= REPLAYED) {
+      s.faults += type === WorldEvent.nodeUp ? -1 : 1;
+      if (type === WorldEvent.nodeDown) this.#count(this.#lives[node]!.outages![cause - REPLAYED]!.cause);
     } else if (type === WorldEvent.nodeUp) {
-      s.healthy = true;
+      s.faults--;
       this.#scheduleFailure(node, now);
     } else {
-      s.healthy = false;
-      const wait = Math.max(
-        1,
-        Math.round(this.#streams.get('repair', this.#names[node]!).exponential(this.#lives[node]!.repairUs)),
-      );
+      s.faults++;
+      const wait = Math.max(1, Math.round(this.#repairTime(node)));
       this.#queue.push(now + wait, Phase.failure, WorldEvent.nodeUp, node, DownCause.failure);
     }
-    const isUp = s.present && s.healthy;
+    const isUp = s.present && s.faults === 0;
     if (isUp === wasUp) return null;
     if (isUp) return { kind: FactKind.nodeUp, node };
     lost(node);
-    return { kind: FactKind.nodeDown, node, cause: cause as DownCause };
+    return { kind: FactKind.nodeDown, node, cause: cause === DownCause.owner ? cause : DownCause.failure };
+  }
+
+  /** Repair of the failure that has just happened, whose cause is drawn here. */
+  #repairTime(node: number): number {
+    const life = this.#lives[node]!;
+    const stream = this.#streams.get('repair', this.#names[node]!);
+    if (life.failures === undefined) {
+      this.#count('failure');
+      return stream.exponential(life.repairUs);
+    }
+    const { causes } = life.failures;
+    let rest = this.#streams.get('failure-cause', this.#names[node]!).uniform();
+    const total = causes.reduce((n, c) => n + c.weight, 0);
+    const cause = causes.find((c) => (rest -= c.weight / total) < 0) ?? causes[causes.length - 1]!;
+    this.#count(cause.name);
+    return this.#distribution(cause.repair).sample(stream);
+  }
+
+  readonly #causes = new Map<string, number>();
+
+  #count(cause: string): void {
+    this.#causes.set(cause, (this.#causes.get(cause) ?? 0) + 1);
+  }
+
+  /** Failures so far by cause, also of machines that were down already. */
+  get causes(): ReadonlyMap<string, number> {
+    return this.#causes;
   }
 
   snapshot(): FleetState {
-    return { lives: this.#state.map((s) => ({ ...s })) };
+    return { lives: this.#state.map((s) => ({ ...s })), causes: [...this.#causes] };
   }
 
   restore(state: FleetState): void {
     this.#state = state.lives.map((s) => ({ ...s }));
+    for (const [cause, n] of state.causes) this.#causes.set(cause, n);
   }
 }
 

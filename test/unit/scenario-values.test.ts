@@ -160,7 +160,7 @@ test.each([
   [
     'an availability that is a number',
     group('availability: 3'),
-    '7:65: availability: neither "always" nor a mapping with "daily"; write one of the two',
+    '7:65: availability: neither "always" nor "volunteer-hosts" nor a mapping with "daily" or "sessions"; write one of these',
   ],
   [
     'hours of no length',

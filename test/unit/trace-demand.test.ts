@@ -87,6 +87,18 @@ describe('jobs of a trace', () => {
     expect(arrivals(jobs(1)).out[0]!.valueMicro).toBe(-1);
   });
 
+  test.each([
+    ['{ lognormal: { median: 1 USD/hour } }', 'sigma: not a number; write a number or a percentage'],
+    ['{ lognormal: { median: 1, sigma: 1 } }', '1 has no unit; write a price such as "0.35 USD/hour"'],
+    ['{ uniform: { min: 2 USD/hour, max: 1 USD/hour } }', 'min lies above max; put the two in order'],
+    ['{ normal: { mean: 1 USD/hour } }', 'normal'],
+    ['{ fixed: 1 USD/hour, exponential: { mean: 1 USD/hour } }', 'no distribution of prices; write one such as'],
+    ['1 USD/hour', 'no distribution of prices; write one such as'],
+    ['{}', 'no distribution of prices; write one such as'],
+  ])('distributions that are none: %s', (values, message) => {
+    expect(() => load(`  values: ${values}`)).toThrow(message);
+  });
+
   test('what is imputed for one thing does not move another', () => {
     const rows = jobs(50).map((j, i) => (i % 2 === 0 ? { ...j, durationUs: -1 } : j));
     const values = '  values: { exponential: { mean: 1 USD/hour } }';
