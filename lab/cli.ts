@@ -16,6 +16,7 @@ import { addDoctor } from './commands/doctor.ts';
 import { addElect } from './commands/elect.ts';
 import { addExecute } from './commands/execute.ts';
 import { addExplain } from './commands/explain.ts';
+import { addNotebook } from './commands/notebook.ts';
 import { addReport } from './commands/report.ts';
 import { addReproduce } from './commands/reproduce.ts';
 import { addRewards } from './commands/rewards.ts';
@@ -40,6 +41,7 @@ const commands = [
   addExplain,
   addTimeline,
   addCheckModule,
+  addNotebook,
   addReproduce,
   addClear,
   addCertify,

@@ -49,7 +49,10 @@ export default defineConfig({
   base: './',
   resolve: { alias: aliases.filter((a) => !String(a.find).includes('npm:') && !String(a.find).includes('jsr')) },
   plugins: [offline(), observable({ template: here('./page.html') })],
-  optimizeDeps: { noDiscovery: true, include: ['d3', '@observablehq/plot', '@observablehq/inputs', 'htl', 'hyparquet'] },
+  optimizeDeps: {
+    noDiscovery: true,
+    include: ['d3', '@observablehq/plot', '@observablehq/inputs', 'htl', 'hyparquet'],
+  },
   server: { host: '127.0.0.1', port: 5199, strictPort: true, fs: { allow: ['..'] } },
   worker: { format: 'es' },
   build: {

@@ -14,8 +14,6 @@ export interface MarketResult {
   prices: { t: number; name: string; rate: number }[];
   waits: { seconds: number; share: number }[];
   revenue: { party: string; usd: number }[];
-  /** Wall time of the worker. */
-  milliseconds: number;
 }
 
 export type FromMarket =
@@ -36,7 +34,7 @@ function theWorker(): Worker {
 }
 
 export interface Session {
-  /** Resolves when the run is over; never when a newer one took its place. */
+  /** Rejects when a newer run took its place: a cell must not wait for ever, or the next value would too. */
   result: Promise<MarketResult>;
   /** For a cell that shows how far the run is. */
   progress: (notify: (p: { share: number; jobs: number }) => void) => () => void;
@@ -47,7 +45,11 @@ export interface Session {
 export function start(sets: readonly string[]): Session {
   const id = ++last;
   let tell: (p: { share: number; jobs: number }) => void = () => {};
+  let cancel: () => void = () => {};
   const result = new Promise<MarketResult>((resolve, reject) => {
+    cancel = () => {
+      if (listeners.delete(id)) reject(new Error('superseded'));
+    };
     listeners.set(id, (m) => {
       if (m.kind === 'progress') return tell({ share: m.share, jobs: m.jobs });
       listeners.delete(id);
@@ -68,10 +70,13 @@ export function start(sets: readonly string[]): Session {
         tell = () => {};
       };
     },
-    cancel: () => listeners.delete(id),
+    cancel,
   };
 }
 
 /** The command that makes the same run outside the page. */
 export const command = (sets: readonly string[]): string =>
-  ['npx janction run scenarios/quickstart/scenario.yaml', ...sets.map((s) => (/^[\w./=:-]+$/.test(s) ? `--set ${s}` : `--set '${s}'`))].join(' ');
+  [
+    'npx janction run scenarios/quickstart/scenario.yaml',
+    ...sets.map((s) => (/^[\w./=:-]+$/.test(s) ? `--set ${s}` : `--set '${s}'`)),
+  ].join(' ');

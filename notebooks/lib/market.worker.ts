@@ -1,6 +1,6 @@
 /** The simulator off the page's thread. A newer request ends the one that runs, between two slices of its time. */
 import { shipped } from '../../mechanisms/index.ts';
-import { ScenarioError, resolveScenario } from '../../scenarios/index.ts';
+import { resolveScenario, ScenarioError } from '../../scenarios/index.ts';
 import quickstart from '../../scenarios/quickstart/scenario.yaml?raw';
 import { finishRun, prepareRun } from '../../sim/run.ts';
 import type { FromMarket, MarketResult, ToMarket } from './market.ts';
@@ -39,7 +39,6 @@ async function work({ id, sets }: ToMarket): Promise<void> {
 }
 
 async function simulate(id: number, sets: readonly string[]): Promise<MarketResult | null> {
-  const began = performance.now();
   const scenario = resolveScenario(quickstart, 'scenarios/quickstart/scenario.yaml', sets);
   const samples = new Map<number, { t: number; waiting: number; used: number; up: number }>();
   const prices: MarketResult['prices'] = [];
@@ -54,7 +53,9 @@ async function simulate(id: number, sets: readonly string[]): Promise<MarketResu
         chunk.columns.find((c) => c.name === name)!.data as T;
       if (chunk.table === 'samples') {
         const at = column<Float64Array>('time_us');
-        const [waiting, used, up] = ['waiting_jobs', 'used_milli', 'capacity_milli'].map((n) => column<Float64Array>(n));
+        const [waiting, used, up] = ['waiting_jobs', 'used_milli', 'capacity_milli'].map((n) =>
+          column<Float64Array>(n),
+        );
         for (let i = 0; i < chunk.rows; i++) {
           const t = at[i]! / 3.6e9;
           const s = samples.get(t) ?? { t, waiting: 0, used: 0, up: 0 };
@@ -112,6 +113,5 @@ async function simulate(id: number, sets: readonly string[]): Promise<MarketResu
       return { seconds: waits[k]!, share: (k + 1) / waits.length };
     }),
     revenue: [...revenue].filter(([, v]) => v > 0).map(([party, usd]) => ({ party, usd })),
-    milliseconds: performance.now() - began,
   };
 }

@@ -1,5 +1,18 @@
 /** Words, figures and small pieces of page that several notebooks share. */
 
+import * as Plot from '@observablehq/plot';
+
+/** A chart with room for its labels: the axis' name stands in the middle under its ticks, not among them. */
+export function chart(options: Plot.PlotOptions): ReturnType<typeof Plot.plot> {
+  const x = options.x === undefined || typeof options.x === 'string' ? {} : options.x;
+  return Plot.plot({
+    marginTop: 34,
+    marginBottom: 46,
+    ...options,
+    x: { labelAnchor: 'center', labelOffset: 40, ...x },
+  });
+}
+
 /** Seconds as the largest sensible unit. */
 export function duration(s: number): string {
   const trim = (x: number): string => String(Math.round(x * 10) / 10);
@@ -60,7 +73,11 @@ export function commandLine(text: string): HTMLElement {
 }
 
 /** A table; numbers go right. */
-export function tableOf(head: readonly string[], rows: readonly (readonly (string | Node)[])[], numbers: readonly number[] = []): HTMLElement {
+export function tableOf(
+  head: readonly string[],
+  rows: readonly (readonly (string | Node)[])[],
+  numbers: readonly number[] = [],
+): HTMLElement {
   const div = document.createElement('div');
   div.className = 'scroll';
   const table = div.appendChild(document.createElement('table'));

@@ -1,0 +1,239 @@
+/** The notebooks as built, served by `janction notebook`: no other host, no error cell, and the numbers of the command line. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { RunJson } from '../../sim/summary.ts';
+import { janction, root } from '../support/cli.ts';
+import { launch, noBrowser, open, overlaps, sizes, tiny } from './browser.ts';
+
+const pages = ['index', 'market-day', 'pvcg', 'find-the-lie', 'elections', 'fragmentation', 'your-runs'] as const;
+
+describe.skipIf(noBrowser !== '')(`notebooks in a browser${noBrowser === '' ? '' : `: ${noBrowser}`}`, () => {
+  let server: ChildProcess;
+  let home = '';
+  let browser: Browser;
+  beforeAll(async () => {
+    server = spawn(process.execPath, [join(root, 'dist/lab/cli.js'), 'notebook', '--port', '0', '--rebuild'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    home = await new Promise<string>((resolve, reject) => {
+      let said = '';
+      server.stderr!.on('data', (d: Buffer) => {
+        said += d.toString();
+      });
+      server.stdout!.on('data', (d: Buffer) => resolve(d.toString().trim()));
+      server.on('exit', () => reject(new Error(said)));
+    });
+    browser = await launch();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    server?.kill();
+  });
+
+  /** Nothing is being computed any more. */
+  const settled = async (page: Page, name: string): Promise<void> => {
+    const ready: Partial<Record<string, string>> = {
+      'market-day': '.command',
+      pvcg: 'svg[aria-label="utility by report"]',
+      elections: 'svg[aria-label="seats by bloc and rule"]',
+      fragmentation: 'svg[aria-label="map of GPUs under two policies"]',
+      'find-the-lie': 'button[aria-label*="is violated"]',
+      'your-runs': '#folder',
+    };
+    await page.waitForSelector(ready[name] ?? 'main h1');
+    if (name === 'find-the-lie') await page.waitForSelector('.status:not(:has(progress))');
+  };
+  const faults = (page: Page) => page.locator('.observablehq--error').allTextContents();
+  /** Labelled inputs of a form: the number beside a slider. */
+  const set = async (page: Page, label: string, value: string): Promise<void> => {
+    const field = page.getByLabel(label, { exact: true }).first();
+    if ((await field.evaluate((e) => e.tagName)) === 'SELECT') await field.selectOption({ label: value });
+    else await field.fill(value);
+  };
+  const titleOf = (page: Page, chart: string) =>
+    page.locator(`figure:has(svg[aria-label="${chart}"]) h2`).textContent();
+
+  for (const name of pages) {
+    for (const size of sizes) {
+      test(`${name}, ${size.width}x${size.height}: no stranger, no error cell, nothing sticks out or overlaps`, async () => {
+        const scheme = size.width < 500 ? 'dark' : 'light';
+        const { context, page, strangers, errors } = await open(browser, `${home}${name}.html`, home, size, scheme);
+        await settled(page, name);
+        expect(strangers).toEqual([]);
+        expect(errors).toEqual([]);
+        expect(await faults(page)).toEqual([]);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(size.width);
+        await page.evaluate(() => {
+          for (const s of document.querySelectorAll('figure svg[aria-label]')) s.setAttribute('role', 'img');
+        });
+        expect(await overlaps(page)).toEqual([]);
+        expect(await tiny(page, 9)).toEqual([]);
+        await context.close();
+      });
+    }
+  }
+
+  test('a day in the market: the command line gives the same figures and the same fingerprint', async () => {
+    const { context, page } = await open(browser, `${home}market-day.html`, home, sizes[0]);
+    await page.waitForSelector('.command');
+    const run = async (): Promise<[RunJson, string]> => {
+      const text = (await page.textContent('.command'))!;
+      const line = text.split('\n')[0]!.replace('npx janction ', '');
+      const args = [...line.matchAll(/'([^']*)'|(\S+)/g)].map((m) => m[1] ?? m[2]!);
+      return [JSON.parse(janction([...args, '--json', '--quiet']).out) as RunJson, text];
+    };
+    const [usual, said] = await run();
+    expect(said).toContain(`fingerprint ${usual.fingerprint}`);
+    const before = await page.locator('svg[aria-label="jobs waiting over the day"]').innerHTML();
+    await set(page, 'farm machines (4 GPUs)', '3');
+    await set(page, 'seed', '7');
+    await page.waitForFunction(
+      (old) => !document.querySelector('.command')!.textContent!.includes(old),
+      usual.fingerprint,
+    );
+    await page.waitForFunction(() => document.querySelector('.command')!.textContent!.includes('seed=7'));
+    const [other, now] = await run();
+    expect(now).toContain('fleet.groups.farm.nodes=3');
+    expect(now).toContain(`fingerprint ${other.fingerprint}`);
+    expect(other.fingerprint).not.toBe(usual.fingerprint);
+    const cards = (await page.textContent('.cards'))!;
+    expect(cards).toContain(`${Math.round((other.jobs.completed / other.jobs.submitted) * 1000) / 10} %`);
+    expect(cards).toContain(`${Math.round(other.gpu.utilisation * 1000) / 10} %`);
+    expect(await page.locator('svg[aria-label="jobs waiting over the day"]').innerHTML()).not.toBe(before);
+    await context.close();
+  });
+
+  test('a day in the market: the newest setting wins, however fast the slider moves', async () => {
+    const { context, page, errors } = await open(browser, `${home}market-day.html`, home, sizes[0]);
+    await page.waitForSelector('.command');
+    for (const seed of ['2', '3', '4', '5', '6']) await set(page, 'seed', seed);
+    await page.waitForFunction(() => document.querySelector('.command')!.textContent!.includes('seed=6'));
+    const expected = JSON.parse(
+      janction(['run', 'scenarios/quickstart/scenario.yaml', '--seed', '6', '--json', '--quiet']).out,
+    ) as RunJson;
+    await page.waitForFunction(
+      (f) => document.querySelector('.command')!.textContent!.includes(f),
+      expected.fingerprint,
+    );
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
+  test('pVCG by hand: truth pays, until the fee is taken from the gross payment', async () => {
+    const { context, page } = await open(browser, `${home}pvcg.html`, home, sizes[0]);
+    await settled(page, 'pvcg');
+    expect(await titleOf(page, 'utility by report')).toMatch(/^No lie about its cost pays s1/);
+    await set(page, 'fee is taken from', 'the gross payment');
+    await page.waitForFunction(() => document.body.textContent!.includes('A lie pays'));
+    await set(page, 'fee is taken from', 'nothing');
+    await set(page, 'payment rule', 'pay-as-bid');
+    await page.waitForFunction(() => document.body.textContent!.includes('A lie pays'));
+    const areas = await page.locator('svg[aria-label="payments as areas"]').innerHTML();
+    await set(page, 's2: cost (2 hours)', '9');
+    await page.waitForFunction(
+      (old) => document.querySelector('svg[aria-label="payments as areas"]')!.innerHTML !== old,
+      areas,
+    );
+    await context.close();
+  });
+
+  test('find the lie: the verdicts of the table, and a counter-example behind every red cell', async () => {
+    const { context, page } = await open(browser, `${home}find-the-lie.html`, home, sizes[0]);
+    await settled(page, 'find-the-lie');
+    const expected = JSON.parse(readFileSync(join(root, 'docs/mechanisms.expected.json'), 'utf8')) as {
+      rows: { mechanism: string; class: string; property: string; verdict: string }[];
+    };
+    const found = await page
+      .locator('button[aria-label*="is violated"]')
+      .evaluateAll((list) =>
+        list.map((b) => b.getAttribute('aria-label')!.replace(' is violated, show the counter-example', '')),
+      );
+    const wanted = expected.rows
+      .filter((r) => r.verdict === 'violated')
+      .map((r) => `${r.mechanism}, ${r.class}: ${r.property}`);
+    expect([...found].sort((a, b) => (a < b ? -1 : 1))).toEqual([...wanted].sort((a, b) => (a < b ? -1 : 1)));
+    await page.click('button[aria-label^="pvcg, fee on the gross payment: dsic-cost"]');
+    await page.waitForFunction(() =>
+      document.querySelector('figure h2')!.textContent!.includes('fee on the gross payment'),
+    );
+    expect(await page.locator('figure tbody tr').count()).toBe(2);
+    await context.close();
+  });
+
+  test('elections and fragmentation answer their inputs', async () => {
+    const { context, page } = await open(browser, `${home}elections.html`, home, sizes[0]);
+    await settled(page, 'elections');
+    expect(await titleOf(page, 'seats by bloc and rule')).toBe(
+      'Under top-k the bloc takes all 4 seats with 60 % of the stake',
+    );
+    await set(page, 'stake of the middle', '90');
+    await page.waitForFunction(() => document.body.textContent!.includes('No rule gives the bloc every seat'));
+    for (const label of ['stake of the bloc', 'stake of the middle', 'stake of the small']) await set(page, label, '0');
+    await page.waitForSelector('.message');
+    expect(await page.textContent('.message')).toMatch(/Nobody holds any stake/);
+    await page.goto(`${home}fragmentation.html`);
+    await settled(page, 'fragmentation');
+    const map = await page.locator('svg[aria-label="map of GPUs under two policies"]').innerHTML();
+    await set(page, 'seed', '5');
+    await page.waitForFunction(
+      (old) => document.querySelector('svg[aria-label="map of GPUs under two policies"]')!.innerHTML !== old,
+      map,
+    );
+    await context.close();
+  });
+
+  test('your runs: figures, a Pareto front and paired waits; what is damaged is said and the rest is shown', async () => {
+    const base = mkdtempSync(join(tmpdir(), 'janction-runs-'));
+    try {
+      const runs = join(base, 'runs');
+      for (const [name, queue] of [
+        ['easy', 'easy'],
+        ['fifo', 'fifo'],
+      ] as const)
+        expect(
+          janction([
+            'run',
+            'scenarios/quickstart/scenario.yaml',
+            '--set',
+            `scheduling.queueing=${queue}`,
+            '--out',
+            join(runs, name),
+            '--quiet',
+          ]).code,
+        ).toBe(0);
+      cpSync(join(runs, 'easy'), join(runs, 'torn'), { recursive: true });
+      truncateSync(join(runs, 'torn/jobs.parquet'), 500);
+      cpSync(join(runs, 'easy'), join(runs, 'tableless'), { recursive: true });
+      rmSync(join(runs, 'tableless/jobs.parquet'));
+      cpSync(join(runs, 'easy'), join(runs, 'older'), { recursive: true });
+      writeFileSync(join(runs, 'older/run.json'), '{"schema":"janction.rundir/0"}');
+      cpSync(join(runs, 'easy'), join(runs, 'half'), { recursive: true });
+      truncateSync(join(runs, 'half/run.json'), 1000);
+      const { context, page, errors } = await open(browser, `${home}your-runs.html`, home, sizes[0]);
+      await settled(page, 'your-runs');
+      await page.setInputFiles('#folder', runs);
+      await page.waitForSelector('svg[aria-label="differences of waits of the same jobs"]');
+      const text = (await page.textContent('main'))!;
+      for (const says of [
+        /2 runs read/,
+        /torn: jobs\.parquet is no Parquet file/,
+        /tableless: jobs\.parquet is missing/,
+        /older: run\.json has schema janction\.rundir\/0/,
+        /half: run\.json is no JSON/,
+      ])
+        expect(text).toMatch(says);
+      const { result } = JSON.parse(readFileSync(join(runs, 'fifo/run.json'), 'utf8')) as { result: RunJson };
+      expect(text).toContain(`${Math.round(result.gpu.utilisation * 1000) / 10} %`);
+      expect(await page.locator('svg[aria-label="runs by two figures"] circle').count()).toBeGreaterThan(2);
+      expect(await faults(page)).toEqual([]);
+      expect(errors).toEqual([]);
+      await context.close();
+    } finally {
+      rmSync(base, { recursive: true, force: true });
+    }
+  });
+});
