@@ -36,10 +36,8 @@ const RUNGS = 8;
 export class LadderQueue implements EventQueue {
   /** Stamp of the last event taken. */
   now = 0;
-  /** Of the last event that `next` gave. */
+  /** Where the last event that `next` gave had its record: free again, and intact until the next post. */
   slot = 0;
-  a = 0;
-  b = 0;
 
   #head = 0;
   #tail = 0;
@@ -80,6 +78,14 @@ export class LadderQueue implements EventQueue {
 
   get size(): number {
     return this.#seq - 1 - this.#taken - this.#cancelled;
+  }
+
+  /** Operands of the last event that `next` gave; to be read before anything is posted. */
+  get a(): number {
+    return this.#doubles[(this.slot << 2) + 2]!;
+  }
+  get b(): number {
+    return this.#words[(this.slot << 3) + B]!;
   }
 
   /** Events taken so far. */
@@ -172,8 +178,8 @@ export class LadderQueue implements EventQueue {
   }
 
   /**
-   * Takes the next event at or before `until` and returns its type, or -1. Its stamp is then `now`, its operands `a` and `b`;
-   * `slot` was its place and is free again.
+   * Takes the next event at or before `until` and returns its type, or -1. Its stamp is then `now`; its operands are `a` and `b`
+   * until something is posted.
    */
   next(until: number): number {
     for (;;) {
@@ -199,8 +205,6 @@ export class LadderQueue implements EventQueue {
       this.#taken++;
       this.now = time;
       this.slot = slot;
-      this.a = this.#doubles[(slot << 2) + 2]!;
-      this.b = this.#words[w + 1]!;
       return type;
     }
   }
