@@ -11,6 +11,7 @@ import { modulesOf, solversOf } from '../modules/registry.ts';
 import { Progress } from '../progress.ts';
 import { readable } from '../readable.ts';
 import { checkTarget, RunDirWriter } from '../rundir/writer.ts';
+import { YoungGeneration } from '../young-generation.ts';
 
 export interface RunFlags {
   seed?: number;
@@ -37,6 +38,7 @@ export async function runCommand(path: string, flags: RunFlags): Promise<{ text:
   const modules = modulesOf(scenario.market.pools, path);
   if (flags.dryRun === true) return { text: dryRun(scenario, flags), result: null };
   const out = flags.out === undefined ? null : new RunDirWriter(flags.out);
+  const young = new YoungGeneration();
   const progress = new Progress(`simulating ${scenario.name}`, flags.quiet === true);
   try {
     const rows = traceRows(scenario);
@@ -48,7 +50,10 @@ export async function runCommand(path: string, flags: RunFlags): Promise<{ text:
       ...(rows === undefined ? {} : { traceRows: rows }),
       ...(out === null ? {} : { onChunk: (c) => out.chunk(c), onJournal: (b) => out.journal(b) }),
       progressEveryUs: bounded ? Math.max(1, Math.floor(scenario.horizonUs / 200)) : 6 * 3_600_000_000,
-      onProgress: (now, jobs) => progress.update(bounded ? now / scenario.horizonUs : -1, `${jobs} jobs`, jobs),
+      onProgress: (now, jobs) => {
+        young.check();
+        progress.update(bounded ? now / scenario.horizonUs : -1, `${jobs} jobs`, jobs);
+      },
     });
     out?.sources(modules.sources);
     out?.finish({
