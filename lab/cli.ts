@@ -17,6 +17,7 @@ import { addElect } from './commands/elect.ts';
 import { addExecute } from './commands/execute.ts';
 import { addExplain } from './commands/explain.ts';
 import { addNotebook } from './commands/notebook.ts';
+import { addInvoice } from './commands/invoice.ts';
 import { addReport } from './commands/report.ts';
 import { addReproduce } from './commands/reproduce.ts';
 import { addRewards } from './commands/rewards.ts';
@@ -37,6 +38,7 @@ const commands = [
   addAudit,
   addValidate,
   addCalibrate,
+  addInvoice,
   addReport,
   addExplain,
   addTimeline,

@@ -11,6 +11,10 @@ export function seedOf(text: string): number {
 export const append = (value: string, list: string[]): string[] => [...list, value];
 
 /** The result of a command: stdout carries nothing else. */
+process.stdout.on('error', (e: NodeJS.ErrnoException) => {
+  // The reader has seen enough (a pipe into head): no fault of ours.
+  if (e.code !== 'EPIPE') throw e;
+});
 export const print = (text: string): void => {
   process.stdout.write(text);
 };

@@ -1,0 +1,252 @@
+/** Bills from a run's tables: what a user was charged, job by job, and what every account holds. Exact integers throughout. */
+import { UsageError } from '../errors.ts';
+import type { TableData } from '../rundir/parquet.ts';
+import { readManifest, readRunTable } from '../rundir/reader.ts';
+
+export interface Movement {
+  id: number;
+  timeUs: number;
+  kind: string;
+  debit: string;
+  credit: string;
+  currency: string;
+  amount: bigint;
+  pending: number;
+  job: number;
+  attempt: number;
+  reason: string;
+}
+
+/** Metered use of one part of an attempt. */
+export interface Use {
+  lease: number;
+  job: number;
+  attempt: number;
+  pool: string;
+  node: string;
+  provider: string;
+  gpuClass: string;
+  milli: number;
+  rateMicro: number;
+  startUs: number;
+  endUs: number;
+  outcome: string;
+  currency: string;
+  charge: bigint;
+}
+
+export interface JobBill {
+  job: number;
+  workload: string;
+  user: string;
+  pool: string;
+  state: string;
+  quoteId: number;
+  currency: string;
+  charged: bigint;
+}
+
+export interface Books {
+  scenario: string;
+  seed: number;
+  endUs: number;
+  movements: Movement[];
+  uses: Use[];
+  jobs: Map<number, JobBill>;
+  balances: { account: string; currency: string; posted: bigint; heldOut: bigint; heldIn: bigint }[];
+  charged: Map<string, string>;
+}
+
+const text = (t: TableData, c: string) => t.columns[c] as string[];
+const int = (t: TableData, c: string) => Array.from(t.columns[c] as bigint[], Number);
+const big = (t: TableData, c: string) => t.columns[c] as bigint[];
+
+export async function readBooks(dir: string): Promise<Books> {
+  const manifest = readManifest(dir);
+  const [transfers, placements, jobs, accounts] = [
+    await readRunTable(dir, 'transfers'),
+    await readRunTable(dir, 'placements'),
+    await readRunTable(dir, 'jobs'),
+    await readRunTable(dir, 'accounts'),
+  ];
+  const movements = columnsOf(transfers, {
+    id: int(transfers, 'transfer_id'),
+    timeUs: int(transfers, 'time_us'),
+    kind: text(transfers, 'kind'),
+    debit: text(transfers, 'debit'),
+    credit: text(transfers, 'credit'),
+    currency: text(transfers, 'currency'),
+    amount: big(transfers, 'amount_micro'),
+    pending: int(transfers, 'pending_id'),
+    job: int(transfers, 'job_id'),
+    attempt: int(transfers, 'attempt'),
+    reason: text(transfers, 'reason'),
+  });
+  const gpus = text(placements, 'gpus');
+  const each = int(placements, 'gpu_milli');
+  const uses = columnsOf(placements, {
+    lease: int(placements, 'lease_id'),
+    job: int(placements, 'job_id'),
+    attempt: int(placements, 'attempt'),
+    pool: text(placements, 'pool'),
+    node: text(placements, 'node'),
+    provider: text(placements, 'provider'),
+    gpuClass: text(placements, 'gpu_class'),
+    milli: each.map((m, i) => m * (gpus[i] === '' ? 0 : gpus[i]!.split('+').length)),
+    rateMicro: int(placements, 'rate_micro_per_gpu_hour'),
+    startUs: int(placements, 'start_us'),
+    endUs: int(placements, 'end_us'),
+    outcome: text(placements, 'outcome'),
+    currency: text(placements, 'currency'),
+    charge: big(placements, 'charge_micro'),
+  });
+  const bills = columnsOf(jobs, {
+    job: int(jobs, 'job_id'),
+    workload: text(jobs, 'workload_name'),
+    user: text(jobs, 'user'),
+    pool: text(jobs, 'pool'),
+    state: text(jobs, 'final_state'),
+    quoteId: int(jobs, 'quote_id'),
+    currency: text(jobs, 'currency'),
+    charged: big(jobs, 'charged_micro'),
+  });
+  const balances = columnsOf(accounts, {
+    account: text(accounts, 'account'),
+    currency: text(accounts, 'currency'),
+    posted: big(accounts, 'credits_posted_micro').map((c, i) => c - big(accounts, 'debits_posted_micro')[i]!),
+    heldOut: big(accounts, 'debits_pending_micro'),
+    heldIn: big(accounts, 'credits_pending_micro'),
+  });
+  const result = manifest.result;
+  return {
+    scenario: result.scenario,
+    seed: result.seed,
+    endUs: Math.round(result.simulatedSeconds * 1e6),
+    movements,
+    uses,
+    jobs: new Map(bills.map((b) => [b.job, b])),
+    balances,
+    charged: new Map([
+      [result.money.unit.replace(/^micro/, ''), result.money.charged],
+      [result.moneyJct.unit.replace(/^micro/, ''), result.moneyJct.charged],
+    ]),
+  };
+}
+
+function columnsOf<T extends object>(t: TableData, columns: { [K in keyof T]: T[K][] }): T[] {
+  const names = Object.keys(columns) as (keyof T)[];
+  return Array.from(
+    { length: t.rows },
+    (_, i) => Object.fromEntries(names.map((n) => [n, columns[n][i]])) as unknown as T,
+  );
+}
+
+/** Half-open in run time: a charge booked at `toUs` belongs to the next period. */
+export interface Period {
+  fromUs: number;
+  toUs: number;
+}
+
+export interface InvoiceLine {
+  job: number;
+  attempt: number;
+  workload: string;
+  pool: string;
+  outcome: string;
+  /** Parts of the attempt; their charges add up to the line's. */
+  use: Use[];
+  bookedUs: number;
+  charge: bigint;
+}
+
+export interface Invoice {
+  id: string;
+  account: string;
+  currency: string;
+  period: Period;
+  opening: bigint;
+  deposits: bigint;
+  refunds: bigint;
+  lines: InvoiceLine[];
+  total: bigint;
+  closing: bigint;
+  /** Reserved for jobs that wait or run at the end of the period. */
+  held: bigint;
+}
+
+/** The full name of an account: a user may be named without `user:`. */
+export function accountNamed(b: Books, name: string): string {
+  const all = [...new Set(b.balances.map((x) => x.account))];
+  if (all.includes(name)) return name;
+  if (all.includes(`user:${name}`)) return `user:${name}`;
+  const close = all.filter((a) => a.includes(name)).slice(0, 5);
+  throw new UsageError(
+    `no account "${name}" in this run; ${close.length > 0 ? `did you mean ${close.join(', ')}?` : `there are ${all.length}: ${all.slice(0, 5).join(', ')}, …`}`,
+  );
+}
+
+/** One invoice per currency that the account moved in the period. */
+export function invoices(b: Books, account: string, period: Period): Invoice[] {
+  const currencies = [...new Set(b.balances.filter((x) => x.account === account).map((x) => x.currency))];
+  return currencies.map((currency) => invoiceIn(b, account, currency, period));
+}
+
+function invoiceIn(b: Books, account: string, currency: string, period: Period): Invoice {
+  const usesOf = new Map<string, Use[]>();
+  for (const u of b.uses) {
+    const key = `${u.job}/${u.attempt}`;
+    const list = usesOf.get(key);
+    if (list === undefined) usesOf.set(key, [u]);
+    else list.push(u);
+  }
+  const out: Invoice = {
+    id: `${account}/${currency}/${period.fromUs}-${period.toUs}`,
+    account,
+    currency,
+    period,
+    opening: 0n,
+    deposits: 0n,
+    refunds: 0n,
+    lines: [],
+    total: 0n,
+    closing: 0n,
+    held: 0n,
+  };
+  const open = new Map<number, bigint>();
+  for (const m of b.movements) {
+    if (m.currency !== currency || (m.debit !== account && m.credit !== account) || m.timeUs >= period.toUs) continue;
+    if (m.kind === 'pending') open.set(m.id, m.debit === account ? m.amount : 0n);
+    if (m.kind === 'post' || m.kind === 'void') open.delete(m.pending);
+    if (m.kind === 'pending' || m.kind === 'void') continue;
+    const signed = m.credit === account ? m.amount : -m.amount;
+    out.closing += signed;
+    if (m.timeUs < period.fromUs) {
+      out.opening += signed;
+      continue;
+    }
+    if (m.debit !== account) {
+      if (m.reason === 'deposit') out.deposits += m.amount;
+      else out.refunds += m.amount;
+      continue;
+    }
+    const job = b.jobs.get(m.job);
+    out.lines.push({
+      job: m.job,
+      attempt: m.attempt,
+      workload: job?.workload ?? '',
+      pool: m.credit.replace(/^revenue:/, ''),
+      outcome: m.reason,
+      use: usesOf.get(`${m.job}/${m.attempt}`) ?? [],
+      bookedUs: m.timeUs,
+      charge: m.amount,
+    });
+    out.total += m.amount;
+  }
+  for (const held of open.values()) out.held += held;
+  return out;
+}
+
+/** Every user's account, in order of opening. */
+export const userAccounts = (b: Books): string[] => [
+  ...new Set(b.balances.map((x) => x.account).filter((a) => a.startsWith('user:'))),
+];

@@ -1,0 +1,334 @@
+/** `janction invoice` and `janction statement`: bills and balances of a run, readable, JSON or FOCUS. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { formatMicro } from '../../core/num/index.ts';
+import {
+  accountNamed,
+  type Books,
+  type Invoice,
+  invoices,
+  type Period,
+  readBooks,
+  type Use,
+  userAccounts,
+} from '../books/bills.ts';
+import { focusCsv, focusFault, focusRows } from '../books/focus.ts';
+import { Finding, UsageError } from '../errors.ts';
+import { print } from '../flags.ts';
+
+interface BillFlags {
+  from?: number;
+  to?: number;
+  focus?: boolean;
+  json?: boolean;
+  by?: (typeof groupings)[number];
+}
+
+/** The whole run by default, its last stamp included: up to the next full second. */
+function periodOf(b: Books, f: BillFlags): Period {
+  const p = { fromUs: f.from ?? 0, toUs: f.to ?? (Math.floor(b.endUs / 1e6) + 1) * 1e6 };
+  if (p.fromUs >= p.toUs)
+    throw new UsageError(
+      `the period from ${p.fromUs / 1e6} s to ${p.toUs / 1e6} s ends before it begins; give a later --to`,
+    );
+  return p;
+}
+
+function invoiceJson(i: Invoice): object {
+  return {
+    invoice: i.id,
+    account: i.account,
+    unit: `micro${i.currency}`,
+    period: { fromUs: i.period.fromUs, toUs: i.period.toUs },
+    opening: i.opening.toString(),
+    deposits: i.deposits.toString(),
+    refunds: i.refunds.toString(),
+    total: i.total.toString(),
+    closing: i.closing.toString(),
+    held: i.held.toString(),
+    lines: i.lines.map((l) => ({
+      job: l.job,
+      attempt: l.attempt,
+      workload: l.workload,
+      pool: l.pool,
+      outcome: l.outcome,
+      bookedUs: l.bookedUs,
+      charge: l.charge.toString(),
+      use: l.use.map((u) => ({
+        gpuClass: u.gpuClass,
+        node: u.node,
+        milliGpu: u.milli,
+        startUs: u.startUs,
+        endUs: u.endUs,
+        rateMicroPerGpuHour: u.rateMicro,
+        charge: u.charge.toString(),
+      })),
+    })),
+  };
+}
+
+const money = (v: bigint, currency: string) => `${formatMicro(v)} ${currency}`;
+const hours = (milliUs: bigint) => (Number(milliUs / 1000n) / 3.6e9).toFixed(4);
+const milliUs = (u: Use) => (u.startUs < 0 ? 0n : BigInt(u.milli) * BigInt(u.endUs - u.startUs));
+const clock = (us: number) => {
+  const s = Math.floor(us / 1e6);
+  const p = (n: number) => String(n).padStart(2, '0');
+  return `day ${Math.floor(s / 86_400)} ${p(Math.floor(s / 3600) % 24)}:${p(Math.floor(s / 60) % 60)}:${p(s % 60)}`;
+};
+
+function readableInvoice(i: Invoice): string {
+  const rows = i.lines.map((l) => [
+    `job ${l.job}${l.attempt > 1 ? ` (attempt ${l.attempt})` : ''}`,
+    l.workload,
+    clock(l.bookedUs),
+    [...new Set(l.use.map((u) => u.gpuClass))].join('+'),
+    hours(l.use.reduce((s, u) => s + milliUs(u), 0n)),
+    [...new Set(l.use.map((u) => formatMicro(BigInt(u.rateMicro))))].join('+'),
+    l.outcome,
+    formatMicro(l.charge),
+  ]);
+  const header = ['', 'workload', 'booked', 'class', 'GPU-hours', 'rate per GPU-hour', 'ended', i.currency];
+  const widths = header.map((h, k) => Math.max(h.length, ...rows.map((r) => r[k]!.length)));
+  const line = (r: string[]) =>
+    `  ${r.map((c, k) => (k === 4 || k === 5 || k === 7 ? c.padStart(widths[k]!) : c.padEnd(widths[k]!))).join('  ')}`.trimEnd();
+  return `Invoice ${i.id}
+  account   ${i.account}
+  period    ${clock(i.period.fromUs)} to ${clock(i.period.toUs)} (the end belongs to the next)
+${rows.length === 0 ? '  nothing was charged' : [header, ...rows].map(line).join('\n')}
+
+  opening balance ${money(i.opening, i.currency)}
+  deposits        ${money(i.deposits, i.currency)}${i.refunds > 0n ? `\n  refunds         ${money(i.refunds, i.currency)}` : ''}
+  charged         ${money(i.total, i.currency)}
+  closing balance ${money(i.closing, i.currency)}${i.held > 0n ? `\n  reserved for jobs that wait or run: ${money(i.held, i.currency)}` : ''}
+`;
+}
+
+export async function invoiceCommand(dir: string, name: string, f: BillFlags): Promise<string> {
+  const b = await readBooks(dir);
+  const list = invoices(b, accountNamed(b, name), periodOf(b, f));
+  if (f.focus === true) return focusText(b, list, f.json === true);
+  return f.json === true
+    ? `${JSON.stringify({ schema: 'janction.invoice/1', scenario: b.scenario, seed: b.seed, invoices: list.map(invoiceJson) })}\n`
+    : list.map(readableInvoice).join('\n');
+}
+
+function focusText(b: Books, list: readonly Invoice[], json: boolean): string {
+  const rows = focusRows(b, list);
+  const fault = focusFault(rows, new Map(list.map((i) => [i.id, i.total])));
+  if (fault !== null) throw new Finding(`the rows break an invariant of FOCUS: ${fault}`);
+  return json ? `${JSON.stringify(rows)}\n` : focusCsv(rows);
+}
+
+export const groupings = ['user', 'workload', 'pool', 'provider', 'class', 'outcome'] as const;
+
+interface Group {
+  name: string;
+  jobs: number;
+  attempts: number;
+  paidMilliUs: bigint;
+  usefulMilliUs: bigint;
+  wastedMilliUs: bigint;
+  charged: bigint;
+}
+
+/** Use and charges by whom or what they belong to; useful = inside jobs that completed, wasted = the rest. */
+function grouped(b: Books, by: (typeof groupings)[number], currency: string): Group[] {
+  const groups = new Map<string, Group & { seen: Set<number> }>();
+  const order: string[] = [];
+  for (const u of b.uses) {
+    if (u.currency !== currency) continue;
+    const job = b.jobs.get(u.job);
+    const name =
+      by === 'user'
+        ? (job?.user ?? '(not ended)')
+        : by === 'workload'
+          ? (job?.workload ?? '(not ended)')
+          : by === 'pool'
+            ? u.pool
+            : by === 'provider'
+              ? u.provider
+              : by === 'class'
+                ? u.gpuClass
+                : u.outcome;
+    let g = groups.get(name);
+    if (g === undefined) {
+      groups.set(
+        name,
+        (g = {
+          name,
+          jobs: 0,
+          attempts: 0,
+          paidMilliUs: 0n,
+          usefulMilliUs: 0n,
+          wastedMilliUs: 0n,
+          charged: 0n,
+          seen: new Set(),
+        }),
+      );
+      order.push(name);
+    }
+    g.attempts++;
+    g.seen.add(u.job);
+    const use = milliUs(u);
+    if (u.charge > 0n) g.paidMilliUs += use;
+    if (u.outcome === 'completed') g.usefulMilliUs += use;
+    else g.wastedMilliUs += use;
+    g.charged += u.charge;
+  }
+  return order
+    .map((n) => groups.get(n)!)
+    .map(({ seen, ...g }) => ({ ...g, jobs: seen.size }))
+    .sort((x, y) => (x.charged === y.charged ? (x.name < y.name ? -1 : 1) : x.charged > y.charged ? -1 : 1));
+}
+
+const parties = [
+  'user',
+  'revenue',
+  'provider',
+  'staker',
+  'aggregator',
+  'verifier',
+  'treasury',
+  'dust',
+  'subsidy',
+  'world',
+] as const;
+
+export async function statementCommand(dir: string, f: BillFlags): Promise<string> {
+  const b = await readBooks(dir);
+  const period = periodOf(b, f);
+  const all = userAccounts(b).flatMap((a) => invoices(b, a, period));
+  if (f.focus === true) return focusText(b, all, f.json === true);
+  const currencies = [...new Set(b.balances.map((x) => x.currency))];
+  const tables = currencies.map((currency) => {
+    const mine = b.balances.filter((x) => x.currency === currency);
+    const sums = parties.flatMap((p) => {
+      const of = mine.filter((x) => x.account === p || x.account.startsWith(`${p}:`));
+      return of.length === 0
+        ? []
+        : [
+            {
+              party: p as string,
+              accounts: of.length,
+              balance: of.reduce((s, x) => s + x.posted, 0n),
+              held: of.reduce((s, x) => s + x.heldOut, 0n),
+            },
+          ];
+    });
+    const others = mine.filter((x) => !parties.some((p) => x.account === p || x.account.startsWith(`${p}:`)));
+    for (const o of others) sums.push({ party: o.account, accounts: 1, balance: o.posted, held: o.heldOut });
+    const invoiced = all.filter((i) => i.currency === currency).reduce((s, i) => s + i.total, 0n);
+    const groups = f.by === undefined ? null : grouped(b, f.by, currency);
+    return {
+      currency,
+      sums,
+      invoiced,
+      charged: b.charged.get(currency) ?? null,
+      sumOfAll: mine.reduce((s, x) => s + x.posted, 0n),
+      groups,
+    };
+  });
+  if (f.json === true) {
+    return `${JSON.stringify({
+      schema: 'janction.statement/1',
+      scenario: b.scenario,
+      seed: b.seed,
+      period,
+      currencies: tables.map((t) => ({
+        unit: `micro${t.currency}`,
+        parties: t.sums.map((s) => ({
+          party: s.party,
+          accounts: s.accounts,
+          balance: s.balance.toString(),
+          held: s.held.toString(),
+        })),
+        sumOfBalances: t.sumOfAll.toString(),
+        invoiced: t.invoiced.toString(),
+        charged: t.charged,
+        ...(t.groups === null
+          ? {}
+          : {
+              by: f.by,
+              groups: t.groups.map((g) => ({
+                name: g.name,
+                jobs: g.jobs,
+                attempts: g.attempts,
+                paidGpuHours: Number(hours(g.paidMilliUs)),
+                usefulGpuHours: Number(hours(g.usefulMilliUs)),
+                wastedGpuHours: Number(hours(g.wastedMilliUs)),
+                charged: g.charged.toString(),
+              })),
+            }),
+      })),
+      accounts: b.balances.map((x) => ({
+        account: x.account,
+        currency: x.currency,
+        balance: x.posted.toString(),
+        held: x.heldOut.toString(),
+      })),
+    })}\n`;
+  }
+  const lines = [`${b.scenario}, seed ${b.seed}: balances at ${clock(b.endUs)}`];
+  for (const t of tables) {
+    if (t.sums.every((s) => s.balance === 0n && s.held === 0n)) continue;
+    lines.push(`  ${t.currency}`);
+    const width = Math.max(...t.sums.map((s) => s.party.length));
+    for (const s of t.sums)
+      lines.push(
+        `    ${s.party.padEnd(width)}  ${String(s.accounts).padStart(5)} accounts  ${formatMicro(s.balance).padStart(18)}${s.held > 0n ? `  (${formatMicro(s.held)} held)` : ''}`,
+      );
+    lines.push(`    all balances add up to ${formatMicro(t.sumOfAll)}; users were invoiced ${formatMicro(t.invoiced)}`);
+    if (t.groups !== null) {
+      const w = Math.max(8, ...t.groups.map((g) => g.name.length));
+      lines.push(
+        `    ${`by ${f.by}`.padEnd(w)}  ${'jobs'.padStart(6)}  ${'GPU-hours paid'.padStart(14)}  ${'useful'.padStart(10)}  ${'wasted'.padStart(10)}  ${'charged'.padStart(16)}`,
+      );
+      for (const g of t.groups)
+        lines.push(
+          `    ${g.name.padEnd(w)}  ${String(g.jobs).padStart(6)}  ${hours(g.paidMilliUs).padStart(14)}  ${hours(g.usefulMilliUs).padStart(10)}  ${hours(g.wastedMilliUs).padStart(10)}  ${formatMicro(g.charged).padStart(16)}`,
+        );
+    }
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+const seconds = (text: string): number => {
+  const us = Math.round(Number(text) * 1e6);
+  if (!/^\d+(\.\d{1,6})?$/.test(text) || !Number.isSafeInteger(us))
+    throw new InvalidArgumentError('want seconds of run time, for example 3600');
+  return us;
+};
+
+export function addInvoice(program: Command): void {
+  const period = (c: Command) =>
+    c
+      .addOption(new Option('--from <seconds>', 'begin of the period, in run time').argParser(seconds))
+      .addOption(
+        new Option('--to <seconds>', 'end of the period; what is booked then belongs to the next').argParser(seconds),
+      )
+      .option('--focus', 'rows of the FinOps FOCUS specification (CSV, or JSON with --json)')
+      .option('--json', 'print one JSON document instead of text');
+  period(
+    program
+      .command('invoice')
+      .description('an account’s bill, job by job')
+      .argument('<rundir>', 'directory written by run --out or execute')
+      .argument('<account>', 'a user, or a full account name such as provider:farm-001'),
+  )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  janction invoice runs/q7 film-1\n  janction invoice runs/q7 film-1 --from 0 --to 43200 --json',
+    )
+    .action(async (dir: string, account: string, f: BillFlags) => print(await invoiceCommand(dir, account, f)));
+  period(
+    program
+      .command('statement')
+      .description('balances of all parties, and where the money and the GPU-hours went')
+      .argument('<rundir>', 'directory written by run --out or execute'),
+  )
+    .addOption(new Option('--by <what>', 'also divide use and charges').choices([...groupings]))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  janction statement runs/q7 --by workload\n  janction statement runs/q7 --focus > focus.csv',
+    )
+    .action(async (dir: string, f: BillFlags) => print(await statementCommand(dir, f)));
+}

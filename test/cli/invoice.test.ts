@@ -1,0 +1,154 @@
+/** `janction invoice`, `statement` and FOCUS rows: they add up to what was charged; a stranger's script agrees with every bill. */
+import { spawnSync } from 'node:child_process';
+import { cpSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { type FocusRow, focusFault, isoTime } from '../../lab/books/focus.ts';
+import { inTemp, janction, root } from '../support/cli.ts';
+
+interface InvoiceJson {
+  invoices: {
+    invoice: string;
+    account: string;
+    unit: string;
+    opening: string;
+    total: string;
+    deposits: string;
+    refunds: string;
+    closing: string;
+    lines: { charge: string; use: { charge: string }[] }[];
+  }[];
+}
+interface StatementJson {
+  currencies: {
+    unit: string;
+    invoiced: string;
+    charged: string;
+    sumOfBalances: string;
+    groups?: { charged: string }[];
+  }[];
+  accounts: { account: string; currency: string; balance: string }[];
+}
+const json = <T>(args: string[]): T => {
+  const a = janction([...args, '--json']);
+  expect(a.err).toBe('');
+  return JSON.parse(a.out) as T;
+};
+
+describe('the quickstart’s bills', () => {
+  test('invoices of all users add up to what was charged; halves add up to wholes; FOCUS keeps its invariants', async () => {
+    await inTemp((dir) => {
+      const run = join(dir, 'run');
+      expect(
+        janction([
+          'run',
+          'scenarios/quickstart/scenario.yaml',
+          '--seed',
+          '3',
+          '--check',
+          'every-event',
+          '--out',
+          run,
+          '--quiet',
+        ]).code,
+      ).toBe(0);
+      const s = json<StatementJson>(['statement', run, '--by', 'workload']);
+      for (const c of s.currencies) {
+        expect(c.sumOfBalances).toBe('0');
+        expect(c.invoiced).toBe(c.charged);
+        expect(c.groups!.reduce((x, g) => x + BigInt(g.charged), 0n).toString()).toBe(c.charged);
+      }
+      let sum = 0n;
+      const users = s.accounts.filter((a) => a.account.startsWith('user:') && a.currency === 'USD');
+      expect(users.length).toBeGreaterThan(100);
+      for (const u of users.slice(0, 6)) {
+        const whole = json<InvoiceJson>(['invoice', run, u.account]).invoices.find((i) => i.unit === 'microUSD')!;
+        expect(whole.closing).toBe(u.balance);
+        expect(BigInt(whole.opening) + BigInt(whole.deposits) + BigInt(whole.refunds) - BigInt(whole.total)).toBe(
+          BigInt(whole.closing),
+        );
+        for (const l of whole.lines) expect(l.use.reduce((x, p) => x + BigInt(p.charge), 0n).toString()).toBe(l.charge);
+        const parts = [
+          ['--to', '40000'],
+          ['--from', '40000'],
+        ].map((p) => json<InvoiceJson>(['invoice', run, u.account, ...p]).invoices.find((i) => i.unit === 'microUSD')!);
+        expect(parts.reduce((x, i) => x + BigInt(i.total), 0n).toString()).toBe(whole.total);
+        expect(parts[1]!.opening).toBe(parts[0]!.closing);
+        sum += BigInt(whole.total);
+      }
+      expect(sum).toBeGreaterThan(0n);
+      const rows = json<FocusRow[]>(['statement', run, '--focus']);
+      const billed = rows
+        .filter((r) => r.BillingCurrency === 'USD')
+        .reduce((x, r) => x + BigInt(r.BilledCost!.replace('.', '')), 0n);
+      expect(billed.toString()).toBe(s.currencies.find((c) => c.unit === 'microUSD')!.charged);
+      const payable = new Map<string, bigint>();
+      for (const r of rows)
+        payable.set(r.InvoiceId!, (payable.get(r.InvoiceId!) ?? 0n) + BigInt(r.BilledCost!.replace('.', '')));
+      expect(focusFault(rows, payable)).toBeNull();
+      // One micro-unit more on one row is noticed twice over.
+      const first = rows[0]!;
+      const wrong = rows.map((r, i) => (i === 0 ? { ...first, BilledCost: '999.000000' } : r));
+      expect(focusFault(wrong, payable)).toContain('add up to');
+      expect(focusFault([{ ...first, ListCost: '999.000000' }, ...rows.slice(1)], payable)).toContain('is not');
+    });
+  });
+
+  test('unknown account, period that ends before it begins, no run', async () => {
+    await inTemp((dir) => {
+      const run = join(dir, 'run');
+      janction(['run', 'scenarios/quickstart/scenario.yaml', '--set', 'horizon=2 hour', '--out', run, '--quiet']);
+      for (const args of [
+        ['invoice', run, 'nobody'],
+        ['invoice', run, 'film-1', '--from', '20', '--to', '10'],
+        ['invoice', run, 'film-1', '--from', '-1'],
+        ['statement', join(dir, 'absent')],
+        ['statement', run, '--by', 'moon'],
+      ]) {
+        const a = janction(args);
+        expect([a.code, a.out], args.join(' ')).toEqual([2, '']);
+        expect(a.err.trim().split('\n').length).toBe(1);
+      }
+    });
+  });
+});
+
+describe('a script that uses no project code', () => {
+  const script = (dirs: string[]) =>
+    spawnSync(process.execPath, [join(root, 'test/independent/billed-as-quoted.mjs'), ...dirs], {
+      encoding: 'utf8',
+      cwd: root,
+    });
+  test('finds every job of the shipped scenarios billed as quoted, and one changed unit', async () => {
+    await inTemp((dir) => {
+      const runs = ['quickstart', 'reserve-price'].map((name) => {
+        const out = join(dir, name);
+        expect(janction(['run', `scenarios/${name}/scenario.yaml`, '--out', out, '--quiet']).code).toBe(0);
+        return out;
+      });
+      const good = script(runs);
+      expect(good.stdout).toContain('billed as quoted');
+      expect(good.status).toBe(0);
+      const bad = join(dir, 'bad');
+      cpSync(runs[0]!, bad, { recursive: true });
+      // The placements of another seed: charges no longer follow from use.
+      const other = join(dir, 'other');
+      janction(['run', 'scenarios/quickstart/scenario.yaml', '--seed', '2', '--out', other, '--quiet']);
+      cpSync(join(other, 'placements.parquet'), join(bad, 'placements.parquet'));
+      expect(
+        readFileSync(join(bad, 'placements.parquet')).equals(readFileSync(join(runs[0]!, 'placements.parquet'))),
+      ).toBe(false);
+      expect(script([bad]).status).toBe(1);
+    });
+  });
+});
+
+test('times are written as ISO 8601 without a library', () => {
+  expect([0, 951_782_400e6, 951_868_800e6, 1_709_164_799_999_999, 4_102_444_800e6].map(isoTime)).toEqual([
+    '1970-01-01T00:00:00Z',
+    '2000-02-29T00:00:00Z',
+    '2000-03-01T00:00:00Z',
+    '2024-02-28T23:59:59.999999Z',
+    '2100-01-01T00:00:00Z',
+  ]);
+});
