@@ -33,6 +33,8 @@ export interface ClusterView {
   allocationsOf(node: number): readonly NodeAllocation[];
   /** How often the node went away since the pool has held it. */
   lossesOf(node: number): number;
+  /** What the nodes that are up have in all. */
+  capacity(): { readonly milli: number; readonly cpu: number; readonly ram: number };
   /** Racks are numbered over the whole fleet; nodes that name none each stand alone (-1). */
   rackOf(node: number): number;
   /** GPUs of one NVLink island: GPU g belongs to island floor(g / islandOf). */
@@ -82,6 +84,7 @@ export interface WaitingJob {
   readonly order: number;
   /** Stamp at which it first waited. */
   readonly sinceUs: TimeUs;
+  readonly submittedUs: TimeUs;
   /** Run time of its former attempts. */
   readonly servedUs: TimeUs;
   /** Run time it still needs by its own last report; -1 = it has not reported. */
@@ -92,7 +95,9 @@ export interface WaitingJob {
 
 /** A job with a lease. */
 export interface RunningJob extends WaitingJob {
-  /** Stamp at which all its parts were up; -1 while it comes up, and then it cannot be preempted. */
+  /** Number of its lease: of two jobs of a pool the one that was granted later has the higher. */
+  readonly lease: number;
+  /** Stamp at which all its parts were up; -1 while it comes up. */
   readonly startedUs: TimeUs;
   /** It has been told to end. */
   readonly stopping: boolean;
@@ -135,7 +140,7 @@ export interface SchedulerView {
    */
   victims(job: WaitingJob, eviction: Eviction): RunningJob[] | null;
   /**
-   * Ends the present attempt of a job that is up: its use is charged, it keeps what it has checkpointed and waits again. The
+   * Ends the present attempt of a job that came up at an earlier stamp: its use is charged, it keeps what it has checkpointed and waits again. The
    * room is meant for `inFavourOf` (null = for nobody in particular).
    */
   preempt(job: RunningJob, inFavourOf: WaitingJob | null): void;
@@ -173,7 +178,7 @@ export interface QueueingPolicy {
    * for money in it has its answer.
    */
   readonly preemptive?: boolean;
-  /** A preemptive policy hears of every job that gets a lease and of every one whose attempt is over. */
+  /** A policy that asks for it hears of every job that gets a lease and of every one whose attempt is over. */
   started?(job: RunningJob): void;
   ended?(job: RunningJob): void;
   /** After `schedule`: the next stamp at which it must be called though nothing has happened; later than now. */

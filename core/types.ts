@@ -55,7 +55,7 @@ export interface TaskGroup {
 
 /** What a user submits. A job starts all its tasks together or none (a gang). */
 export interface JobSpec {
-  /** Unique in the run, 1 .. 2^44. */
+  /** Unique in the run, 1 .. 2^40. */
   job: number;
   user: string;
   /** Persona, tenant or trace label: a name for reports, no meaning for core. */
@@ -76,6 +76,8 @@ export interface JobSpec {
   /** Attempts in all when nodes fail, at least 1 and at most 255. */
   maxAttempts: number;
   priority: number;
+  /** When the user wants it done, counted from submission; absent = at any time. A wish that schedulers may follow. */
+  deadlineUs?: TimeUs;
 }
 
 export interface Currency {
@@ -267,8 +269,8 @@ export const codeNames = [
   'limit',
 ] as const;
 
-/** Attempts of one job share its number: hold = job * 256 + attempt, and attempts count from 1. */
-export const LAST_ATTEMPT = 255;
-export const holdOf = (job: number, attempt: number): number => job * 256 + attempt;
-export const jobOfHold = (hold: number): number => Math.floor(hold / 256);
-export const attemptOfHold = (hold: number): number => hold % 256;
+/** Attempts of one job share its number: hold = job * 4096 + attempt, and attempts count from 1. */
+export const LAST_ATTEMPT = 4095;
+export const holdOf = (job: number, attempt: number): number => job * (LAST_ATTEMPT + 1) + attempt;
+export const jobOfHold = (hold: number): number => Math.floor(hold / (LAST_ATTEMPT + 1));
+export const attemptOfHold = (hold: number): number => hold % (LAST_ATTEMPT + 1);

@@ -19,9 +19,18 @@ import { Posted, type PostedParams } from './pricing/posted.ts';
 import { pvcg } from './pricing/pvcg.ts';
 import { SupplyAuction, type SupplyAuctionParams } from './pricing/supply-auction.ts';
 import { uniformPrice } from './pricing/uniform-price.ts';
+import { Conservative, type ConservativeParams } from './queueing/conservative.ts';
 import { Easy } from './queueing/easy.ts';
+import { Edf } from './queueing/edf.ts';
+import { FairShare, type FairShareParams } from './queueing/fair-share.ts';
 import { Fifo } from './queueing/fifo.ts';
+import { FifoSkip, type FifoSkipParams } from './queueing/fifo-skip.ts';
+import { Las, type LasParams } from './queueing/las.ts';
+import type { RankOptions } from './queueing/lib/ranked.ts';
+import { Priority, type PriorityParams } from './queueing/priority.ts';
 import { Sjf } from './queueing/sjf.ts';
+import { Srsf } from './queueing/srsf.ts';
+import { type RemainingParams, Srtf } from './queueing/srtf.ts';
 
 export { placementNames, pricingNames, queueingNames } from './names.ts';
 export { BestFit, Easy, Fgd, type FgdParams, Fifo, FirstFit, Posted, type PostedParams, Sjf };
@@ -32,6 +41,14 @@ const queueing: Record<string, (p: Params) => QueueingPolicy> = {
   fifo: () => new Fifo(),
   sjf: (p) => new Sjf(p['skip'] === true),
   easy: () => new Easy(),
+  'fifo-skip': (p) => new FifoSkip(p as FifoSkipParams),
+  conservative: (p) => new Conservative(p as ConservativeParams),
+  srtf: (p) => new Srtf(p as RemainingParams),
+  srsf: (p) => new Srsf(p as RemainingParams),
+  las: (p) => new Las(p as LasParams),
+  priority: (p) => new Priority(p as PriorityParams),
+  edf: (p) => new Edf(p as Partial<RankOptions>),
+  'fair-share': (p) => new FairShare(p as FairShareParams),
 };
 
 const placement: Record<string, (p: Params) => PlacementPolicy> = {

@@ -1,5 +1,17 @@
 /** Names of the shipped mechanisms, for schemas and messages; the code is in the families' folders. */
-export const queueingNames = ['fifo', 'sjf', 'easy'] as const;
+export const queueingNames = [
+  'fifo',
+  'sjf',
+  'easy',
+  'fifo-skip',
+  'conservative',
+  'srtf',
+  'srsf',
+  'las',
+  'priority',
+  'edf',
+  'fair-share',
+] as const;
 export const placementNames = [
   'first-fit',
   'best-fit',

@@ -22,8 +22,16 @@ export interface ResolvedScenario {
   demand: PersonaDemandSpec | TraceDemandSpec | ListDemandSpec;
   /** Private costs that are drawn per provider instead of given per group, by GPU class. */
   costs: { gpuClass: number; spread: Spread }[];
-  /** Times a simulated process takes to come up and to die. */
-  processes: { startUs: TimeUs; killUs: TimeUs };
+  /**
+   * Times a simulated process takes to come up and to die; how jobs checkpoint (absent = not at all) and how they progress
+   * (`sim/world/processes.ts`).
+   */
+  processes: {
+    startUs: TimeUs;
+    killUs: TimeUs;
+    checkpoint?: { everyUs: TimeUs; saveUs: TimeUs; restoreUs: TimeUs };
+    progress?: 'linear' | 'muri-artifact';
+  };
 }
 
 export interface ResolvedNode {
@@ -166,6 +174,8 @@ export interface ListedArrival {
   fails: boolean;
   /** Worth to its user, micro-USD; -1 = not known. */
   valueMicro: number;
+  /** Run time that each attempt loses at its start. */
+  overheadUs?: TimeUs;
   /** What an execution runs; absent = the built-in workload. A simulation never looks. */
   command?: string[];
 }

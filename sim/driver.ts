@@ -55,6 +55,7 @@ interface JobWork {
   workUs: TimeUs;
   fails: boolean;
   valueMicro: number;
+  overheadUs?: TimeUs;
 }
 
 export interface SimulationState {
@@ -135,6 +136,7 @@ export class Simulation {
       if (work !== undefined) {
         this.#onValue?.(work.valueMicro);
         this.#work.delete(job);
+        this.#processes.close?.(job);
       }
     }
     this.#rows?.row(table, row);
@@ -204,7 +206,7 @@ export class Simulation {
   /** One stamp: deadlines that fall on it, and the facts of every event at it. */
   #stamp(t: TimeUs): void {
     const queue = this.#queue;
-    if (queue.peekTime() > t) {
+    if (queue.peekTime() > t && this.#processes.advance === undefined) {
       for (let h = 0; h < this.markets.length; h++) if (this.markets[h]!.nextWakeup() === t) this.#step(h, t, []);
       return;
     }
@@ -216,6 +218,8 @@ export class Simulation {
       const fact = this.#happen(t, event.type, event.a, event.b);
       if (fact !== null) facts.push(fact);
     }
+    const reports = this.#processes.advance?.(t);
+    if (reports !== undefined) for (let i = 0; i < reports.length; i++) facts.push(reports[i]!);
     if (this.#hostOf === null) {
       if (facts.length > 0 || this.markets[0]!.nextWakeup() === t) this.#step(0, t, facts);
       return;
@@ -234,7 +238,7 @@ export class Simulation {
         return this.#processes.happen(t, type, a, b);
       case WorldEvent.nodeDown:
       case WorldEvent.nodeUp:
-        return this.#fleet.happen(t, type, a, b, (node) => this.#processes.lose(node));
+        return this.#fleet.happen(t, type, a, b, (node) => this.#processes.lose(node, t));
       case WorldEvent.arrival: {
         const arrival = this.#pending!;
         this.#work.set(arrival.spec.job, arrival);
@@ -342,7 +346,10 @@ export class Simulation {
       fleet: this.#fleet.snapshot(),
       processes: this.#processes.snapshot(),
       network: this.#network?.snapshot() ?? null,
-      work: [...this.#work].map(([job, { workUs, fails, valueMicro }]) => [job, { workUs, fails, valueMicro }]),
+      work: [...this.#work].map(([job, { workUs, fails, valueMicro, overheadUs }]) => [
+        job,
+        overheadUs === undefined ? { workUs, fails, valueMicro } : { workUs, fails, valueMicro, overheadUs },
+      ]),
       pending: this.#pending,
       submitted: this.#submitted,
       steps: this.#steps,

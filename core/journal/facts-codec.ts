@@ -125,7 +125,9 @@ function writeSpec(out: ByteSink, s: JobSpec): void {
   out.uint(s.estimateUs);
   out.uint(s.patienceUs);
   out.uint(s.maxAttempts);
-  out.uint(s.priority);
+  // Zigzag: priorities may be negative.
+  out.uint(s.priority < 0 ? -2 * s.priority - 1 : 2 * s.priority);
+  out.uint(s.deadlineUs === undefined ? 0 : s.deadlineUs + 1);
 }
 
 function readSpec(src: ByteSource): JobSpec {
@@ -143,7 +145,7 @@ function readSpec(src: ByteSource): JobSpec {
       ramMiB: src.uint(),
     });
   }
-  return {
+  const spec: JobSpec = {
     job,
     user,
     label,
@@ -155,9 +157,14 @@ function readSpec(src: ByteSource): JobSpec {
     estimateUs: src.uint(),
     patienceUs: src.uint(),
     maxAttempts: src.uint(),
-    priority: src.uint(),
+    priority: unzigzag(src.uint()),
   };
+  const deadline = src.uint();
+  if (deadline > 0) spec.deadlineUs = deadline - 1;
+  return spec;
 }
+
+const unzigzag = (v: number): number => (v % 2 === 0 ? v / 2 : -(v + 1) / 2);
 
 function writeUints(out: ByteSink, values: readonly number[]): void {
   out.uint(values.length);

@@ -11,7 +11,7 @@ import type { Pool } from '../pool/pool.ts';
 import type { Settlement } from '../settlement/settlement.ts';
 import { ContractState } from '../settlement/settlement.ts';
 import type { MarketConfig, TimeUs } from '../types.ts';
-import { jobOfHold, NEVER, WHOLE_GPU } from '../types.ts';
+import { attemptOfHold, jobOfHold, NEVER, WHOLE_GPU } from '../types.ts';
 
 /** What the laws are judged on: one host's market, or several hosts' machines put together. */
 export interface MarketView {
@@ -101,7 +101,7 @@ export const invariants: readonly Invariant[] = [
           const job = jobOfHold(l.hold);
           const other = hold.get(job);
           if (other !== undefined && other !== l.hold)
-            return `job ${job} runs as attempts ${other % 256} and ${l.hold % 256}`;
+            return `job ${job} runs as attempts ${attemptOfHold(other)} and ${attemptOfHold(l.hold)}`;
           hold.set(job, l.hold);
           if (leases.has(l.lease)) return `lease ${l.lease} runs twice`;
           leases.add(l.lease);

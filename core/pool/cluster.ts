@@ -55,6 +55,7 @@ export class Cluster implements ClusterView {
   readonly #closedMilli: Int32Array;
   /** Ring of the nodes that changed last: caches catch up from it. */
   readonly #changes: Int32Array;
+  readonly #capacity = { milli: 0, cpu: 0, ram: 0 };
   changeCount = 0;
   /** Milli-GPU of up nodes and milli-GPU in use on them, by class. */
   readonly capacityMilli: Float64Array;
@@ -151,6 +152,9 @@ export class Cluster implements ClusterView {
   }
   islandOf(node: number): number {
     return this.#island[node]!;
+  }
+  capacity(): { readonly milli: number; readonly cpu: number; readonly ram: number } {
+    return this.#capacity;
   }
   get changesKept(): number {
     return this.#changes.length;
@@ -285,6 +289,9 @@ export class Cluster implements ClusterView {
     this.#up[node] = up ? 1 : 0;
     this.#histogram[c * this.#width + this.freeWholeByNode[node]!]! += sign;
     this.capacityMilli[c]! += sign * whole;
+    this.#capacity.milli += sign * whole;
+    this.#capacity.cpu += sign * this.#cpuCap[node]!;
+    this.#capacity.ram += sign * this.#ramCap[node]!;
     this.usedMilli[c]! += sign * (whole - this.freeMilliByNode[node]! - this.#closedMilli[node]!);
     if (!up) this.#losses[node]!++;
     this.#changed(node);

@@ -35,6 +35,8 @@ export interface PoolJob extends WaitingJob {
   startedUs: TimeUs;
   remainingUs: TimeUs;
   stopping: boolean;
+  /** A node has said that a part of the present attempt is over; Settlement has not yet said how it ended. */
+  over: boolean;
   /** Jobs that were told to make room for this one and have not gone yet. */
   pledged: number;
   /** The job that this one makes room for; 0 = none. */
@@ -67,6 +69,7 @@ export function newJob(spec: JobSpec, submittedUs: TimeUs, shape: GangShape, ord
     startedUs: -1,
     remainingUs: -1,
     stopping: false,
+    over: false,
     pledged: 0,
     yieldsTo: 0,
     charged: 0n,

@@ -308,6 +308,7 @@ export class Pool implements Machine, SchedulerHost {
     job.state = JobState.quoting;
     job.retry = false;
     job.broken = false;
+    job.over = false;
     job.lease = 0;
     this.#setPatience(job);
     this.#quoting.push(job);
@@ -440,6 +441,11 @@ export class Pool implements Machine, SchedulerHost {
     const found = this.#leases.part(m.lease, m.part);
     if (found === null) return;
     found.part.state = PartState.ended;
+    const job = this.#byHold(found.lease.hold);
+    if (job !== undefined) {
+      job.over = true;
+      this.#scheduler.leased(job, false);
+    }
     // A gang lives or dies together.
     if (m.outcome !== Outcome.completed && found.lease.parts.length > 1) this.#stopAll(found.lease, Outcome.aborted);
   }
@@ -562,7 +568,11 @@ export class Pool implements Machine, SchedulerHost {
     for (const l of m.leases) {
       const lease = this.#leases.adopt(l, local, this.config.graces.poolUs, this.cluster);
       const job = this.#byHold(l.hold);
-      if (job !== undefined) job.lease = lease.lease;
+      if (job !== undefined && job.lease !== lease.lease) {
+        this.#scheduler.leased(job, false);
+        job.lease = lease.lease;
+        if (job.state === JobState.leased && !job.over) this.#scheduler.leased(job, true);
+      }
       // What was decided before this part was known holds for it too.
       const reason = job !== undefined && job.closing !== Code.ok ? Outcome.cancelled : Outcome.aborted;
       if (lease.stopped || job?.broken === true || reason === Outcome.cancelled)

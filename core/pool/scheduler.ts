@@ -33,6 +33,8 @@ export interface SchedulerHost {
 
 /** Nodes tried for one job before preemption looks for room over the whole pool. */
 const NODES_TRIED = 64;
+/** Nodes whose victims are compared once one is found. */
+const NODES_COMPARED = 8;
 /** Running jobs up to which room for one task is also looked for over the whole pool. */
 const MOST_CANDIDATES = 4096;
 
@@ -121,7 +123,7 @@ export class Scheduler implements SchedulerView {
 
   /** The job has a lease, or none any more. */
   leased(job: PoolJob, has: boolean): void {
-    if (this.#queueing.preemptive !== true) return;
+    if (this.#queueing.preemptive !== true && this.#queueing.started === undefined) return;
     if (has === this.#running.has(job)) return;
     if (has) this.#running.add(job);
     else this.#running.delete(job);
@@ -178,8 +180,9 @@ export class Scheduler implements SchedulerView {
     const jobs = [...this.#host.jobs()].sort((a, b) => a.order - b.order);
     for (const j of jobs) {
       if (j.state === JobState.waiting) this.#queueing.add(j);
-      else if (j.state === JobState.leased) this.leased(j, true);
     }
+    for (const j of jobs.sort((a, b) => a.lease - b.lease || a.order - b.order))
+      if (j.state === JobState.leased && !j.over) this.leased(j, true);
     if (memory !== null) this.#queueing.restore?.(memory);
   }
 
@@ -226,13 +229,7 @@ export class Scheduler implements SchedulerView {
 
   preempt(running: RunningJob, inFavourOf: WaitingJob | null): void {
     const job = this.#host.job(running.spec.job);
-    if (
-      job !== running ||
-      job.state !== JobState.leased ||
-      job.startedUs < 0 ||
-      job.stopping ||
-      job.closing !== Code.ok
-    ) {
+    if (job !== running || !movable(job, this.now) || job.closing !== Code.ok) {
       throw new Error(`queueing policy ${this.#queueing.name} preempts job ${running.spec.job}, which is not up`);
     }
     job.stopping = true;
@@ -255,8 +252,7 @@ export class Scheduler implements SchedulerView {
 
   victims(waiting: WaitingJob, eviction: Eviction): RunningJob[] | null {
     const job = this.#waitingJob(waiting);
-    const may = (j: PoolJob) =>
-      j.state === JobState.leased && j.startedUs >= 0 && !j.stopping && j.closing === Code.ok && eviction.may(j);
+    const may = (j: PoolJob) => movable(j, this.now) && j.closing === Code.ok && eviction.may(j);
     const { groups } = waiting.shape;
     if (groups.length === 1 && groups[0]!.tasks === 1) {
       const found = this.#victimsOnOneNode(job, groups[0]!.shape, eviction, may);
@@ -275,11 +271,18 @@ export class Scheduler implements SchedulerView {
   ): PoolJob[] | null {
     const first = eviction.candidates?.() ?? [...this.#running].sort((a, b) => eviction.order(a, b));
     const tried = new Set<number>();
+    let best: PoolJob[] | null = null;
+    // Of a few nodes the one whose most valuable victim is worth least, then the one with fewest.
+    const better = (found: PoolJob[]): boolean => {
+      if (best === null) return true;
+      const worth = eviction.order(found[found.length - 1]!, best[best.length - 1]!);
+      return worth < 0 || (worth === 0 && found.length < best.length);
+    };
     for (const c of first as Iterable<PoolJob>) {
       if (!may(c)) continue;
       for (const { node } of this.#parts(c)) {
         if (tried.has(node)) continue;
-        if (tried.size >= NODES_TRIED) return null;
+        if (tried.size >= NODES_TRIED || (best !== null && tried.size >= NODES_COMPARED)) return best;
         tried.add(node);
         if (!this.cluster.fitsEmpty(node, shape)) continue;
         const here = new Set<PoolJob>();
@@ -291,10 +294,13 @@ export class Scheduler implements SchedulerView {
           job,
           [...here].sort((a, b) => eviction.order(a, b)),
         );
-        if (found !== null) return found;
+        if (found === null) continue;
+        // Nobody cheaper than the very next in line will come.
+        if (found.length === 1 && found[0] === c) return best === null || better(found) ? found : best;
+        if (better(found)) best = found;
       }
     }
-    return null;
+    return best;
   }
 
   /** Takes jobs away in order until the job fits, then gives back whom it can spare, the last first. */
@@ -348,6 +354,10 @@ export class Scheduler implements SchedulerView {
     return this.#shadow.layout(jobs, this.cluster, this.#context);
   }
 }
+
+/** Up since an earlier stamp: an attempt of no length would let a policy turn in circles while time stands still. */
+const movable = (j: PoolJob, now: TimeUs): boolean =>
+  j.state === JobState.leased && j.startedUs >= 0 && j.startedUs < now && !j.stopping && !j.over;
 
 /** A copy of the pool's machines on which whole orders of jobs are tried. */
 class Shadow {

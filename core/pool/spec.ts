@@ -1,9 +1,9 @@
-import { type JobSpec, type MarketConfig, WHOLE_GPU } from '../types.ts';
+import { type JobSpec, type MarketConfig, NEVER, WHOLE_GPU } from '../types.ts';
 
 /** Most tasks in one gang: keeps a malformed job from exhausting memory. */
 export const MAX_TASKS = 4096;
-/** Job numbers stay below 2^44, so that hold = job * 256 + attempt is a safe integer. */
-export const MAX_JOB = 17_592_186_044_416;
+/** Job numbers stay below 2^40, so that hold = job * 4096 + attempt is a safe integer. */
+export const MAX_JOB = 1_099_511_627_776;
 
 const whole = (v: number): boolean => Number.isSafeInteger(v) && v >= 0;
 
@@ -25,6 +25,9 @@ export function specFault(spec: JobSpec, config: MarketConfig): string | null {
   if (!whole(spec.limitUs) || spec.limitUs < 1) return 'limit must be at least 1 us';
   if (!whole(spec.estimateUs) || !whole(spec.patienceUs)) return 'estimate or patience is not a whole number';
   if (!whole(spec.maxAttempts) || spec.maxAttempts < 1 || spec.maxAttempts > 255) return 'attempts out of 1..255';
+  if (!Number.isSafeInteger(spec.priority) || Math.abs(spec.priority) > 1_000_000) return 'priority out of range';
+  if (spec.deadlineUs !== undefined && !(whole(spec.deadlineUs) && spec.deadlineUs < NEVER))
+    return 'deadline is not a whole number';
   const classes = spec.classes;
   for (let i = 0; i < classes.length; i++) {
     if (config.classes[classes[i]!] === undefined || (i > 0 && classes[i]! <= classes[i - 1]!))

@@ -4,6 +4,7 @@ import { print } from '../flags.ts';
 import { fgdStudy } from '../reproduce/fgd.ts';
 import { learnedH } from '../reproduce/learned-h.ts';
 import { mcafeeThickness } from '../reproduce/mcafee-thickness.ts';
+import { muriStudy } from '../reproduce/muri.ts';
 import { pricingTheory } from '../reproduce/pricing-theory.ts';
 import { pvcgTable } from '../reproduce/pvcg-table.ts';
 import { stakeStudies } from '../reproduce/stake-studies.ts';
@@ -13,6 +14,7 @@ import { worldStudies } from '../reproduce/world-studies.ts';
 /** Every published result that can be rerun, in the order of the validation page. */
 export const studies: readonly Study[] = [
   fgdStudy,
+  muriStudy,
   ...stakeStudies,
   pvcgTable,
   mcafeeThickness,

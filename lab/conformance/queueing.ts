@@ -1,5 +1,12 @@
-import type { MechanismRegistry, QueueingPolicy, SchedulerView, WaitingJob } from '../../core/interfaces.ts';
+import type {
+  MechanismRegistry,
+  QueueingPolicy,
+  RunningJob,
+  SchedulerView,
+  WaitingJob,
+} from '../../core/interfaces.ts';
 import { viewOver, WatchedQueueing } from '../../core/pool/delegates.ts';
+import { NEVER } from '../../core/types.ts';
 import { shipped } from '../../mechanisms/index.ts';
 import { type Law, must } from './law.ts';
 import { type MarketOutcome, marketScene, runScene } from './scenes.ts';
@@ -14,6 +21,7 @@ const run = (scene: number, make: () => QueueingPolicy): MarketOutcome => {
 /** Hands every call on to a policy and lets a law look. */
 class Spy extends WatchedQueueing {
   readonly waiting = new Set<WaitingJob>();
+  readonly leased = new Set<RunningJob>();
   readonly #around: (spy: Spy, view: SchedulerView) => void;
 
   constructor(inner: QueueingPolicy, around: (spy: Spy, view: SchedulerView) => void) {
@@ -28,11 +36,20 @@ class Spy extends WatchedQueueing {
     this.waiting.delete(job);
     super.remove(job);
   }
+  override started(job: RunningJob): void {
+    this.leased.add(job);
+    super.started(job);
+  }
+  override ended(job: RunningJob): void {
+    this.leased.delete(job);
+    super.ended(job);
+  }
   override schedule(view: SchedulerView): void {
     this.#around(this, view);
   }
   override reset(): void {
     this.waiting.clear();
+    this.leased.clear();
     super.reset();
   }
 }
@@ -116,9 +133,12 @@ export const queueingLaws: readonly Law<QueueingPolicy>[] = [
           scene,
           () =>
             new Spy(make(), (spy, view) => {
-              const waiting = [...spy.waiting].sort((a, b) => a.order - b.order);
+              // As core does it: what it remembers, the waiting jobs by arrival, the others by lease.
+              const memory = spy.inner.snapshot?.();
               spy.inner.reset();
-              for (const j of waiting) spy.inner.add(j);
+              for (const j of [...spy.waiting].sort((a, b) => a.order - b.order)) spy.inner.add(j);
+              for (const j of [...spy.leased].sort((a, b) => a.lease - b.lease)) spy.inner.started?.(j);
+              if (memory !== undefined && memory !== null) spy.inner.restore?.(structuredClone(memory));
               spy.inner.schedule(view);
             }),
         ).fingerprint;
@@ -144,7 +164,7 @@ export const queueingLaws: readonly Law<QueueingPolicy>[] = [
   },
 ];
 
-/** The policy sees the same jobs, but the numbers of their shapes sort the other way round. It preempts nobody. */
+/** The policy sees the same jobs, but the numbers of their shapes sort the other way round. */
 function renumber(inner: QueueingPolicy): QueueingPolicy {
   const aliases = new Map<WaitingJob, WaitingJob>();
   const reals = new Map<WaitingJob, WaitingJob>();
@@ -159,8 +179,13 @@ function renumber(inner: QueueingPolicy): QueueingPolicy {
     return a;
   };
   const real = (j: WaitingJob): WaitingJob => reals.get(j) ?? j;
+  const running = (j: WaitingJob): RunningJob => j as RunningJob;
   return {
     name: inner.name,
+    preemptive: inner.preemptive === true,
+    started: (j) => inner.started?.(running(alias(j))),
+    ended: (j) => inner.ended?.(running(alias(j))),
+    nextWakeup: (view) => inner.nextWakeup?.(view) ?? NEVER,
     add: (j) => inner.add(alias(j)),
     remove: (j) => inner.remove(alias(j)),
     reset: () => inner.reset(),
@@ -169,6 +194,20 @@ function renumber(inner: QueueingPolicy): QueueingPolicy {
         viewOver(view, {
           start: (j, avoid) => view.start(real(j), avoid),
           reserve: (j, avoid) => view.reserve(real(j), avoid),
+          running: () => view.running().map((j) => running(alias(j))),
+          victims: (j, { candidates, ...e }) =>
+            view
+              .victims(real(j), {
+                may: (v) => e.may(running(alias(v))),
+                order: (a, b) => e.order(running(alias(a)), running(alias(b))),
+                ...(candidates === undefined
+                  ? {}
+                  : { candidates: () => [...candidates()].map((v) => running(real(v))) }),
+              })
+              ?.map((v) => running(alias(v))) ?? null,
+          preempt: (v, heir) => view.preempt(running(real(v)), heir === null ? null : real(heir)),
+          layout: (jobs) => view.layout([...jobs].map(real)),
+          nodesOf: (j) => view.nodesOf(running(real(j))),
         }),
       ),
   };

@@ -149,7 +149,13 @@ export function marketScene(scene: number, jobs: number): MarketScene {
     arrivals.push({
       timeUs: t,
       pool: 0,
-      spec: job(n, { groups, limitUs, estimateUs: Math.min(estimateUs, limitUs) }),
+      spec: job(n, {
+        groups,
+        limitUs,
+        estimateUs: Math.min(estimateUs, limitUs),
+        priority: n % 4,
+        ...(n % 3 === 0 ? { deadlineUs: 2 * limitUs } : {}),
+      }),
       workUs,
       fails: false,
       valueMicro: -1,
@@ -206,7 +212,7 @@ export function runScene(scene: MarketScene, registry: MechanismRegistry, checkE
     streams: new Streams(1),
     lives: config.nodes.map(() => ({ availability: { kind: 'always' }, mtbfUs: 0, repairUs: 0 })),
     speedMilli: config.nodes.map(() => 1000),
-    processes: { startUs: 0, killUs: 0 },
+    processes: { startUs: 0, killUs: 0, checkpoint: { everyUs: 0, saveUs: 0, restoreUs: 0 } },
     horizonUs: NEVER,
     checkEveryEvent,
     rows: {

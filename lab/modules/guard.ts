@@ -84,6 +84,12 @@ class JobFace implements RunningJob {
   get sinceUs(): number {
     return this.#job.sinceUs;
   }
+  get submittedUs(): number {
+    return this.#job.submittedUs;
+  }
+  get lease(): number {
+    return this.#job.lease;
+  }
   get servedUs(): number {
     return this.#job.servedUs;
   }
@@ -205,6 +211,9 @@ class ClusterFace implements ClusterView {
   }
   get changesKept(): number {
     return this.#real.changesKept;
+  }
+  capacity(): { readonly milli: number; readonly cpu: number; readonly ram: number } {
+    return Object.freeze({ ...this.#real.capacity() });
   }
   changedNode(change: number): number {
     return this.#real.changedNode(change);

@@ -4,8 +4,10 @@ import { supplyAuctionNames } from '../../mechanisms/names.ts';
 import { quoted } from '../input-error.ts';
 import type { ParsedScenario } from '../schema/scenario.ts';
 import { advice } from '../suggest.ts';
+import type { Path } from './document.ts';
 import type { Fleet } from './fleet.ts';
 import type { Report } from './names.ts';
+import { placementOf, queueingOf } from './scheduling.ts';
 
 /** What the books are kept in: index 0 pays by default, index 1 is the token. */
 export const CURRENCIES = [
@@ -32,13 +34,23 @@ export function resolvePools(s: ParsedScenario, fleet: Fleet, report: Report): P
     return {
       id: p.name,
       aggregator: p.aggregator ?? p.name,
-      queueing: own?.queueing ?? s.scheduling.queueing,
-      placement: own?.placement ?? s.scheduling.placement,
+      queueing: queueingOf(own?.queueing ?? s.scheduling.queueing, at(own?.queueing, p.name, 'queueing'), report),
+      placement: placementOf(
+        own?.placement ?? s.scheduling.placement,
+        s,
+        fleet,
+        at(own?.placement, p.name, 'placement'),
+        report,
+      ),
       pricing: pricingOf(s, p.name),
       ...supplyOf(s),
     };
   });
 }
+
+/** Where a pool's policy is written: with the pool, or for all of them. */
+const at = (own: unknown, pool: string, family: string): Path =>
+  own === undefined ? ['scheduling', family] : ['scheduling', 'pools', pool, family];
 
 function pricingOf(s: ParsedScenario, pool: string): MechanismRef {
   const own = s.pricing.pools[pool];

@@ -1,41 +1,11 @@
 /** The whole schema of a scenario file, and the rules of the market: scheduling, pricing, billing, stake, output. */
 import { z } from 'zod';
 import { rat } from '../../core/num/index.ts';
-import { placementNames, pricingNames, queueingNames } from '../../mechanisms/names.ts';
+import { pricingNames } from '../../mechanisms/names.ts';
 import { demandSchema } from './demand.ts';
-import { type Fields, mechanism, modulePath, name, whole } from './fields.ts';
+import { type Fields, modulePath, name, whole } from './fields.ts';
 import { failuresSchema, fleetSchema } from './fleet.ts';
-
-/** Parameters of the shipped mechanisms; one that is not named here takes none. */
-const queueingParams: Record<string, z.ZodRawShape> = {
-  sjf: { skip: z.boolean().describe('Pass over jobs that do not fit instead of waiting for the shortest.').optional() },
-};
-
-const queueing = () =>
-  mechanism(
-    'queueing policy',
-    queueingNames,
-    queueingParams,
-    `Order of the queue: ${queueingNames.join(', ')}. Default easy.`,
-  );
-const placement = () =>
-  mechanism(
-    'placement policy',
-    placementNames,
-    {},
-    `Which machine takes a task: ${placementNames.join(', ')}. Default best-fit.`,
-  );
-
-function schedulingSchema() {
-  const own = z.strictObject({ queueing: queueing().optional(), placement: placement().optional() });
-  return z
-    .strictObject({
-      queueing: queueing().prefault('easy'),
-      placement: placement().prefault('best-fit'),
-      pools: z.record(name('Pool.'), own).describe('What single pools do differently.').prefault({}),
-    })
-    .describe('Who goes first and where jobs run.');
-}
+import { schedulingSchema } from './scheduling.ts';
 
 function pricingSchema(f: Fields) {
   const rates = z
@@ -176,7 +146,7 @@ export function scenarioSchema(f: Fields) {
       seed: whole('Seed of every random draw; --seed overrides it. Default 1.', 0, Number.MAX_SAFE_INTEGER).prefault(1),
       fleet: fleetSchema(f),
       demand: demandSchema(f),
-      scheduling: schedulingSchema().prefault({}),
+      scheduling: schedulingSchema(f).prefault({}),
       pricing: pricingSchema(f),
       billing: billingSchema(f).prefault({}),
       stake: stakeSchema(f).prefault({}),

@@ -9,12 +9,31 @@ export interface ProcessTimes {
   startUs: TimeUs;
   /** From the order to kill until the process is gone. */
   killUs: TimeUs;
+  /** How jobs keep what they have done; absent = an attempt that is cut short was for nothing. */
+  checkpoint?: CheckpointTimes;
+  /**
+   * How a running job comes closer to its end. `linear` (default): after the attempt's overhead, at the speed of its slowest GPU.
+   * `muri-artifact`: as in the simulator published with Muri (SIGCOMM 2022), which takes the overhead off every interval
+   * between two stamps of the run, yet lets a job end as soon as what it has left has passed since the last of them.
+   */
+  progress?: 'linear' | 'muri-artifact';
+}
+
+export interface CheckpointTimes {
+  /** Work between two checkpoints that survive a machine's loss; 0 = a checkpoint is only taken when the job is told to end. */
+  everyUs: TimeUs;
+  /** From the order to kill until the checkpoint is written; then the kill takes its own time. */
+  saveUs: TimeUs;
+  /** Run time of an attempt before it goes on from a checkpoint. */
+  restoreUs: TimeUs;
 }
 
 export interface Work {
   /** Run time on GPUs of speed 1. */
   workUs: TimeUs;
   fails: boolean;
+  /** Run time that each attempt loses at its start. */
+  overheadUs?: TimeUs;
 }
 
 interface ProcessState {
@@ -35,7 +54,16 @@ interface Process extends ProcessState {
 
 /** The parts of one attempt: they work only while all are up, at the speed of the slowest. */
 interface GangState {
+  job: number;
+  /** Work left at its start. */
   workUs: TimeUs;
+  /** Run time it loses first. */
+  overheadUs: TimeUs;
+  /** Since when all its parts are up; -1 = they are not, or no more. */
+  upUs: TimeUs;
+  /** Of `muri-artifact`: what is left, and the stamp it was worked out at. */
+  leftUs: TimeUs;
+  lastUs: TimeUs;
   fails: boolean;
   speedMilli: number;
   parts: number;
@@ -53,12 +81,18 @@ export interface ProcessModel {
   /** The fact behind one of its events. */
   happen(now: TimeUs, type: number, a: number, b: number): Fact;
   /** The machine is gone and everything on it. */
-  lose(node: number): void;
+  lose(node: number, now: TimeUs): void;
+  /** A stamp passes: what running jobs report at it. */
+  advance?(now: TimeUs): Fact[];
+  /** The job is over. */
+  close?(job: number): void;
   snapshot(): unknown;
   restore(state: never): void;
 }
 
 export interface ProcessesState {
+  /** Work that jobs have done and kept. */
+  kept: [number, TimeUs][];
   gangs: [number, GangState][];
 }
 
@@ -73,6 +107,7 @@ export class Processes implements ProcessModel {
   readonly #onNode: Process[][] = [];
   /** By lease of the first part; an attempt of one part is found by its process. */
   readonly #gangs = new Map<number, Gang>();
+  readonly #kept = new Map<number, TimeUs>();
 
   /** `speedMilli[node]`: thousandths of the reference speed. */
   constructor(queue: EventQueue, times: ProcessTimes, speedMilli: readonly number[], work: (job: number) => Work) {
@@ -102,7 +137,12 @@ export class Processes implements ProcessModel {
     if (gang === undefined) {
       const work = this.#work(a.job);
       gang = {
-        workUs: work.workUs,
+        job: a.job,
+        workUs: work.workUs - (this.#kept.get(a.job) ?? 0),
+        overheadUs: (work.overheadUs ?? 0) + (this.#kept.has(a.job) ? (this.#times.checkpoint?.restoreUs ?? 0) : 0),
+        upUs: -1,
+        leftUs: 0,
+        lastUs: 0,
         fails: work.fails,
         speedMilli: this.#speedMilli[a.node]!,
         parts: a.parts,
@@ -137,8 +177,59 @@ export class Processes implements ProcessModel {
     const p = this.#processes.get(lease);
     if (p === undefined || p.state === 'dying') return;
     this.#queue.cancel(p.event);
+    const saveUs = p.state === 'up' ? (this.#times.checkpoint?.saveUs ?? 0) : 0;
     p.state = 'dying';
-    p.event = this.#queue.push(now + this.#times.killUs, Phase.release, WorldEvent.exited, lease, Outcome.aborted);
+    this.#pause(p.gang, now, true);
+    p.event = this.#queue.push(
+      now + saveUs + this.#times.killUs,
+      Phase.release,
+      WorldEvent.exited,
+      lease,
+      Outcome.aborted,
+    );
+  }
+
+  /** The gang works no more; `told` = it had the time to write a checkpoint. */
+  #pause(gang: Gang, now: TimeUs, told: boolean): void {
+    const { checkpoint, progress } = this.#times;
+    if (gang.upUs < 0) return;
+    const ran = Math.max(0, now - gang.upUs - gang.overheadUs);
+    gang.upUs = -1;
+    if (checkpoint === undefined) return;
+    const done =
+      progress === 'muri-artifact'
+        ? gang.workUs - gang.leftUs
+        : Math.min(gang.workUs, Math.floor((ran * gang.speedMilli) / 1000));
+    const { everyUs } = checkpoint;
+    const kept = told ? done : everyUs > 0 ? done - (done % everyUs) : 0;
+    if (kept > 0) this.#kept.set(gang.job, (this.#kept.get(gang.job) ?? 0) + kept);
+  }
+
+  advance(now: TimeUs): Fact[] {
+    const facts: Fact[] = [];
+    if (this.#times.progress !== 'muri-artifact') return facts;
+    for (const p of this.#processes.values()) {
+      const gang = p.gang;
+      if (p !== gang.members[0] || gang.upUs < 0 || gang.lastUs === now) continue;
+      gang.leftUs -= Math.max(now - gang.lastUs - gang.overheadUs, 0);
+      gang.lastUs = now;
+      this.#forecast(gang, now);
+      facts.push({ kind: FactKind.progress, node: p.node, lease: p.lease, fence: p.fence, remainingUs: gang.leftUs });
+    }
+    return facts;
+  }
+
+  #forecast(gang: Gang, now: TimeUs): void {
+    const outcome = gang.fails ? Outcome.failed : Outcome.completed;
+    for (const m of gang.members) {
+      if (m.state !== 'up') continue;
+      if (m.event !== 0) this.#queue.cancel(m.event);
+      m.event = this.#queue.push(now + gang.leftUs, Phase.release, WorldEvent.exited, m.lease, outcome);
+    }
+  }
+
+  close(job: number): void {
+    this.#kept.delete(job);
   }
 
   happen(now: TimeUs, type: number, a: number, b: number): Fact {
@@ -152,7 +243,14 @@ export class Processes implements ProcessModel {
     p.event = 0;
     const gang = p.gang;
     if (++gang.up === gang.parts) {
-      const end = now + Math.ceil((gang.workUs * 1000) / gang.speedMilli);
+      gang.upUs = now;
+      if (this.#times.progress === 'muri-artifact') {
+        gang.leftUs = gang.workUs;
+        gang.lastUs = now;
+        this.#forecast(gang, now);
+        return { kind: FactKind.started, node: p.node, lease, fence: p.fence };
+      }
+      const end = now + gang.overheadUs + Math.ceil((gang.workUs * 1000) / gang.speedMilli);
       const outcome = gang.fails ? Outcome.failed : Outcome.completed;
       for (const m of gang.members) {
         if (m.state === 'up') m.event = this.#queue.push(end, Phase.release, WorldEvent.exited, m.lease, outcome);
@@ -168,8 +266,9 @@ export class Processes implements ProcessModel {
   }
 
   /** The machine is gone and everything on it; its agent reports that, not the processes. */
-  lose(node: number): void {
+  lose(node: number, now: TimeUs): void {
     for (const p of [...this.#onNode[node]!]) {
+      if (p.state === 'up') this.#pause(p.gang, now, false);
       if (p.event !== 0) this.#queue.cancel(p.event);
       this.#forget(p);
     }
@@ -194,11 +293,13 @@ export class Processes implements ProcessModel {
     const gangs = new Map<Gang, number>();
     for (const p of this.#processes.values()) gangs.set(p.gang, p.lease - p.part);
     return {
+      kept: [...this.#kept],
       gangs: [...gangs].map(([g, base]) => [base, { ...g, members: g.members.map(({ gang: _, ...m }) => ({ ...m })) }]),
     };
   }
 
   restore(state: ProcessesState): void {
+    for (const [job, us] of state.kept) this.#kept.set(job, us);
     for (const [base, g] of state.gangs) {
       const gang: Gang = { ...g, members: [] };
       if (gang.parts > 1) this.#gangs.set(base, gang);

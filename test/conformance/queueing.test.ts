@@ -10,6 +10,13 @@ import { arrival, config, generator, node, pool, SECOND, simulation, spec, task 
 const variants: { label: string; name: string; params: Record<string, unknown> }[] = [
   ...queueingNames.map((name) => ({ label: name, name, params: {} })),
   { label: 'sjf with skip', name: 'sjf', params: { skip: true } },
+  { label: 'las, all placed afresh', name: 'las', params: { migrate: true } },
+  { label: 'srtf, moving jobs', name: 'srtf', params: { migrate: true } },
+  { label: 'srtf, without preemption', name: 'srtf', params: { preempt: false } },
+  { label: 'srsf with a least run', name: 'srsf', params: { minRunUs: 300 * SECOND } },
+  { label: 'priority with ageing', name: 'priority', params: { ageingUs: 600 * SECOND } },
+  { label: 'priority with preemption', name: 'priority', params: { preempt: true, ageingUs: 600 * SECOND } },
+  { label: 'edf with preemption', name: 'edf', params: { preempt: true, skip: true } },
 ];
 
 /** One pool of a few nodes under pressure. */

@@ -194,7 +194,7 @@ describe('configuration', () => {
 
   test('a spec may not exceed what a hold number can carry', () => {
     expect(specFault(spec(0), config())).toMatch(/job number/);
-    expect(specFault(spec(2 ** 44), config())).toMatch(/job number/);
+    expect(specFault(spec(2 ** 40), config())).toMatch(/job number/);
     expect(specFault(spec(1, { groups: [task(1, { tasks: 5000 })] }), config())).toMatch(/task count/);
     expect(specFault(spec(1), config())).toBeNull();
   });

@@ -1,0 +1,108 @@
+import type { QueueingPolicy, RunningJob, SchedulerView, WaitingJob } from '../../core/interfaces.ts';
+
+export interface FairShareParams {
+  /** Weight of a user's share; 1 for users that are not named. */
+  weights?: Readonly<Record<string, number>>;
+  /** `dominant`: the largest of the shares of GPU, CPU and memory (DRF); `gpu`: GPUs alone (max-min). Default dominant. */
+  share?: 'dominant' | 'gpu';
+}
+
+interface User {
+  name: string;
+  weight: number;
+  /** What its running jobs hold. */
+  milli: number;
+  cpu: number;
+  ram: number;
+  /** Its waiting jobs in order of arrival. */
+  jobs: WaitingJob[];
+}
+
+/** The user who holds the least goes first. */
+export class FairShare implements QueueingPolicy {
+  readonly name = 'fair-share';
+  readonly #params: FairShareParams;
+  readonly #users = new Map<string, User>();
+  readonly #held = new Set<RunningJob>();
+
+  constructor(params: FairShareParams = {}) {
+    this.#params = params;
+  }
+
+  #user(name: string): User {
+    let user = this.#users.get(name);
+    if (user === undefined) {
+      const weight = this.#params.weights?.[name] ?? 1;
+      user = { name, weight, milli: 0, cpu: 0, ram: 0, jobs: [] };
+      this.#users.set(name, user);
+    }
+    return user;
+  }
+
+  add(job: WaitingJob): void {
+    const { jobs } = this.#user(job.spec.user);
+    let at = jobs.length;
+    while (at > 0 && jobs[at - 1]!.order > job.order) at--;
+    jobs.splice(at, 0, job);
+  }
+
+  remove(job: WaitingJob): void {
+    const { jobs } = this.#user(job.spec.user);
+    jobs.splice(jobs.indexOf(job), 1);
+    this.#forget(this.#user(job.spec.user));
+  }
+
+  started(job: RunningJob): void {
+    this.#held.add(job);
+    this.#hold(job, 1);
+  }
+
+  ended(job: RunningJob): void {
+    if (this.#held.delete(job)) this.#hold(job, -1);
+  }
+
+  #hold(job: RunningJob, sign: 1 | -1): void {
+    const user = this.#user(job.spec.user);
+    for (const { tasks, shape } of job.shape.groups) {
+      user.milli += sign * tasks * shape.gpus * shape.gpuMilli;
+      user.cpu += sign * tasks * shape.cpuMilli;
+      user.ram += sign * tasks * shape.ramMiB;
+    }
+    this.#forget(user);
+  }
+
+  #forget(u: User): void {
+    if (u.jobs.length === 0 && u.milli === 0 && u.cpu === 0 && u.ram === 0) this.#users.delete(u.name);
+  }
+
+  schedule(view: SchedulerView): void {
+    const { milli, cpu, ram } = view.cluster.capacity();
+    const share = (u: User): number => {
+      const gpu = milli > 0 ? u.milli / milli : 0;
+      const most =
+        this.#params.share === 'gpu' ? gpu : Math.max(gpu, cpu > 0 ? u.cpu / cpu : 0, ram > 0 ? u.ram / ram : 0);
+      return most / u.weight;
+    };
+    // Room only shrinks: a user whose next job did not fit is passed over for this pass.
+    const passed = new Set<User>();
+    for (;;) {
+      let next: User | null = null;
+      let least = 0;
+      for (const u of this.#users.values()) {
+        if (u.jobs.length === 0 || passed.has(u)) continue;
+        const s = share(u);
+        if (next === null || s < least || (s === least && u.jobs[0]!.order < next.jobs[0]!.order)) {
+          next = u;
+          least = s;
+        }
+      }
+      if (next === null) return;
+      if (!view.start(next.jobs[0]!, null)) passed.add(next);
+    }
+  }
+
+  reset(): void {
+    this.#users.clear();
+    this.#held.clear();
+  }
+}

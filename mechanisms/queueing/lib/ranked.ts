@@ -1,0 +1,94 @@
+import type { QueueingPolicy, RunningJob, SchedulerView, WaitingJob } from '../../../core/interfaces.ts';
+import { NEVER, type TimeUs } from '../../../core/types.ts';
+import { SortedLines } from './sorted-lines.ts';
+
+export interface RankOptions {
+  /** Running jobs of lower rank make room. */
+  preempt: boolean;
+  /** An attempt is left alone for this long after it came up. */
+  minRunUs: TimeUs;
+  /** Pass over a job that does not fit instead of holding up everybody behind it. */
+  skip: boolean;
+}
+
+/**
+ * Jobs in order of a rank, lower first, ties to the earlier arrival. With `preempt` a job that does not fit may have running
+ * jobs of lower rank stopped for it: the least set, lowest rank first, on one node where that suffices.
+ */
+export abstract class Ranked implements QueueingPolicy {
+  abstract readonly name: string;
+  readonly preemptive: boolean;
+  protected readonly options: RankOptions;
+  protected readonly lines = new SortedLines();
+  #wakeUs: TimeUs = NEVER;
+
+  constructor(options: Partial<RankOptions>, standard: Pick<RankOptions, 'preempt' | 'skip'>) {
+    this.options = { minRunUs: 0, ...standard, ...options };
+    this.preemptive = this.options.preempt;
+  }
+
+  /** Must not change while the job waits. */
+  protected abstract rank(job: WaitingJob, now: TimeUs): number;
+
+  /** May `job` ever push `other` out? Called only where the rank allows it. */
+  protected outranks(_job: WaitingJob, _other: RunningJob): boolean {
+    return true;
+  }
+
+  protected candidates?(): Iterable<RunningJob>;
+
+  add(job: WaitingJob): void {
+    this.lines.add(job, this.rank(job, 0));
+  }
+  remove(job: WaitingJob): void {
+    this.lines.remove(job);
+  }
+  reset(): void {
+    this.lines.clear();
+  }
+
+  schedule(view: SchedulerView): void {
+    this.#wakeUs = NEVER;
+    // Once somebody's room is being made, those behind may have more made but take none.
+    let holding = false;
+    this.lines.open();
+    for (let job = this.lines.next(); job !== null; job = this.lines.next()) {
+      if (!holding && view.start(job, null)) continue;
+      if (!this.options.preempt) {
+        if (!this.options.skip) return;
+        this.lines.block(job);
+      } else if (job.pledged > 0 || this.#makeRoom(view, job)) {
+        holding = true;
+        this.lines.passOver(job);
+      } else if (this.options.skip) this.lines.block(job);
+      else return;
+    }
+  }
+
+  #makeRoom(view: SchedulerView, job: WaitingJob): boolean {
+    const { now } = view;
+    const mine = this.rank(job, now);
+    const { minRunUs } = this.options;
+    const candidates = this.candidates?.bind(this);
+    const victims = view.victims(job, {
+      may: (other) => {
+        if (this.rank(other, now) <= mine || !this.outranks(job, other)) return false;
+        const from = other.startedUs + minRunUs;
+        if (from > now && from < this.#wakeUs) this.#wakeUs = from;
+        return from <= now;
+      },
+      order: (a, b) => this.rank(b, now) - this.rank(a, now) || b.order - a.order,
+      ...(candidates === undefined ? {} : { candidates }),
+    });
+    if (victims === null) return false;
+    for (const v of victims) view.preempt(v, job);
+    return true;
+  }
+
+  nextWakeup(): TimeUs {
+    return this.#wakeUs;
+  }
+
+  snapshot?(): unknown;
+  restore?(state: unknown): void;
+}

@@ -1,0 +1,123 @@
+import type { GangShape, WaitingJob } from '../../../core/interfaces.ts';
+
+interface Entry {
+  readonly job: WaitingJob;
+  readonly key: number;
+}
+
+/** The waiting jobs of one demand, smallest key first, ties to the earlier arrival. */
+class Line {
+  readonly shape: GangShape;
+  readonly entries: Entry[] = [];
+  /** Entries before it have left. */
+  first = 0;
+  /** Where the present pass stands. */
+  at = 0;
+  blocked = false;
+
+  constructor(shape: GangShape) {
+    this.shape = shape;
+  }
+
+  get size(): number {
+    return this.entries.length - this.first;
+  }
+
+  /** First slot whose entry does not come before (key, order). */
+  slot(key: number, order: number): number {
+    let low = this.first;
+    let high = this.entries.length;
+    while (low < high) {
+      const mid = (low + high) >> 1;
+      const e = this.entries[mid]!;
+      if (e.key < key || (e.key === key && e.job.order < order)) low = mid + 1;
+      else high = mid;
+    }
+    return low;
+  }
+}
+
+/**
+ * Waiting jobs by a key that does not change while they wait, one line per demand: capacity only shrinks during a pass, so a
+ * demand that failed once is not tried again in it.
+ */
+export class SortedLines {
+  readonly #lines = new Map<number, Line>();
+  readonly #keys = new Map<WaitingJob, number>();
+
+  get size(): number {
+    return this.#keys.size;
+  }
+
+  add(job: WaitingJob, key: number): void {
+    let line = this.#lines.get(job.shape.id);
+    if (line === undefined) {
+      line = new Line(job.shape);
+      this.#lines.set(job.shape.id, line);
+    }
+    this.#keys.set(job, key);
+    line.entries.splice(line.slot(key, job.order), 0, { job, key });
+  }
+
+  remove(job: WaitingJob): void {
+    const key = this.#keys.get(job);
+    if (key === undefined) return;
+    this.#keys.delete(job);
+    const line = this.#lines.get(job.shape.id)!;
+    const at = line.slot(key, job.order);
+    if (at === line.first) {
+      line.entries[line.first++] = null as unknown as Entry;
+      if (line.at < line.first) line.at = line.first;
+      if (line.first > 1024 && 2 * line.first > line.entries.length) {
+        line.entries.splice(0, line.first);
+        line.at -= line.first;
+        line.first = 0;
+      }
+    } else {
+      line.entries.splice(at, 1);
+      if (at < line.at) line.at--;
+    }
+    if (line.size === 0) this.#lines.delete(job.shape.id);
+  }
+
+  clear(): void {
+    this.#lines.clear();
+    this.#keys.clear();
+  }
+
+  /** Begins a pass over all jobs in order of key. */
+  open(): void {
+    for (const line of this.#lines.values()) {
+      line.at = line.first;
+      line.blocked = false;
+    }
+  }
+
+  /** The next job of the pass, or null. It stays the next until it leaves, is passed over or its demand is blocked. */
+  next(): WaitingJob | null {
+    let best: Entry | null = null;
+    for (const line of this.#lines.values()) {
+      if (line.blocked || line.at >= line.entries.length) continue;
+      const e = line.entries[line.at]!;
+      if (best === null || e.key < best.key || (e.key === best.key && e.job.order < best.job.order)) best = e;
+    }
+    return best?.job ?? null;
+  }
+
+  passOver(job: WaitingJob): void {
+    this.#lines.get(job.shape.id)!.at++;
+  }
+
+  block(job: WaitingJob): void {
+    this.#lines.get(job.shape.id)!.blocked = true;
+  }
+
+  /** All jobs in order of key. */
+  *inOrder(): Generator<WaitingJob> {
+    this.open();
+    for (let job = this.next(); job !== null; job = this.next()) {
+      this.passOver(job);
+      yield job;
+    }
+  }
+}

@@ -1,0 +1,18 @@
+import type { RunningJob, WaitingJob } from '../../../core/interfaces.ts';
+import type { TimeUs } from '../../../core/types.ts';
+
+export const isRunning = (job: WaitingJob): job is RunningJob => ((job as RunningJob).startedUs ?? -1) >= 0;
+
+/** Run time so far, over all attempts. */
+export function attainedUs(job: WaitingJob, now: TimeUs): TimeUs {
+  return job.servedUs + (isRunning(job) ? now - job.startedUs : 0);
+}
+
+/** Run time still needed: as the job reports it, else the user's estimate less what it has had. */
+export function remainingUs(job: WaitingJob, now: TimeUs): TimeUs {
+  if (job.remainingUs >= 0) return job.remainingUs;
+  return Math.max(0, job.spec.estimateUs - attainedUs(job, now));
+}
+
+/** GPUs of the whole gang, fractions counted as such. */
+export const gpusOf = (job: WaitingJob): number => job.shape.totalMilli / 1000;

@@ -1,0 +1,37 @@
+import type { SchedulerView, WaitingJob } from '../../core/interfaces.ts';
+import type { TimeUs } from '../../core/types.ts';
+import { followPlan } from './lib/plan.ts';
+import { Ranked, type RankOptions } from './lib/ranked.ts';
+import { remainingUs } from './lib/work.ts';
+
+export interface RemainingParams extends Partial<RankOptions> {
+  /** At every decision place all jobs afresh, moving running ones, as published simulators do. */
+  migrate?: boolean;
+}
+
+/** Shortest remaining time first. */
+export class Srtf extends Ranked {
+  readonly name: string = 'srtf';
+  readonly #migrate: boolean;
+
+  constructor({ migrate, ...options }: RemainingParams = {}) {
+    super(options, { preempt: true, skip: true });
+    this.#migrate = migrate === true;
+  }
+
+  protected rank(job: WaitingJob, now: TimeUs): number {
+    return remainingUs(job, now);
+  }
+
+  override schedule(view: SchedulerView): void {
+    if (!this.#migrate) return super.schedule(view);
+    const { now } = view;
+    // Ranks are worked out once: sorting asks for them often.
+    const all = [...view.running(), ...this.lines.inOrder()].map((job) => ({ job, rank: this.rank(job, now) }));
+    all.sort((a, b) => a.rank - b.rank || a.job.order - b.job.order);
+    followPlan(
+      view,
+      all.map((x) => x.job),
+    );
+  }
+}

@@ -1,0 +1,81 @@
+/** From the parameters of scheduling policies as written to those that the policies take. */
+import type { MechanismRef } from '../../core/types.ts';
+import { queueingNames } from '../../mechanisms/names.ts';
+import type { ParsedScenario } from '../schema/scenario.ts';
+import type { Path } from './document.ts';
+import type { Fleet } from './fleet.ts';
+import type { Report } from './names.ts';
+
+/** Written name -> the policy's own, which says the unit. */
+const IN_UNITS: Record<string, string> = {
+  minRun: 'minRunUs',
+  ageing: 'ageingUs',
+  hold: 'holdUs',
+  limits: 'limitsGpuUs',
+};
+
+export function queueingOf(ref: MechanismRef, path: Path, report: Report): MechanismRef {
+  // A module of the user's own takes its parameters as they are written.
+  if (!(queueingNames as readonly string[]).includes(ref.name)) return ref;
+  const { limits } = ref.params as { limits?: number[] };
+  if (limits?.some((l, i) => l < 1 || (i > 0 && l <= limits[i - 1]!)))
+    report([...path, 'limits'], 'limits do not ascend; write them from the shortest to the longest');
+  return {
+    name: ref.name,
+    params: Object.fromEntries(
+      Object.entries(ref.params).flatMap(([k, v]) => (v === undefined ? [] : [[IN_UNITS[k] ?? k, v]])),
+    ),
+  };
+}
+
+interface Kind {
+  weight: number;
+  gpus: number;
+  share: number;
+  cpu: number;
+  classes?: string[] | undefined;
+}
+
+/** For fgd the workload: as written, else the shapes of the personas as often as they are drawn. */
+export function placementOf(
+  ref: MechanismRef,
+  s: ParsedScenario,
+  fleet: Fleet,
+  path: Path,
+  report: Report,
+): MechanismRef {
+  if (ref.name !== 'fgd') return ref;
+  const written = (ref.params as { typical?: Kind[] }).typical;
+  const kinds =
+    written?.map((k, i) => ({
+      weight: k.weight,
+      gpus: k.gpus,
+      gpuMilli: k.share,
+      cpuMilli: k.cpu,
+      classes:
+        k.classes === undefined ? [] : fleet.classNames.findAll(k.classes, [...path, 'typical', i, 'classes'], true),
+    })) ?? ofPersonas(s, fleet);
+  const total = kinds.reduce((sum, k) => sum + k.weight, 0);
+  if (written !== undefined && total <= 0)
+    report([...path, 'typical'], 'all weights are zero; give at least one kind a weight above zero');
+  if (total <= 0) return { name: ref.name, params: {} };
+  return { name: ref.name, params: { typical: kinds.map(({ weight, ...k }) => ({ share: weight / total, ...k })) } };
+}
+
+function ofPersonas(s: ParsedScenario, fleet: Fleet) {
+  return (s.demand.personas ?? []).flatMap((p, i) => {
+    const drawn = p.shapes.reduce((sum, x) => sum + x.weight, 0);
+    if (drawn <= 0) return [];
+    const classes =
+      p.classes === undefined ? [] : fleet.classNames.findAll(p.classes, ['demand', 'personas', i, 'classes'], true);
+    return p.shapes.flatMap((x) =>
+      [x, ...(x.with ?? [])].map((t) => ({
+        weight: (p.arrivals.rate * x.weight * t.tasks) / drawn,
+        gpus: t.gpus,
+        gpuMilli: t.share,
+        cpuMilli: t.cpu,
+        classes,
+      })),
+    );
+  });
+}

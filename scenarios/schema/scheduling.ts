@@ -1,0 +1,102 @@
+/** Scheduling: which policies, with which parameters. Each parses to the policy's own parameters in base units. */
+import { z } from 'zod';
+import { rat } from '../../core/num/index.ts';
+import { placementNames, queueingNames } from '../../mechanisms/names.ts';
+import { type Fields, mechanism, name, names, whole } from './fields.ts';
+
+/** Parameters of the shipped policies; one that is not named here takes none. */
+function queueingParams(f: Fields): Record<string, z.ZodRawShape> {
+  const skip = (standard: string) =>
+    z
+      .boolean()
+      .describe(`Pass over a job that does not fit instead of waiting for it. Default ${standard}.`)
+      .optional();
+  const preempt = (standard: string) =>
+    z.boolean().describe(`Running jobs of lower rank make room. Default ${standard}.`).optional();
+  const minRun = f.duration('An attempt is left alone for this long after it came up. Default 0.').optional();
+  const moving = {
+    preempt: preempt('true'),
+    minRun,
+    skip: skip('true'),
+    migrate: z
+      .boolean()
+      .describe('At every decision all jobs are placed afresh, moving running ones. Default false.')
+      .optional(),
+  };
+  return {
+    sjf: { skip: skip('false') },
+    'fifo-skip': { hold: f.duration('From then on a waiting job is not passed over. Default 1 hour.').optional() },
+    conservative: { depth: whole('Jobs that get a reservation. Default 64.', 1, 100_000).optional() },
+    srtf: moving,
+    srsf: moving,
+    las: {
+      ...moving,
+      limits: z
+        .array(f.duration('GPU-time.'))
+        .min(1)
+        .describe('GPU-time at which a job falls to the next queue, ascending. Default 3250 and 7200 seconds.')
+        .optional(),
+    },
+    priority: {
+      ageing: f.duration('Waiting for this long is worth one step of priority. Default: nothing.').optional(),
+      preempt: preempt('false'),
+      minRun,
+      skip: skip('false'),
+    },
+    edf: { preempt: preempt('false'), minRun, skip: skip('false') },
+    'fair-share': {
+      weights: z
+        .record(name('User.'), f.number('Weight.', rat(1, 1_000_000), rat(1_000_000)))
+        .describe('Weights of users; 1 for those that are not named.')
+        .optional(),
+      share: z
+        .enum(['dominant', 'gpu'])
+        .describe('The largest of the shares of GPU, CPU and memory, or that of GPUs. Default dominant.')
+        .optional(),
+    },
+  };
+}
+
+function placementParams(f: Fields): Record<string, z.ZodRawShape> {
+  const kind = z.strictObject({
+    weight: f.number('How often it is asked for, relative to the others. Default 1.', rat(0), rat(1e9)).prefault(1),
+    gpus: whole('GPUs of one task. Default 1.', 0, 1024).prefault(1),
+    share: f.parts('Share of each of those GPUs. Default 1.', 1000, rat(1, 1000), rat(1)).prefault(1),
+    cpu: f.cores('CPU cores of one task. Default 1 core.').prefault('1 core'),
+    classes: names('Allowed GPU classes. Default: any.').optional(),
+  });
+  return {
+    fgd: {
+      typical: z
+        .array(kind)
+        .min(1)
+        .describe('The workload fragmentation is measured against. Default: the shapes of the personas.')
+        .optional(),
+    },
+  };
+}
+
+export function schedulingSchema(f: Fields) {
+  const queueing = () =>
+    mechanism(
+      'queueing policy',
+      queueingNames,
+      queueingParams(f),
+      `Order of the queue: ${queueingNames.join(', ')}. Default easy.`,
+    );
+  const placement = () =>
+    mechanism(
+      'placement policy',
+      placementNames,
+      placementParams(f),
+      `Which machine takes a task: ${placementNames.join(', ')}. Default best-fit.`,
+    );
+  const own = z.strictObject({ queueing: queueing().optional(), placement: placement().optional() });
+  return z
+    .strictObject({
+      queueing: queueing().prefault('easy'),
+      placement: placement().prefault('best-fit'),
+      pools: z.record(name('Pool.'), own).describe('What single pools do differently.').prefault({}),
+    })
+    .describe('Who goes first and where jobs run.');
+}
