@@ -1,6 +1,6 @@
 /** The leases a pool has granted and not yet seen the end of: one per attempt, one part per task of the gang. */
 import { Deadlines } from '../deadlines.ts';
-import type { InventoryLease } from '../messages.ts';
+import { type InventoryLease, type LeaseMsg, MessageKind } from '../messages.ts';
 import { NEVER, type TimeUs } from '../types.ts';
 import type { Allocation, Cluster } from './cluster.ts';
 
@@ -25,6 +25,35 @@ export interface Lease {
   deadlineUs: TimeUs;
   /** The nodes have been told to end it. */
   stopped: boolean;
+}
+
+/** The order to a node to run part `part` of the lease. */
+export function leaseMessage(
+  { lease, hold, parts, limitUs }: Lease,
+  part: number,
+  award: number,
+  term: number,
+  seq: number,
+  startByUs: TimeUs,
+): LeaseMsg {
+  const { gpus, gpuMilli, gpuMemoryMiB, cpuMilli, ramMiB } = parts[part]!.allocation!;
+  return {
+    kind: MessageKind.lease,
+    lease: lease + part,
+    hold,
+    award,
+    term,
+    seq,
+    startByUs,
+    limitUs,
+    part,
+    parts: parts.length,
+    gpus,
+    gpuMilli,
+    gpuMemoryMiB,
+    cpuMilli,
+    ramMiB,
+  };
 }
 
 export class LeaseBook {

@@ -38,7 +38,7 @@ import {
 } from '../types.ts';
 import type { Cluster } from './cluster.ts';
 import { historyOf, JobState, jobRow, newJob, noCounts, type PoolCounts, type PoolJob, sampleRow } from './job.ts';
-import { type Lease, LeaseBook, type Part, PartState } from './leases.ts';
+import { type Lease, LeaseBook, leaseMessage, type Part, PartState } from './leases.ts';
 import { PriceDesk } from './price-desk.ts';
 import { Roster } from './roster.ts';
 import { Scheduler, type SchedulerHost } from './scheduler.ts';
@@ -392,23 +392,10 @@ export class Pool implements Machine, SchedulerHost {
       a.hold = job.hold;
       a.endUs = this.now + job.spec.limitUs;
       this.#port.decide(job.hold, this.#roster.nodeOf(node), a.gpus[0] ?? -1, a.lease);
-      this.#port.send(this.#nodeAddress(node), {
-        kind: MessageKind.lease,
-        lease: a.lease,
-        hold: job.hold,
-        award: quote.awards[quote.classes.indexOf(this.cluster.classOf(node))]!,
-        term: this.#roster.term,
-        seq: this.#roster.nextSeq(node),
-        startByUs: this.now + g.startWindowUs,
-        limitUs: job.spec.limitUs,
-        part: i,
-        parts: parts.length,
-        gpus: a.gpus,
-        gpuMilli: a.gpuMilli,
-        gpuMemoryMiB: a.gpuMemoryMiB,
-        cpuMilli: a.cpuMilli,
-        ramMiB: a.ramMiB,
-      });
+      const award = quote.awards[quote.classes.indexOf(this.cluster.classOf(node))]!;
+      const { term } = this.#roster;
+      const seq = this.#roster.nextSeq(node);
+      this.#port.send(this.#nodeAddress(node), leaseMessage(lease, i, award, term, seq, this.now + g.startWindowUs));
     }
   }
 
