@@ -72,7 +72,7 @@ function moneyLines(r: RunJson): string {
   return table([['', 'USD', 'JCT'], ...rows.map((row, i) => [...row, money(jct[i]!)])]);
 }
 
-export function readable(scenario: ResolvedScenario, r: RunJson, out: string | null): string {
+export function readable(scenario: ResolvedScenario, r: RunJson, out: string | null, how = 'simulated'): string {
   const q = (name: string, x: RunJson['waitSeconds']) => [
     name,
     duration(x.mean),
@@ -83,7 +83,7 @@ export function readable(scenario: ResolvedScenario, r: RunJson, out: string | n
   const prices = Object.entries(r.economics.priceByClass).map(([name, usd]) => [name, usd.toFixed(3)]);
   const parts = [
     `${scenario.name}: ${scenario.question}`,
-    `${duration(r.simulatedSeconds)} simulated, seed ${r.seed}, ${group(r.gpu.count)} GPUs on ${group(scenario.market.nodes.length)} machines`,
+    `${duration(r.simulatedSeconds)} ${how}, seed ${r.seed}, ${group(r.gpu.count)} GPUs on ${group(scenario.market.nodes.length)} machines`,
     '',
     'Jobs',
     jobLines(r),

@@ -56,6 +56,7 @@ function findVersion2(root: string, paths: Map<string, string>): Cgroups | null 
   if (!canMake(base)) return null;
   const enabled = new Set(readOr(join(base, 'cgroup.subtree_control')).split(/\s+/));
   const controllers = CONTROLLERS.filter((c) => enabled.has(c) || enable(base, c));
+  if (controllers.length === 0) return null;
   return { version: 2, base: Object.fromEntries(controllers.map((c) => [c, base])), controllers };
 }
 

@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ExecutorError } from '../executor-error.ts';
-import { type Cgroups, findCgroups } from './cgroup.ts';
+import { type Cgroups, findCgroups, JobGroup } from './cgroup.ts';
 
 export interface Isolation {
   bubblewrap: boolean;
@@ -41,12 +41,30 @@ export function chooseIsolation(wanted: string, found = probeIsolation()): Isola
   return found;
 }
 
+/** Each layer is tried, not only looked for: one that fails in the middle of a run would fail every job. */
 export function probeIsolation(): Isolation {
+  // The built-in workload must be able to run inside, wherever this Node is installed.
+  const node = [process.execPath, '--version'];
+  const readable = [dirname(process.execPath), '/opt'];
+  const cgroups = findCgroups();
   return {
-    bubblewrap: works('bwrap', [...sandbox([]), '--', '/bin/true']),
-    cgroups: findCgroups(),
-    prlimit: works('prlimit', ['--core=0', 'true']),
+    bubblewrap: works('bwrap', [...sandbox(readable), '--', ...node]),
+    cgroups: cgroups !== null && canEnter(cgroups) ? cgroups : null,
+    prlimit: works('prlimit', ['--core=0', '--nofile=4096', '--', 'true']),
   };
+}
+
+function canEnter(cgroups: Cgroups): boolean {
+  const name = `janction-probe-${process.pid}`;
+  try {
+    const group = new JobGroup(cgroups, name, { memoryMiB: 256, cpuMilli: 1000, processes: 64 });
+    const [file, ...args] = entering(['/bin/sh', '-c', 'exit 0'], group.joinFiles);
+    const entered = works(file!, args);
+    group.remove();
+    return entered;
+  } catch {
+    return false;
+  }
 }
 
 function works(program: string, args: readonly string[]): boolean {
@@ -81,13 +99,14 @@ export function wrap(i: Isolation, argv: readonly string[], c: Confinement, join
     const size = c.fileMiB > 0 ? [`--fsize=${c.fileMiB * 1048576}`] : [];
     command = ['prlimit', '--core=0', '--nofile=4096', ...size, '--', ...command];
   }
-  if (join.length > 0) {
-    // Enters its groups before anything of the job runs; a job that could not be limited is not run.
-    const script =
-      'n=$1; shift; while [ "$n" -gt 0 ]; do echo 0 > "$1" || exit 125; shift; n=$((n-1)); done; exec "$@"';
-    command = ['/bin/sh', '-c', script, 'enter', String(join.length), ...join, ...command];
-  }
-  return command;
+  return entering(command, join);
+}
+
+/** The command, which enters its groups before anything of it runs; a job that could not be limited is not run. */
+function entering(command: readonly string[], join: readonly string[]): string[] {
+  if (join.length === 0) return [...command];
+  const script = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo 0 > "$1" || exit 125; shift; n=$((n-1)); done; exec "$@"';
+  return ['/bin/sh', '-c', script, 'enter', String(join.length), ...join, ...command];
 }
 
 /** Namespaces, system software read-only, nothing else. */

@@ -163,7 +163,7 @@ async function carryOut(dir: string, flags: ExecuteFlags, plan: ExecutionPlan, f
     rmSync(join(resolve(dir), 'lock'), { force: true });
     return flags.json === true
       ? `${JSON.stringify({ ...json, execution: executed })}\n`
-      : `${readable(plan.scenario, json as RunJson, dir)}${readableExecution(executed)}`;
+      : `${readable(plan.scenario, json as RunJson, dir, 'executed')}${readableExecution(executed)}`;
   } finally {
     lock.release();
   }
