@@ -15,6 +15,7 @@ export { FileStorage, type JournalStorage, StorageFull, syncDirectory } from './
 export { ExecutorError } from './executor-error.ts';
 export { Lag, type LagJson } from './lag.ts';
 export type { Arrivals, FactSink, Launcher, LeaseLimits, PlannedArrival, Work } from './launcher.ts';
+export { chooseNodes, type Remote, Slurm, type SlurmNode, slurmDevices, slurmNodes } from './launchers/slurm.ts';
 export { chooseIsolation, type Isolation, isolationName, noIsolation, probeIsolation } from './work/isolation.ts';
 export { LocalLauncher, type LocalOptions } from './work/local.ts';
 export { processesOf, reapRun } from './work/proc.ts';

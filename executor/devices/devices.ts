@@ -7,9 +7,9 @@ import { ExecutorError } from '../executor-error.ts';
 import { nvidiaDevices } from './nvidia.ts';
 
 export interface Device {
-  /** UUID of a GPU or MIG instance, or cpu:0 … */
+  /** UUID of a GPU or MIG instance, cpu:0 …, or with Slurm MACHINE:NUMBER. */
   id: string;
-  kind: 'cpu' | 'nvidia';
+  kind: 'cpu' | 'nvidia' | 'slurm';
   name: string;
   memoryMiB: number;
 }

@@ -19,6 +19,7 @@ import { Outcome, WHOLE_GPU } from '../../core/types.ts';
 import type { Device } from '../devices/devices.ts';
 import type { HealthState } from '../devices/health.ts';
 import type { FactSink, Launcher, LeaseLimits, Work } from '../launcher.ts';
+import type { Remote } from '../launchers/slurm.ts';
 import { JobGroup, reapGroups } from './cgroup.ts';
 import { checkpointFault } from './checkpoint.ts';
 import { INSIDE, INSIDE_CHECKPOINT, INSIDE_RESUME, type Isolation, isolationName, wrap } from './isolation.ts';
@@ -51,6 +52,8 @@ export interface LocalOptions {
   gpuProcesses?: () => Map<string, number[]>;
   /** Looks after the GPUs every ten seconds; absent = there are none to look after. */
   watch?: (onChange: (uuid: string, state: HealthState, evidence: string) => void) => { look(): Promise<void> };
+  /** Carries jobs to other machines; absent = they run here. */
+  remote?: Remote;
   /** Told what an operator should know. */
   say?: (text: string) => void;
 }
@@ -60,6 +63,8 @@ const WATCH_MS = 250;
 const SWEEP_MS = 5;
 const GPU_POLL_MS = 500;
 const HEALTH_MS = 10_000;
+const UP_MS = 20;
+const REMOTE_SWEEP_MS = 100;
 
 interface Job {
   key: string;
@@ -99,12 +104,14 @@ export class LocalLauncher implements Launcher {
 
   constructor(options: LocalOptions) {
     this.#options = options;
-    this.isolation = isolationName(options.isolation);
+    const layers = isolationName(options.isolation);
+    this.isolation = options.remote === undefined ? layers : `${options.remote.name}+${layers}`;
     mkdirSync(options.dir, { recursive: true });
   }
 
   open(sink: FactSink): void {
     this.#sink = sink;
+    this.#options.remote?.open();
     const watch = this.#options.watch?.((uuid, state, evidence) => this.#healthChanged(uuid, state, evidence));
     if (watch !== undefined) this.#health = setInterval(() => void watch.look(), HEALTH_MS);
   }
@@ -137,6 +144,7 @@ export class LocalLauncher implements Launcher {
 
   reap(): number {
     const { cgroups } = this.#options.isolation;
+    this.#options.remote?.close();
     const killed = reapRun(this.#options.run);
     if (cgroups !== null) reapGroups(cgroups, this.#groupPrefix, pause);
     return killed;
@@ -188,9 +196,17 @@ export class LocalLauncher implements Launcher {
           processes: o.processes,
         });
       }
+      const command = this.#commandOf(action, work);
       const [file, ...args] = wrap(
         o.isolation,
-        this.#commandOf(action, work),
+        o.remote?.wrap(
+          key,
+          action.node,
+          devices.map((d) => d.id),
+          command,
+          cwd,
+          join(dir, 'up'),
+        ) ?? command,
         {
           cwd,
           shares: o.shares,
@@ -206,7 +222,7 @@ export class LocalLauncher implements Launcher {
         cwd,
         detached: true,
         stdio: ['ignore', out, err],
-        env: this.#environment(key, action, dir, devices, resume),
+        env: { ...this.#environment(key, action, dir, devices, resume), ...o.remote?.environment() },
       });
     } finally {
       closeSync(out);
@@ -234,11 +250,20 @@ export class LocalLauncher implements Launcher {
 
   #follow(job: Job): void {
     const { node, lease, fence } = job.action;
-    job.child.once('spawn', () => {
+    const started = (): void => {
       job.state = 'up';
       this.#sink({ kind: FactKind.started, node, lease, fence });
       if (job.ordered) this.#terminate(job, 'stopped');
-    });
+    };
+    const isUp = (): boolean => existsSync(join(job.dir, 'up'));
+    const remote = this.#options.remote !== undefined;
+    // Here a process that was spawned runs; elsewhere it runs when it says so.
+    const look = (): void => {
+      if (job.state !== 'starting') return;
+      if (isUp()) started();
+      else if (this.#jobs.has(job.key)) setTimeout(look, UP_MS);
+    };
+    job.child.once('spawn', remote ? look : started);
     job.child.once('error', (e) => {
       // It could not be started at all: nothing of it is left behind.
       if (job.state !== 'starting') return;
@@ -246,6 +271,14 @@ export class LocalLauncher implements Launcher {
       this.#over(job, Outcome.failed);
     });
     job.child.once('exit', (code, sig) => {
+      if (remote && job.state === 'starting') {
+        if (isUp()) started();
+        else {
+          job.reason ??= 'the machine did not start it';
+          job.exitCode = code;
+          return this.#over(job, job.ordered ? Outcome.aborted : Outcome.failed);
+        }
+      }
       if (job.state !== 'up') return;
       job.exitCode = code;
       job.signal = sig;
@@ -319,7 +352,8 @@ export class LocalLauncher implements Launcher {
   /** SIGTERM to the job itself, and after the grace SIGKILL to all of it. */
   #terminate(job: Job, reason: string): void {
     job.reason ??= reason;
-    if (this.#options.isolation.bubblewrap) {
+    if (this.#options.remote !== undefined) this.#options.remote.signal(job.key, 'TERM');
+    else if (this.#options.isolation.bubblewrap) {
       // bubblewrap would die of the signal and take the job with it before its grace.
       for (const pid of processesOf(this.#options.run).get(job.key) ?? [])
         if (commandName(pid) !== 'bwrap') signal(pid, 'SIGTERM');
@@ -328,6 +362,8 @@ export class LocalLauncher implements Launcher {
   }
 
   #destroy(job: Job): void {
+    // Its local end ends with it.
+    if (this.#options.remote !== undefined && job.state === 'up') return this.#options.remote.signal(job.key, 'KILL');
     signal(-job.child.pid!, 'SIGKILL');
     job.group?.kill();
   }
@@ -357,17 +393,20 @@ export class LocalLauncher implements Launcher {
   #sweepNow(): void {
     this.#sweep = null;
     const alive = processesOf(this.#options.run);
+    const steps = this.#options.remote?.live();
     for (const entry of this.#leaving.splice(0)) {
       const { job, outcome } = entry;
-      const pids = [...(alive.get(job.key) ?? []), ...(job.group?.processes() ?? [])];
+      const far = steps?.has(job.key) === true ? [0] : [];
+      const pids = [...far, ...(alive.get(job.key) ?? []), ...(job.group?.processes() ?? [])];
       if (pids.length === 0) {
         this.#over(job, outcome);
         continue;
       }
-      for (const pid of pids) signal(pid, 'SIGKILL');
+      for (const pid of pids) if (pid > 0) signal(pid, 'SIGKILL');
       this.#leaving.push(entry);
     }
-    if (this.#leaving.length > 0) this.#sweep ??= setTimeout(() => this.#sweepNow(), SWEEP_MS);
+    const ms = steps === undefined ? SWEEP_MS : REMOTE_SWEEP_MS;
+    if (this.#leaving.length > 0) this.#sweep ??= setTimeout(() => this.#sweepNow(), ms);
   }
 
   #over(job: Job, outcome: Outcome): void {
@@ -428,6 +467,8 @@ export class LocalLauncher implements Launcher {
 
   async close(): Promise<void> {
     this.#sink = () => {};
+    // Giving the machines back ends what runs on them, known step or not.
+    this.#options.remote?.close();
     if (this.#jobs.size > 0) {
       const gone = new Promise<void>((resolve) => {
         this.#closed = resolve;

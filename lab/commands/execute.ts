@@ -5,6 +5,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { NEVER } from '../../core/types.ts';
 import {
   chooseIsolation,
+  chooseNodes,
   type ExecutionResult,
   Executor,
   ExecutorError,
@@ -16,6 +17,9 @@ import {
   type LocalOptions,
   Lock,
   readSnapshot,
+  Slurm,
+  slurmDevices,
+  slurmNodes,
   syncDirectory,
   writeSnapshot,
 } from '../../executor/index.ts';
@@ -51,6 +55,8 @@ export interface ExecuteFlags {
   load: number;
   grace: number;
   utilisation: number;
+  launcher: string;
+  slurmNodes?: string;
   isolation: string;
   disk: number;
   processes: number;
@@ -91,7 +97,11 @@ async function makePlan(path: string, flags: ExecuteFlags): Promise<ExecutionPla
       `${own}: modules of your own run in simulation only; name a shipped mechanism to execute, or simulate with janction run`,
     );
   const scenario = withWallGraces(withLoad(loaded, flags.load), flags.timeScale, flags.grace);
-  const devices = assignDevices(scenario, findDevices(flags.devices, gpusOf(scenario)));
+  const needed = scenario.market.nodes.map((n) => n.gpus);
+  const cluster =
+    flags.launcher === 'slurm' ? chooseNodes(needed, flags.slurmNodes?.split(',') ?? [], slurmNodes()) : null;
+  const offered = cluster === null ? findDevices(flags.devices, gpusOf(scenario)) : slurmDevices(cluster, needed);
+  const devices = assignDevices(scenario, offered);
   if (flags.out === undefined && flags.dryRun !== true)
     throw new UsageError('an execution keeps a durable journal; say where with --out DIR');
   if (flags.out !== undefined) checkTarget(flags.out);
@@ -111,7 +121,8 @@ async function makePlan(path: string, flags: ExecuteFlags): Promise<ExecutionPla
     timeScale: flags.timeScale,
     graceMs: flags.grace,
     utilisation: flags.utilisation,
-    isolation: flags.isolation,
+    slurm: cluster === null ? null : cluster.map((n) => n.name),
+    isolation: cluster === null ? flags.isolation : 'none',
     diskMiB: flags.disk,
     processes: flags.processes,
     network: flags.network === true,
@@ -194,6 +205,9 @@ async function execute(partial: string, flags: ExecuteFlags, plan: ExecutionPlan
     shares: plan.shares,
     say,
     ...nvidiaCare(plan),
+    ...(plan.slurm === null
+      ? {}
+      : { remote: new Slurm(plan.run, plan.slurm, Math.max(...scenario.market.nodes.map((n) => n.gpus))) }),
   });
   const bytes = existsSync(journal) ? readFileSync(journal) : new Uint8Array(0);
   // An empty file: the executor died before it had written anything, so it had done nothing.
@@ -296,6 +310,12 @@ export function addExecute(program: Command): void {
     .option('--load <x>', 'jobs arrive this many times as fast as the scenario says', positive, 1)
     .option('--grace <ms>', 'wall time between SIGTERM and SIGKILL', positive, 1000)
     .option('--utilisation <percent>', 'share of a processor that the built-in workload uses', wholeFrom(1, 100), 20)
+    .addOption(
+      new Option('--launcher <which>', 'where jobs run: this machine, or the machines of a Slurm cluster')
+        .choices(['local', 'slurm'])
+        .default('local'),
+    )
+    .option('--slurm-nodes <names>', 'with slurm: a machine for each of the scenario’s, separated by commas')
     .addOption(
       new Option('--isolation <how>', 'what keeps jobs from the host: all there is, nothing, or bubblewrap for certain')
         .choices(['auto', 'none', 'bubblewrap'])

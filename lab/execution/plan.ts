@@ -24,6 +24,8 @@ export interface ExecutionPlan {
   timeScale: number;
   graceMs: number;
   utilisation: number;
+  /** Machine of the cluster for each of the scenario's; null = jobs run here. */
+  slurm: string[] | null;
   /** auto, none or bubblewrap. */
   isolation: string;
   diskMiB: number;

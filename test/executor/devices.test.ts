@@ -4,6 +4,7 @@ import { Outcome } from '../../core/types.ts';
 import { findDevices } from '../../executor/devices/devices.ts';
 import { APPLICATION_XIDS, CLEAN, DeviceHealth, type HealthState, MISSES } from '../../executor/devices/health.ts';
 import { gpuProcesses, HealthWatch, nvidiaDevices, parseNvidiaList, parseXids } from '../../executor/devices/nvidia.ts';
+import { chooseNodes, slurmNodes } from '../../executor/launchers/slurm.ts';
 import { noIsolation } from '../../executor/work/isolation.ts';
 import { LocalLauncher, type LocalOptions } from '../../executor/work/local.ts';
 import { inTemp } from '../support/cli.ts';
@@ -49,6 +50,27 @@ describe('discovery', () => {
       { bus: 'af:00', xid: 31 },
     ]);
   });
+});
+
+test('machines of a cluster as sinfo prints them; each stands for one machine that it is large enough for', () => {
+  const list = () =>
+    'n1|gpu:h100:2(S:0)|idle\nn2|gpu:a100:4,gpu:t4:1|mixed\nn3|(null)|idle\nn4|gpu:8|down*\nn1|gpu:h100:2(S:0)|idle\n';
+  const nodes = slurmNodes(list);
+  expect(nodes).toEqual([
+    { name: 'n1', gpus: 2 },
+    { name: 'n2', gpus: 5 },
+    { name: 'n3', gpus: 0 },
+  ]);
+  expect(chooseNodes([4, 2], [], nodes).map((n) => n.name)).toEqual(['n2', 'n1']);
+  expect(chooseNodes([2, 4], ['n1', 'n2'], nodes).map((n) => n.name)).toEqual(['n1', 'n2']);
+  expect(() => chooseNodes([2, 4], ['n2', 'n1'], nodes)).toThrow(/n1 can stand for machine 2/);
+  expect(() => chooseNodes([1, 1], ['n1', 'n1'], nodes)).toThrow(/n1 can/);
+  expect(() => chooseNodes([8], [], nodes)).toThrow(/no further machine/);
+  expect(() =>
+    slurmNodes(() => {
+      throw new Error('ENOENT');
+    }),
+  ).toThrow(/sinfo does not answer/);
 });
 
 const ok = { present: true, uncorrected: 0, xids: [] };
