@@ -11,6 +11,7 @@ const benches: Record<string, () => Promise<BenchReport>> = {
   traces: async () => (await import('./traces.ts')).traces(),
   pricing: async () => (await import('./pricing.ts')).pricing(),
   kernel: async () => (await import('./kernel.ts')).kernel(),
+  notebook: async () => (await import('./notebook.ts')).notebook(),
   sweep: async () => (await import('./sweep.ts')).sweep(),
 };
 

@@ -6,7 +6,7 @@ import { finishRun, prepareRun } from '../../sim/run.ts';
 import type { FromMarket, MarketResult, ToMarket } from './market.ts';
 
 /** Slices of a run between which the worker listens. */
-const SLICES = 24;
+const SLICES = 12;
 
 let latest = 0;
 
