@@ -41,6 +41,11 @@ const soaks: Record<string, { file: string; runs: number; about: string }> = {
     runs: 60,
     about: 'event queues against a stable sort, eight laws of times, cancels',
   },
+  regret: {
+    file: 'test/theory/supply-market.test.ts',
+    runs: 30,
+    about: 'asks of one provider per class on the running market, against a gross fee',
+  },
   state: {
     file: 'test/unit/market-state.test.ts',
     runs: 200,

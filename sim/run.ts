@@ -37,6 +37,8 @@ export interface RunOptions {
   /** Simulated time between two progress calls. */
   progressEveryUs?: number;
   queue?: EventQueue;
+  /** Sees every row as it is written. */
+  watch?: RowSink;
   /** Ask of a node in supply auctions, micro-USD per GPU-hour, given its provider's cost; absent = what the scenario says. */
   ask?: (node: number, costMicro: number) => number;
 }
@@ -79,6 +81,7 @@ export function prepareRun(given: ResolvedScenario, options: RunOptions): Prepar
     row: (table, row) => {
       recorder.row(table, row);
       summary.row(table, row);
+      options.watch?.row(table, row);
     },
   };
   const demand = demandSource(scenario, streams, options.traceRows);

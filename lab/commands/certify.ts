@@ -5,9 +5,10 @@ import { type CaseOptions, certifyCase, certifyTable, type KindName, kindNames }
 import { type PropertyName, propertyNames } from '../certify/properties.ts';
 import type { Certificate, SearchOptions } from '../certify/search.ts';
 import { differences, type ExpectedRow, expectedRows, mechanismsPage, tableText } from '../certify/table.ts';
+import { marketRegret, type RegretJson } from '../economics/market-regret.ts';
 import { Finding, oneLine, UsageError } from '../errors.ts';
-import { print, seedOf } from '../flags.ts';
-import { bytesOf } from '../load.ts';
+import { append, print, seedOf } from '../flags.ts';
+import { bytesOf, loadScenario } from '../load.ts';
 import { mechanismOf } from '../one-shot-file.ts';
 import { Progress } from '../progress.ts';
 import { table } from '../readable.ts';
@@ -24,6 +25,9 @@ interface CertifyFlags {
   fee?: string;
   markets: number;
   exhaust?: number;
+  scenario?: string;
+  replications: number;
+  set: string[];
   seed: number;
   json?: boolean;
   quiet?: boolean;
@@ -54,6 +58,52 @@ function readable(c: Certificate): string {
     if (x.deviation !== null) lines.push(`  report  ${JSON.stringify(x.deviation)}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+function readableRegret(x: RegretJson): string {
+  const interval = (g: { mean: number; low: number; high: number }): string =>
+    `${g.mean.toFixed(4)}  [${g.low.toFixed(4)}, ${g.high.toFixed(4)}]`;
+  const rows = x.asks.map((a) => [a.factor.toFixed(2), interval(a.gain), a.factor === x.best ? 'best' : '']);
+  return `${x.scenario} under ${x.mechanism}, fee ${x.feeBps / 100} %, ${x.replications} replications from seed ${x.seed}
+
+Gain over the truth of one provider per class, in hours of its own cost, 95 % interval
+${table([['ask / cost', 'mean gain', ''], ...rows])}
+
+${table([
+  ['best ask', `${x.best} x cost`],
+  ['predicted for one-shot costs', `${x.predicted} x cost`],
+  ['regret of the truth', interval(x.regret)],
+  ['verdict', x.verdict],
+])}
+`;
+}
+
+/** Regret on the running market. */
+async function dynamic(flags: CertifyFlags, progress: Progress): Promise<void> {
+  const sets = [...flags.set];
+  if (flags.mechanism !== undefined) sets.push(`pricing.mechanism=${flags.mechanism}`);
+  if (flags.property !== undefined && flags.property !== 'dsic-cost')
+    throw new UsageError('--scenario measures dsic-cost: what other asks would have brought');
+  const fee = flags.fee === undefined ? null : /^(none|gross(?::(0?\.\d+))?)$/.exec(flags.fee);
+  if (flags.fee !== undefined && fee === null)
+    throw new UsageError('--scenario takes --fee none or gross, such as gross:0.1');
+  if (fee !== null) sets.push(`pricing.supply.fee=${fee[1] === 'none' ? 0 : Number(fee[2] ?? '0.1') * 100} %`);
+  const scenario = await loadScenario(flags.scenario!, sets, flags.seed);
+  if (scenario.market.pools.some((p) => p.supply === undefined))
+    throw new UsageError(
+      `${flags.scenario}: its pools buy no supply; write pricing.mechanism: pvcg, pay-as-bid or uniform-price`,
+    );
+  let x: RegretJson;
+  try {
+    x = marketRegret(scenario, flags.replications, (share, runs) => progress.update(share, `${runs} runs`));
+  } catch (e) {
+    throw e instanceof Error && /cost above zero/.test(e.message)
+      ? new UsageError(`${flags.scenario}: ${e.message}`)
+      : e;
+  }
+  progress.done(`simulated ${x.runs} runs`, flags.quiet === true);
+  print(flags.json === true ? `${JSON.stringify(x)}\n` : readableRegret(x));
+  if (x.verdict === 'violated') throw new Finding('');
 }
 
 function expectedFrom(path: string): ExpectedRow[] {
@@ -118,6 +168,9 @@ export function addCertify(program: Command): void {
     )
     .option('--fee <fee>', 'none, gross, v, residual or leave-one-out, with a rate: gross:0.1')
     .option('--markets <n>', 'markets to search', counted, 1000)
+    .option('--scenario <file>', 'measure regret on the running market instead, with failures and placement')
+    .option('--replications <n>', 'with --scenario: replications, each with every ask', counted, 30)
+    .option('--set <path=value>', 'with --scenario: change one value of it (repeatable)', append, [])
     .option('--exhaust <size>', 'try every market of a small grid with values up to this size instead', counted)
     .option('--seed <n>', 'seed of the search and of the mechanism’s coins', seedOf, 1)
     .option('--json', 'print one JSON document instead of text')
@@ -133,7 +186,8 @@ Examples:
   janction certify --mechanism pvcg --property dsic-cost --fee gross:0.1 --json
   janction certify --mechanism pvcg --property wbb --kind gang
   janction certify --mechanism mcafee --property dsic-cost --exhaust 6
-  janction certify --all --expect docs/mechanisms.expected.json`,
+  janction certify --all --expect docs/mechanisms.expected.json
+  janction certify --scenario scenarios/pvcg-week/scenario.yaml --replications 30 --fee gross:0.1`,
     )
     .action(async (flags: CertifyFlags) => {
       const progress = new Progress('certifying', flags.quiet === true);
@@ -143,6 +197,7 @@ Examples:
         ...(flags.exhaust === undefined ? {} : { exhaust: flags.exhaust }),
         ...(flags.all === true ? {} : { onProgress: (share, pairs) => progress.update(share, `${pairs} pairs`) }),
       };
+      if (flags.scenario !== undefined) return dynamic(flags, progress);
       if (flags.all === true) return all(flags, search, progress);
       if (flags.expect !== undefined || flags.markdown === true)
         throw new UsageError('--expect and --markdown go with --all');

@@ -9,6 +9,7 @@ import { pricingTheory } from '../reproduce/pricing-theory.ts';
 import { pvcgTable } from '../reproduce/pvcg-table.ts';
 import { stakeStudies } from '../reproduce/stake-studies.ts';
 import { dataDir, type Study, type ValidationRow } from '../reproduce/study.ts';
+import { pvcgWeek, strategicAgents } from '../reproduce/supply-studies.ts';
 import { worldStudies } from '../reproduce/world-studies.ts';
 
 /** Every published result that can be rerun, in the order of the validation page. */
@@ -21,6 +22,8 @@ export const studies: readonly Study[] = [
   ...pricingTheory,
   learnedH,
   ...worldStudies,
+  pvcgWeek,
+  strategicAgents,
 ];
 
 /** docs/validation.md from the rows of every study. */
