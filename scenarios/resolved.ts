@@ -116,6 +116,7 @@ export interface Persona {
   /** Worth of one GPU-hour at speed 1, micro-USD: lognormal. */
   valueMedianMicro: number;
   valueSigma: number;
+  urgency: Urgency;
   patienceUs: TimeUs;
   /** Allowed GPU classes, ascending; empty = any. */
   classes: number[];
@@ -176,8 +177,17 @@ export interface ListedArrival {
   valueMicro: number;
   /** Run time that each attempt loses at its start. */
   overheadUs?: TimeUs;
+  /** How that worth is lost by waiting; absent = not at all. */
+  urgency?: Urgency;
   /** What an execution runs; absent = the built-in workload. A simulation never looks. */
   command?: string[];
+}
+
+export interface Urgency {
+  /** A job that ends later than this after its submission is worth nothing; 0 = never too late. */
+  deadlineUs: TimeUs;
+  /** Time of waiting in which the worth halves; 0 = it keeps. */
+  halfLifeUs: TimeUs;
 }
 
 /** What stands in for what a trace does not say; each rule is named in the result of a run that used it. */

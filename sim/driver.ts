@@ -10,8 +10,10 @@ import { empty } from '../core/lists.ts';
 import { nodeAddress, poolAddress, SETTLEMENT } from '../core/machine.ts';
 import { checkInvariants, type MarketView } from '../core/market/invariants.ts';
 import { Market, type MarketState, type RowSink, type Topology } from '../core/market/market.ts';
+import { pow } from '../core/num/index.ts';
 import type { Row, TableName } from '../core/record/schema.ts';
 import { type MarketConfig, NEVER, type TimeUs } from '../core/types.ts';
+import type { Urgency } from '../scenarios/resolved.ts';
 import { LadderQueue } from './kernel/ladder-queue.ts';
 import { type EventQueue, emptyEvent, type QueueState } from './kernel/queue.ts';
 import type { StreamState, Streams } from './kernel/streams.ts';
@@ -56,6 +58,7 @@ interface JobWork {
   fails: boolean;
   valueMicro: number;
   overheadUs?: TimeUs;
+  urgency?: Urgency;
 }
 
 export interface SimulationState {
@@ -134,7 +137,7 @@ export class Simulation {
       const job = (row as Row<'jobs'>).job_id;
       const work = this.#work.get(job);
       if (work !== undefined) {
-        this.#onValue?.(work.valueMicro);
+        this.#onValue?.(worthAtEnd(work, row as Row<'jobs'>));
         this.#work.delete(job);
         this.#processes.close?.(job);
       }
@@ -346,9 +349,15 @@ export class Simulation {
       fleet: this.#fleet.snapshot(),
       processes: this.#processes.snapshot(),
       network: this.#network?.snapshot() ?? null,
-      work: [...this.#work].map(([job, { workUs, fails, valueMicro, overheadUs }]) => [
+      work: [...this.#work].map(([job, w]) => [
         job,
-        overheadUs === undefined ? { workUs, fails, valueMicro } : { workUs, fails, valueMicro, overheadUs },
+        {
+          workUs: w.workUs,
+          fails: w.fails,
+          valueMicro: w.valueMicro,
+          ...(w.overheadUs === undefined ? {} : { overheadUs: w.overheadUs }),
+          ...(w.urgency === undefined ? {} : { urgency: w.urgency }),
+        },
       ]),
       pending: this.#pending,
       submitted: this.#submitted,
@@ -372,4 +381,13 @@ export class Simulation {
     this.#submitted = state.submitted;
     this.#steps = state.steps;
   }
+}
+
+/** What a finished job was worth when it ended: nothing past its deadline, less the longer it waited. */
+function worthAtEnd(w: JobWork, row: Row<'jobs'>): number {
+  if (w.urgency === undefined || w.valueMicro < 0) return w.valueMicro;
+  const { deadlineUs, halfLifeUs } = w.urgency;
+  if (deadlineUs > 0 && row.turnaround_time_us > deadlineUs) return 0;
+  if (halfLifeUs <= 0 || row.waiting_time_us <= 0) return w.valueMicro;
+  return Math.round(w.valueMicro * pow(0.5, row.waiting_time_us / halfLifeUs));
 }

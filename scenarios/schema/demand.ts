@@ -123,6 +123,14 @@ function persona(f: Fields) {
     .strictObject({
       median: f.price('Median worth of one GPU-hour at speed 1.'),
       sigma: f.number('Standard deviation of the logarithm. Default 0.5.', rat(0), rat(10)).prefault(0.5),
+      deadline: f
+        .duration(
+          'A job that ends later than this after its submission is worth nothing. Default 0 hour: never too late.',
+        )
+        .prefault('0 hour'),
+      halfLife: f
+        .duration('Time of waiting in which the worth of a job halves. Default 0 hour: it keeps.')
+        .prefault('0 hour'),
     })
     .describe('What an hour of GPU is worth to a job: lognormal. A job whose price lies above its worth is not run.');
   return z.strictObject({

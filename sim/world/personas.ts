@@ -170,7 +170,9 @@ export class PersonaDemand implements DemandSource {
     let milli = 0;
     for (const g of shape.groups) milli += g.tasks * g.gpus * g.gpuMilli;
     const valueMicro = Math.round((value * milli * workUs) / (1000 * HOUR_US));
-    return { timeUs, pool: this.#homes[i]![user]!, spec, workUs, fails, valueMicro };
+    const urgent = p.urgency.deadlineUs > 0 || p.urgency.halfLifeUs > 0;
+    const arrival = { timeUs, pool: this.#homes[i]![user]!, spec, workUs, fails, valueMicro };
+    return urgent ? { ...arrival, urgency: p.urgency } : arrival;
   }
 
   snapshot(): PersonasState {

@@ -222,6 +222,7 @@ test('every key lands where the simulator reads it', () => {
         limitFactor: 3,
         valueMedianMicro: 500_000,
         valueSigma: 0.25,
+        urgency: { deadlineUs: 0, halfLifeUs: 0 },
         patienceUs: 7_200_000_000,
         classes: [0, 1],
         pools: [1],
