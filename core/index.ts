@@ -27,6 +27,8 @@ export { type Effects, Market, type MarketState, type RowSink, type StepSink, ty
 export * from './num/index.ts';
 export { type Chunk, type ColumnData, Recorder } from './record/recorder.ts';
 export { type Column, type Row, type TableName, tableNames, tables } from './record/schema.ts';
+export { BlockEscrow, type EscrowPayment, type EscrowState, type ShortagePolicy } from './settlement/block-escrow.ts';
+export { DebitNotes, type DebitNoteTerms, GOLEM_TERMS, linearCost, MIN_ACCEPT_US } from './settlement/debit-notes.ts';
 export {
   type Account,
   Ledger,
@@ -35,6 +37,15 @@ export {
   MAX_AMOUNT,
   type TransferEntry,
 } from './settlement/ledger.ts';
+export {
+  billedSeconds,
+  CumulativeCharge,
+  Meter,
+  type MeterCode,
+  type MeterPeriod,
+  type Reading as MeterReading,
+} from './settlement/meter.ts';
+export { kittyReward, poolStake, ReserveClaims, ticketValue } from './settlement/reserve-claims.ts';
 export {
   AMOUNT_MAX,
   DeskCode,
