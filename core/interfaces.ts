@@ -291,4 +291,35 @@ export interface PricingModule {
   readonly name: string;
   create(params: Record<string, unknown>, classes: readonly string[]): Omit<PricingMechanism, 'name'>;
 }
-export type MechanismModule = QueueingModule | PlacementModule | PricingModule;
+
+/** A job as its user's agent sees it before it is submitted. */
+export interface BidRequest {
+  readonly now: TimeUs;
+  readonly persona: string;
+  readonly user: string;
+  /** Allowed GPU classes with what an hour of one GPU is worth to the user, micro-USD: the truthful bids. */
+  readonly worth: readonly { readonly gpuClass: number; readonly name: string; readonly microPerGpuHour: number }[];
+  /** Milli-GPU of the whole gang. */
+  readonly totalMilli: number;
+  readonly limitUs: TimeUs;
+  readonly patienceUs: TimeUs;
+  /** Uniform on 0 .. n-1, a function of the run's seed, the job and the purpose. */
+  draw(purpose: string, n: number): number;
+}
+
+/** What the agent makes of it: whole micro-units per GPU-hour, one per class, and how long it will wait. */
+export interface Bid {
+  readonly bids: readonly number[];
+  readonly patienceUs?: TimeUs;
+}
+
+/** A user's agent: decides what to bid, or to stay away (null). A function of the request. */
+export interface Bidder {
+  bid(job: BidRequest): Bid | null;
+}
+export interface BidderModule {
+  readonly kind: 'bidder';
+  readonly name: string;
+  create(params: Record<string, unknown>): Bidder;
+}
+export type MechanismModule = QueueingModule | PlacementModule | PricingModule | BidderModule;

@@ -2,7 +2,7 @@
  * A scenario after loading: unit-free plain data, everything expanded, nothing optional. What a worker or a browser tab gets,
  * what is hashed as the canonical scenario, and all that the simulator reads.
  */
-import type { JobSpec, MarketConfig, TaskGroup, TimeUs } from '../core/types.ts';
+import type { JobSpec, MarketConfig, MechanismRef, TaskGroup, TimeUs } from '../core/types.ts';
 
 export const SCENARIO_SCHEMA = 'janction.scenario/1';
 
@@ -126,6 +126,8 @@ export interface Persona {
   failChance: number;
   maxAttempts: number;
   priority: number;
+  /** A user's module that bids for its jobs; absent = true bids. */
+  bidder?: MechanismRef;
 }
 
 /** A family of run times with its parameters. */

@@ -2,13 +2,13 @@
  * A resolved scenario to a finished run: the one entry for the command line, a worker and a browser tab. No I/O: trace rows
  * come in as an iterable, rows and journal bytes go out through callbacks.
  */
-import type { MechanismRegistry } from '../core/interfaces.ts';
+import type { Bidder, MechanismRegistry } from '../core/interfaces.ts';
 import { JOURNAL_SCHEMA, JournalWriter } from '../core/journal/journal.ts';
 import { invariants } from '../core/market/invariants.ts';
 import type { Market, RowSink } from '../core/market/market.ts';
 import { JobState } from '../core/pool/job.ts';
 import { type Chunk, Recorder } from '../core/record/recorder.ts';
-import type { MarketConfig, TimeUs } from '../core/types.ts';
+import type { MarketConfig, MechanismRef, TimeUs } from '../core/types.ts';
 import { ENGINE } from '../core/version.ts';
 import type { ResolvedScenario, TraceJob } from '../scenarios/resolved.ts';
 import { Simulation } from './driver.ts';
@@ -30,6 +30,8 @@ export interface RunOptions {
   onChunk?: (chunk: Chunk) => void;
   /** Receives journal bytes; absent = no journal. */
   onJournal?: (bytes: Uint8Array) => void;
+  /** Builds the agent that a persona names; absent = a scenario with agents cannot run. */
+  bidder?: (ref: MechanismRef) => Bidder;
   /** What a replay needs besides the engine, by name: it goes into the journal's header. */
   solvers?: Record<string, string>;
   /** Called now and then with the simulated time and the jobs submitted so far. */
@@ -84,7 +86,7 @@ export function prepareRun(given: ResolvedScenario, options: RunOptions): Prepar
       options.watch?.row(table, row);
     },
   };
-  const demand = demandSource(scenario, streams, options.traceRows);
+  const demand = demandSource(scenario, streams, options.traceRows, options.bidder);
   const onJournal = options.onJournal;
   const journal =
     onJournal === undefined
@@ -117,12 +119,22 @@ export function demandSource(
   scenario: ResolvedScenario,
   streams: Streams,
   traceRows: Iterable<TraceJob> | undefined,
+  bidder?: (ref: MechanismRef) => Bidder,
 ): DemandSource {
   return scenario.demand.kind === 'personas'
-    ? new PersonaDemand(scenario, scenario.demand.personas, streams)
+    ? new PersonaDemand(
+        scenario,
+        scenario.demand.personas,
+        streams,
+        scenario.demand.personas.map((p) => (p.bidder === undefined ? null : (bidder ?? noBidder)(p.bidder))),
+      )
     : scenario.demand.kind === 'list'
       ? new ListDemand(scenario.demand.arrivals)
       : new TraceDemand(scenario, scenario.demand, traceRows ?? missingTrace(), streams);
+}
+
+function noBidder(ref: MechanismRef): never {
+  throw new Error(`this scenario's jobs are bid for by ${ref.name}: the module must be given`);
 }
 
 function missingTrace(): never {

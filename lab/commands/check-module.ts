@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { bidderLaws } from '../conformance/bidder.ts';
 import type { Law } from '../conformance/law.ts';
 import { LawBroken } from '../conformance/law.ts';
 import { placementLaws } from '../conformance/placement.ts';
@@ -8,7 +9,7 @@ import { queueingLaws } from '../conformance/queueing.ts';
 import { Finding, oneLine, UsageError } from '../errors.ts';
 import { print } from '../flags.ts';
 import { ModuleFault } from '../modules/fault.ts';
-import { guardedPlacement, guardedPricing, guardedQueueing } from '../modules/guard.ts';
+import { guardedBidder, guardedPlacement, guardedPricing, guardedQueueing } from '../modules/guard.ts';
 import { type LoadedModule, loadModule } from '../modules/load.ts';
 import { readModule } from '../modules/source.ts';
 import { checkTypes } from '../modules/types-check.ts';
@@ -52,6 +53,8 @@ function lawsOf(loaded: LoadedModule, params: Record<string, unknown>): ModuleCh
       return hold(placementLaws, () => guardedPlacement(loaded, params));
     case 'queueing':
       return hold(queueingLaws, () => guardedQueueing(loaded, params));
+    case 'bidder':
+      return hold(bidderLaws, () => guardedBidder(loaded, params));
     case 'pricing':
       return hold(pricingLaws, () =>
         guardedPricing(loaded, { rates: conformanceRates, ...params }, conformanceClasses),
@@ -112,7 +115,7 @@ export function addCheckModule(program: Command): void {
     .addHelpText(
       'after',
       `
-kind is queueing, placement or pricing. TypeScript is checked against the public interfaces when a compiler is installed. The file
+kind is queueing, placement, pricing or bidder (an agent that bids for a persona's jobs). TypeScript is checked against the public interfaces when a compiler is installed. The file
 is then named in a scenario like a shipped mechanism. docs/tutorials/your-own-mechanism.md builds one from nothing.
 
 Examples:

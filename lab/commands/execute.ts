@@ -91,7 +91,7 @@ export async function executeCommand(path: string | undefined, flags: ExecuteFla
 
 async function makePlan(path: string, flags: ExecuteFlags): Promise<ExecutionPlan> {
   const loaded = await loadScenario(path, flags.set, flags.seed ?? null);
-  const own = refsOf(loaded.market.pools)[0];
+  const own = refsOf(loaded)[0];
   if (own !== undefined)
     throw new UsageError(
       `${own}: modules of your own run in simulation only; name a shipped mechanism to execute, or simulate with janction run`,

@@ -35,7 +35,7 @@ function commandOf(path: string, flags: RunFlags, scenario: ResolvedScenario): s
 export async function runCommand(path: string, flags: RunFlags): Promise<{ text: string; result: RunJson | null }> {
   const scenario = await loadScenario(path, flags.set, flags.seed ?? null);
   if (flags.out !== undefined) checkTarget(flags.out);
-  const modules = modulesOf(scenario.market.pools, path);
+  const modules = modulesOf(scenario, path);
   if (flags.dryRun === true) return { text: dryRun(scenario, flags), result: null };
   const out = flags.out === undefined ? null : new RunDirWriter(flags.out);
   const young = new YoungGeneration();
@@ -45,6 +45,7 @@ export async function runCommand(path: string, flags: RunFlags): Promise<{ text:
     const bounded = scenario.horizonUs < NEVER;
     const result = runScenario(scenario, {
       registry: modules.registry,
+      bidder: modules.bidder,
       solvers: solversOf(modules.records),
       checkEveryEvent: flags.check === 'every-event',
       ...(rows === undefined ? {} : { traceRows: rows }),

@@ -213,7 +213,8 @@ export function runScene(scene: MarketScene, registry: MechanismRegistry, checkE
     lives: config.nodes.map(() => ({ availability: { kind: 'always' }, mtbfUs: 0, repairUs: 0 })),
     speedMilli: config.nodes.map(() => 1000),
     processes: { startUs: 0, killUs: 0, checkpoint: { everyUs: 0, saveUs: 0, restoreUs: 0 } },
-    horizonUs: NEVER,
+    // All the work of a scene, one job after the other, takes less than two days: who still waits then waits for ever.
+    horizonUs: 240 * HOUR_US,
     checkEveryEvent,
     rows: {
       row<T extends TableName>(table: T, row: Row<T>): void {

@@ -3,6 +3,9 @@
  * core acts on them, its steps are counted; whatever it does wrong ends the run with one line that names its file.
  */
 import type {
+  Bid,
+  Bidder,
+  BidRequest,
   ClusterView,
   Eviction,
   GangShape,
@@ -507,6 +510,37 @@ export function guardedPricing(
           );
       });
       return [...(list as number[])];
+    },
+  };
+}
+
+export function guardedBidder(loaded: LoadedModule, params: Record<string, unknown>): Bidder {
+  const caller = new Caller(loaded);
+  const { module } = loaded;
+  if (module.kind !== 'bidder') throw wrongKind(loaded, 'bidder');
+  const own = build(caller, ['bid'], () => module.create(frozen(structuredClone(params))));
+  return {
+    bid(job: BidRequest): Bid | null {
+      const { draw, ...plain } = job;
+      const answer = caller.call('bid', () =>
+        own.bid(Object.freeze({ ...frozen(structuredClone(plain)), draw })),
+      ) as Bid | null;
+      if (answer === null) return null;
+      const bids = answer?.bids as unknown;
+      if (
+        !Array.isArray(bids) ||
+        bids.length !== job.worth.length ||
+        bids.some((b) => !Number.isSafeInteger(b) || b < 0)
+      )
+        caller.refuse(
+          `bid() answered ${show(answer)}; answer null or { bids }, whole micro-units per GPU-hour of at least 0 for each of ${job.worth.map((w) => w.name).join(', ')}`,
+        );
+      const patienceUs = answer.patienceUs ?? job.patienceUs;
+      if (!Number.isSafeInteger(patienceUs) || patienceUs < 0)
+        caller.refuse(
+          `bid() answered a patience of ${show(patienceUs)}; answer whole microseconds of at least 0, or NEVER`,
+        );
+      return { bids: [...(bids as number[])], patienceUs };
     },
   };
 }

@@ -13,7 +13,7 @@ export const STEP_LIMIT = 200_000_000;
 /** Steps that asking core to start or reserve for one job stands for. */
 export const CORE_CALL_STEPS = 1000;
 
-const kinds = ['queueing', 'placement', 'pricing'] as const;
+const kinds = ['queueing', 'placement', 'pricing', 'bidder'] as const;
 export type ModuleKind = (typeof kinds)[number];
 
 /** What a module may import: arithmetic that is exact or the same on every platform, and units. */

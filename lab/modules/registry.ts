@@ -4,14 +4,14 @@
  */
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import type { MechanismRegistry } from '../../core/interfaces.ts';
-import type { PoolSpec } from '../../core/types.ts';
+import type { Bidder, MechanismRegistry } from '../../core/interfaces.ts';
+import type { MechanismRef, PoolSpec } from '../../core/types.ts';
 import { shipped } from '../../mechanisms/index.ts';
-import { isModulePath } from '../../scenarios/index.ts';
+import { isModulePath, type ResolvedScenario } from '../../scenarios/index.ts';
 import { UsageError } from '../errors.ts';
 import type { Manifest } from '../rundir/writer.ts';
 import { ModuleFault } from './fault.ts';
-import { guardedPlacement, guardedPricing, guardedQueueing } from './guard.ts';
+import { guardedBidder, guardedPlacement, guardedPricing, guardedQueueing } from './guard.ts';
 import { type LoadedModule, loadModule } from './load.ts';
 import { readModule } from './source.ts';
 
@@ -28,18 +28,25 @@ export interface ModuleRecord {
 
 export interface ModuleSet {
   registry: MechanismRegistry;
+  /** Builds the agent of a persona. */
+  bidder: (ref: MechanismRef) => Bidder;
   records: ModuleRecord[];
   /** Source bytes by place in the run directory. */
   sources: Map<string, Uint8Array>;
 }
 
-/** Paths that the pools of a scenario name, in order of their first use. */
-export function refsOf(pools: readonly PoolSpec[]): string[] {
+/** Paths that the pools and personas of a scenario name, in order of their first use. */
+export function refsOf(scenario: ResolvedScenario): string[] {
   const refs = new Set<string>();
+  const { pools } = scenario.market;
   for (const p of pools)
     for (const m of [p.queueing, p.placement, p.pricing]) if (isModulePath(m.name)) refs.add(m.name);
+  for (const ref of biddersOf(scenario)) refs.add(ref.name);
   return [...refs];
 }
+
+const biddersOf = (scenario: ResolvedScenario): MechanismRef[] =>
+  scenario.demand.kind === 'personas' ? scenario.demand.personas.flatMap((p) => p.bidder ?? []) : [];
 
 export function registryWith(loaded: ReadonlyMap<string, LoadedModule>): MechanismRegistry {
   if (loaded.size === 0) return shipped;
@@ -60,10 +67,10 @@ export function registryWith(loaded: ReadonlyMap<string, LoadedModule>): Mechani
 }
 
 /** Modules of a scenario that is about to run. Paths are looked for beside the scenario, then from the working directory. */
-export function modulesOf(pools: readonly PoolSpec[], scenarioPath: string): ModuleSet {
+export function modulesOf(scenario: ResolvedScenario, scenarioPath: string): ModuleSet {
   const loaded = new Map<string, LoadedModule>();
   const sources = new Map<string, Uint8Array>();
-  const records = refsOf(pools).map((ref, i): ModuleRecord => {
+  const records = refsOf(scenario).map((ref, i): ModuleRecord => {
     const beside = resolve(dirname(scenarioPath), ref);
     const path = existsSync(beside) ? beside : resolve(ref);
     const m = loadModule(readModule(path, ref));
@@ -72,9 +79,11 @@ export function modulesOf(pools: readonly PoolSpec[], scenarioPath: string): Mod
     sources.set(file, m.source.bytes);
     return { ref, kind: m.kind, name: m.name, sha256: m.source.sha256, file };
   });
-  const set = { registry: registryWith(loaded), records, sources };
-  tryOut(set.registry, pools);
-  return set;
+  const registry = registryWith(loaded);
+  const bidder = (ref: MechanismRef): Bidder => guardedBidder(loaded.get(ref.name)!, ref.params);
+  tryOut(registry, scenario.market.pools);
+  for (const ref of biddersOf(scenario)) bidder(ref);
+  return { registry, bidder, records, sources };
 }
 
 /** Builds every mechanism once before anything is written, so that what cannot be built is said at once. */
@@ -99,7 +108,7 @@ export function modulesOfRun(dir: string, manifest: Manifest): MechanismRegistry
       );
     loaded.set(r.ref, loadModule(source));
   }
-  for (const ref of refsOf(manifest.scenario.market.pools))
+  for (const ref of refsOf(manifest.scenario))
     if (!loaded.has(ref))
       throw new ModuleFault(
         join(dir, 'run.json'),

@@ -105,6 +105,7 @@ function personaOf(p: ParsedPersona, payer: Omit<UserSpec, 'id'>, fleet: Fleet, 
     failChance: p.failChance,
     maxAttempts: p.attempts,
     priority: p.priority,
+    ...(p.bidder === undefined ? {} : { bidder: p.bidder }),
   };
 }
 

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { rat } from '../../core/num/index.ts';
 import { traceFormats } from '../resolved.ts';
-import { type Fields, name, names, whole } from './fields.ts';
+import { type Fields, modulePath, name, names, whole } from './fields.ts';
 import { jobsSchema } from './jobs.ts';
 
 export const MAX_USERS = 1_000_000;
@@ -152,6 +152,16 @@ function persona(f: Fields) {
     postpaid: postpaid.optional(),
     failChance: f.share("Chance that a job's own command fails. Default 0.").prefault(0),
     attempts: attempts('Attempts in all when machines fail under a job. Default 3.'),
+    bidder: z
+      .union([modulePath(), z.looseObject({ name: modulePath() })])
+      .transform((v) => {
+        const { name: path, ...params } = typeof v === 'string' ? { name: v } : v;
+        return { name: path, params: params as Record<string, unknown> };
+      })
+      .describe(
+        'A module of your own that decides what each job bids, or that it is not submitted. Default: bids are true.',
+      )
+      .optional(),
     priority: whole('Rank for schedulers that know ranks; higher goes first. Default 0.', -1000, 1000).prefault(0),
   });
 }

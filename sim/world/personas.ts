@@ -1,5 +1,6 @@
-import { cos, exp, log, log1p } from '../../core/num/index.ts';
-import { HOUR_US, type JobSpec, NEVER, type TimeUs } from '../../core/types.ts';
+import type { Bid, Bidder } from '../../core/interfaces.ts';
+import { chanceInt, cos, exp, log, log1p } from '../../core/num/index.ts';
+import { HOUR_US, type JobSpec, NEVER, type TaskGroup, type TimeUs } from '../../core/types.ts';
 import type { Persona, ResolvedScenario } from '../../scenarios/resolved.ts';
 import type { Distribution } from '../kernel/distributions.ts';
 import type { Stream, Streams } from '../kernel/streams.ts';
@@ -13,6 +14,8 @@ const DAY_US = 24 * HOUR_US;
 export interface PersonasState {
   nextUs: TimeUs[] | null;
   jobs: number;
+  /** Jobs drawn, those that their agents kept back included. */
+  drawn: number;
   /** Jobs still to come of each persona's batch. */
   batches: number[];
   bursts: Burst[];
@@ -39,6 +42,10 @@ export class PersonaDemand implements DemandSource {
   /** Next arrival of each persona; null until the first job is asked for. */
   #nextUs: TimeUs[] | null = null;
   #jobs = 0;
+  #drawn = 0;
+  readonly #bidders: readonly (Bidder | null)[];
+  readonly #classNames: readonly string[];
+  readonly #key: readonly [number, number];
   #batches: number[];
   #bursts: Burst[];
   readonly #burstStreams: Stream[];
@@ -47,7 +54,15 @@ export class PersonaDemand implements DemandSource {
   /** Highest rate of each persona and its mean, as multiples of the rate between bursts. */
   readonly #bounds: { most: number; meanFactor: number }[];
 
-  constructor(scenario: ResolvedScenario, personas: readonly Persona[], streams: Streams) {
+  constructor(
+    scenario: ResolvedScenario,
+    personas: readonly Persona[],
+    streams: Streams,
+    bidders: readonly (Bidder | null)[] = [],
+  ) {
+    this.#bidders = bidders;
+    this.#classNames = scenario.market.classes.map((c) => c.name);
+    this.#key = [scenario.seed % 0x100000000, Math.floor(scenario.seed / 0x100000000) ^ 0x0b1d];
     this.#personas = personas;
     this.#horizonUs = scenario.horizonUs;
     this.#arrivals = personas.map((p) => streams.get('arrivals', p.name));
@@ -127,16 +142,19 @@ export class PersonaDemand implements DemandSource {
   next(): Arrival | null {
     this.#nextUs ??= this.#personas.map((_, i) => this.#after(i, 0));
     const nextUs = this.#nextUs;
-    let best = -1;
-    for (let i = 0; i < nextUs.length; i++)
-      if (nextUs[i]! < NEVER && (best < 0 || nextUs[i]! < nextUs[best]!)) best = i;
-    if (best < 0) return null;
-    const arrival = this.#draw(best, nextUs[best]!);
-    nextUs[best] = this.#after(best, nextUs[best]!);
-    return arrival;
+    // An agent may keep a job back: then the next one is looked for.
+    for (;;) {
+      let best = -1;
+      for (let i = 0; i < nextUs.length; i++)
+        if (nextUs[i]! < NEVER && (best < 0 || nextUs[i]! < nextUs[best]!)) best = i;
+      if (best < 0) return null;
+      const arrival = this.#draw(best, nextUs[best]!);
+      nextUs[best] = this.#after(best, nextUs[best]!);
+      if (arrival !== null) return arrival;
+    }
   }
 
-  #draw(i: number, timeUs: TimeUs): Arrival {
+  #draw(i: number, timeUs: TimeUs): Arrival | null {
     const p = this.#personas[i]!;
     const d = this.#properties[i]!;
     // One fixed number of draws per job, in fixed order: nothing a job turns out to be shifts the next one.
@@ -152,18 +170,22 @@ export class PersonaDemand implements DemandSource {
     const workUs = Math.round(Math.max(p.workMinUs, Math.min(p.workMaxUs, work)));
     const limitUs = Math.ceil(((workUs * 1000) / this.#slowestMilli[i]!) * p.limitFactor);
     const classes = p.classes.length > 0 ? p.classes : this.#speedOfClass.map((_, c) => c);
+    // A faster class is worth more per hour to who pays for work done.
+    const worth = classes.map((c) => Math.floor((value * (this.#speedOfClass[c]! || 1000)) / 1000));
+    const bid = this.#bid(i, timeUs, `${p.name}-${user + 1}`, classes, worth, shape.groups, limitUs);
+    this.#drawn++;
+    if (bid === null) return null;
     const spec: JobSpec = {
       job: ++this.#jobs,
       user: `${p.name}-${user + 1}`,
       label: p.name,
       groups: shape.groups,
       classes: p.classes,
-      // A faster class is worth more per hour to who pays for work done.
-      bids: classes.map((c) => Math.floor((value * (this.#speedOfClass[c]! || 1000)) / 1000)),
+      bids: [...bid.bids],
       currency: p.currency,
       limitUs,
       estimateUs: limitUs,
-      patienceUs: p.patienceUs,
+      patienceUs: bid.patienceUs ?? p.patienceUs,
       maxAttempts: p.maxAttempts,
       priority: p.priority,
     };
@@ -175,10 +197,37 @@ export class PersonaDemand implements DemandSource {
     return urgent ? { ...arrival, urgency: p.urgency } : arrival;
   }
 
+  /** What the job's agent bids; without one the truth. */
+  #bid(
+    i: number,
+    now: TimeUs,
+    user: string,
+    classes: readonly number[],
+    worth: readonly number[],
+    groups: readonly TaskGroup[],
+    limitUs: TimeUs,
+  ): Bid | null {
+    const p = this.#personas[i]!;
+    const bidder = this.#bidders[i];
+    if (bidder === null || bidder === undefined) return { bids: worth };
+    const job = this.#drawn;
+    return bidder.bid({
+      now,
+      persona: p.name,
+      user,
+      worth: classes.map((c, k) => ({ gpuClass: c, name: this.#classNames[c]!, microPerGpuHour: worth[k]! })),
+      totalMilli: groups.reduce((n, g) => n + g.tasks * g.gpus * g.gpuMilli, 0),
+      limitUs,
+      patienceUs: p.patienceUs,
+      draw: (purpose, n) => chanceInt(this.#key, purpose, job, n),
+    });
+  }
+
   snapshot(): PersonasState {
     return {
       nextUs: this.#nextUs === null ? null : [...this.#nextUs],
       jobs: this.#jobs,
+      drawn: this.#drawn,
       batches: [...this.#batches],
       bursts: this.#bursts.map((b) => ({ ...b })),
     };
@@ -187,6 +236,7 @@ export class PersonaDemand implements DemandSource {
   restore(state: PersonasState): void {
     this.#nextUs = state.nextUs === null ? null : [...state.nextUs];
     this.#jobs = state.jobs;
+    this.#drawn = state.drawn;
     this.#batches = [...state.batches];
     this.#bursts = state.bursts.map((b) => ({ ...b }));
   }

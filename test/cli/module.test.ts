@@ -247,6 +247,56 @@ describe('what ends a run', () => {
   });
 });
 
+describe('an agent that bids', () => {
+  const bidder = (body: string): string =>
+    `export default { kind: 'bidder', name: 'b', create: (params) => ({ bid(job) { ${body} } }) };`;
+  const run = (dir: string, ...sets: string[]) => {
+    const args = [
+      'run',
+      join(root, 'scenarios/quickstart/scenario.yaml'),
+      '--set',
+      'horizon=6 hour',
+      '--quiet',
+      '--json',
+    ];
+    return janction([...args, ...sets.flatMap((s) => ['--set', s])], dir);
+  };
+
+  test('that tells the truth changes nothing, one that shades pays less, one that stays away is not there', async () => {
+    await inTemp((dir) => {
+      writeFileSync(join(dir, 'honest.js'), bidder('return { bids: job.worth.map((w) => w.microPerGpuHour) };'));
+      writeFileSync(
+        join(dir, 'shy.js'),
+        bidder(
+          "return job.draw('come', 2) === 0 ? null : { bids: job.worth.map((w) => Math.floor((w.microPerGpuHour * params.percent) / 100)) };",
+        ),
+      );
+      const plain = run(dir);
+      const honest = run(dir, 'demand.personas.images.bidder=honest.js');
+      expect(honest.out).toBe(plain.out);
+      const shy = JSON.parse(
+        run(dir, 'demand.personas.images.bidder.name=shy.js', 'demand.personas.images.bidder.percent=20').out,
+      );
+      const told = JSON.parse(plain.out);
+      expect(shy.jobs.submitted).toBeLessThan(told.jobs.submitted - 50);
+      expect(shy.rejectedBecause['price-above-bid']).toBeGreaterThan(told.rejectedBecause['price-above-bid'] ?? 0);
+      expect(checkModuleCommand(join(dir, 'honest.js')).verdict).toBe('keeps its contract');
+    });
+  });
+
+  test('that answers nonsense or remembers is found out', async () => {
+    await inTemp((dir) => {
+      writeFileSync(join(dir, 'nonsense.js'), bidder('return { bids: [NaN] };'));
+      const done = run(dir, 'demand.personas.images.bidder=nonsense.js');
+      expect([done.code, done.out]).toEqual([2, '']);
+      expect(done.err).toMatch(/^error: nonsense\.js: bid\(\) answered \{"bids":\[null\]\}; answer null or \{ bids \}/);
+      writeFileSync(join(dir, 'counting.js'), `let n = 0;\n${bidder('n++; return { bids: job.worth.map(() => n) };')}`);
+      const broken = checkModuleCommand(join(dir, 'counting.js')).laws.filter((l) => !l.kept);
+      expect(broken.map((l) => l.name)).toEqual(['keeps no secret: built afresh before a job it answers the same']);
+    });
+  });
+});
+
 describe('check-module', () => {
   test('finds the law that is broken, and types that do not fit', async () => {
     await inTemp((dir) => {
