@@ -1,5 +1,7 @@
 /** One-shot clearings and the certifier: payments against allocation, against solving again, per epoch, pairs per second. */
 import { certifyCase } from '../lab/certify/classes.ts';
+import { winnersByMip } from '../lab/economics/pricing-lp.ts';
+import { highsSolver } from '../lab/solver/linear.ts';
 import { bookOf, rerouted, trade } from '../mechanisms/pricing/lib/exchange-book.ts';
 import { doubles } from '../mechanisms/pricing/lib/field.ts';
 import { criticalValues, greedy, ranked } from '../mechanisms/pricing/lib/greedy.ts';
@@ -71,7 +73,7 @@ function bundles(bids: number, goods: number, seed: number): CombinatorialMarket
   };
 }
 
-export function pricing(): BenchReport {
+export async function pricing(): Promise<BenchReport> {
   let hash = 0;
   const mix = (x: number): void => {
     hash = (Math.imul(hash, 31) + Math.round(x)) | 0;
@@ -114,6 +116,18 @@ export function pricing(): BenchReport {
     mix(criticalValues(doubles, big, order, won).reduce((a, b) => a + b, 0));
   });
 
+  // The optimum by the library, where it is installed: its time, and how far greedy is from it.
+  const solver = await highsSolver();
+  const exact: Figure[] = [];
+  if (solver !== null) {
+    let best = 0;
+    const seconds = cpu(1, () => {
+      best = winnersByMip(solver, big, -1).welfare;
+    });
+    const gap = 1 - greedy(doubles, big, ranked(doubles, big)).welfare / best;
+    exact.push(plain('exact1000x200', seconds, 's'), plain('greedyGap', gap, 'share of the optimum lost'));
+  }
+
   let pairs = 0;
   const rates: Figure[] = [
     ['pvcg', 'dsic-cost'],
@@ -136,6 +150,7 @@ export function pricing(): BenchReport {
     atLeast('naive2000', naive / fast, 1000, 'x our time, solving again'),
     atMost('epoch20x2000x2000', perEpoch, 1, 's'),
     atMost('greedy1000x200', greedyCpu, 0.1, 's'),
+    ...exact,
     ...rates,
     plain('pairs', pairs, 'pairs'),
   ];

@@ -18,6 +18,7 @@ import { payAsBid } from './pricing/pay-as-bid.ts';
 import { Posted, type PostedParams } from './pricing/posted.ts';
 import { pvcg } from './pricing/pvcg.ts';
 import { SupplyAuction, type SupplyAuctionParams } from './pricing/supply-auction.ts';
+import { Surge, type SurgeParams } from './pricing/surge.ts';
 import { uniformPrice } from './pricing/uniform-price.ts';
 import { Conservative, type ConservativeParams } from './queueing/conservative.ts';
 import { Easy } from './queueing/easy.ts';
@@ -68,6 +69,7 @@ const placement: Record<string, (p: Params) => PlacementPolicy> = {
 
 const pricing: Record<string, (p: Params, classes: readonly string[]) => PricingMechanism> = {
   posted: (p, classes) => new Posted(p as unknown as PostedParams, classes),
+  surge: (p, classes) => new Surge(p as unknown as SurgeParams, classes),
   pvcg: (p, classes) => new SupplyAuction(pvcg, p as unknown as SupplyAuctionParams, classes),
   'pay-as-bid': (p, classes) => new SupplyAuction(payAsBid, p as unknown as SupplyAuctionParams, classes),
   'uniform-price': (p, classes) => new SupplyAuction(uniformPrice, p as unknown as SupplyAuctionParams, classes),

@@ -26,6 +26,6 @@ export const placementNames = [
   'price-aware',
   'reliability-aware',
 ] as const;
-export const pricingNames = ['posted', 'pvcg', 'pay-as-bid', 'uniform-price'] as const;
+export const pricingNames = ['posted', 'surge', 'pvcg', 'pay-as-bid', 'uniform-price'] as const;
 /** Those that buy supply in an auction. */
 export const supplyAuctionNames = ['pvcg', 'pay-as-bid', 'uniform-price'] as const;

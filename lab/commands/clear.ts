@@ -1,15 +1,24 @@
-import type { Command } from 'commander';
-import { oneShots } from '../../mechanisms/pricing/one-shot-index.ts';
+import { type Command, Option } from 'commander';
+import {
+  type CombinatorialMarket,
+  type Field,
+  type OneShot,
+  oneShots,
+} from '../../mechanisms/pricing/one-shot-index.ts';
 import { type ClearJson, clearMarket } from '../certify/clear.ts';
+import { winnersByMip } from '../economics/pricing-lp.ts';
+import { UsageError } from '../errors.ts';
 import { print, seedOf } from '../flags.ts';
 import { mechanismOf, withMarketFile } from '../one-shot-file.ts';
 import { table } from '../readable.ts';
+import { highsSolver } from '../solver/linear.ts';
 
 interface ClearFlags {
   mechanism: string;
   market: string;
   seed: number;
   allow?: boolean;
+  solver: 'own' | 'highs';
   json?: boolean;
 }
 
@@ -35,6 +44,35 @@ function readableClearing(x: ClearJson): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** VCG with HiGHS for the allocation: values are taken as doubles, and the gains of the allocation are summed again exactly. */
+async function withHighs(name: string): Promise<OneShot> {
+  if (name !== 'vcg')
+    throw new UsageError('--solver highs allocates bundles of vcg; leave it out for other mechanisms');
+  const solver = await highsSolver();
+  if (solver === null)
+    throw new UsageError('the optional package "highs" is not installed; npm install highs, or leave --solver out');
+  return {
+    name,
+    combinatorial<T>(f: Field<T>, m: CombinatorialMarket<T>) {
+      const plain: CombinatorialMarket<number> = {
+        ...m,
+        bidders: m.bidders.map((b) => ({
+          id: b.id,
+          bids: b.bids.map((x) => ({ goods: x.goods, value: f.number(x.value) })),
+        })),
+      };
+      const worth = (won: readonly number[]): T =>
+        won.reduce((s, k, i) => (k < 0 ? s : f.add(s, m.bidders[i]!.bids[k]!.value)), f.zero);
+      const best = winnersByMip(solver, plain, -1);
+      const welfare = worth(best.won);
+      const payment = best.won.map((k, i) =>
+        k < 0 ? f.zero : f.sub(worth(winnersByMip(solver, plain, i).won), f.sub(welfare, m.bidders[i]!.bids[k]!.value)),
+      );
+      return { won: best.won, payment, welfare };
+    },
+  };
+}
+
 export function addClear(program: Command): void {
   program
     .command('clear')
@@ -43,6 +81,11 @@ export function addClear(program: Command): void {
     .requiredOption('--market <file>', 'market file (JSON): kind procurement, exchange or combinatorial')
     .option('--seed <n>', 'fixes the coins of mechanisms that toss any', seedOf, 1)
     .option('--allow', 'run although a theorem of the mechanism does not hold for this market')
+    .addOption(
+      new Option('--solver <name>', 'who allocates bundles of vcg: own branch and bound, or HiGHS for large ones')
+        .choices(['own', 'highs'])
+        .default('own'),
+    )
     .option('--json', 'print one JSON document instead of text')
     .addHelpText(
       'after',
@@ -59,7 +102,8 @@ Examples:
                  "sellers":[{"id":"s1","quantity":1,"unitCost":1}]}`,
     )
     .action(async (flags: ClearFlags) => {
-      const mechanism = await mechanismOf(flags.mechanism);
+      const mechanism =
+        flags.solver === 'highs' ? await withHighs(flags.mechanism) : await mechanismOf(flags.mechanism);
       const result = withMarketFile(flags.market, (json) =>
         clearMarket(mechanism, json, flags.seed, flags.allow === true),
       );

@@ -36,6 +36,8 @@ export const oneShots: ReadonlyMap<string, OneShot> = new Map(
   ].map((m) => [m.name, m]),
 );
 
+export { compensationAndBonus } from './compensation-bonus.ts';
+export { type Chain, DynamicPivot } from './dynamic-pivot.ts';
 export type { Field } from './lib/field.ts';
 export { doubles, rationals } from './lib/field.ts';
 export type * from './lib/markets.ts';

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { rat, ratCmp, ratToNumber } from '../../core/num/index.ts';
+import { shipped } from '../../mechanisms/index.ts';
 import { beliefs, expectedRevenues, sideBets } from '../../mechanisms/pricing/cremer-mclean.ts';
 import { bookOf, trade } from '../../mechanisms/pricing/lib/exchange-book.ts';
 import { doubles, rationals } from '../../mechanisms/pricing/lib/field.ts';
@@ -10,7 +11,7 @@ import { optimum, resolveWithout } from '../../mechanisms/pricing/lib/merit-orde
 import { bestAllocation } from '../../mechanisms/pricing/lib/winner-determination.ts';
 import { winnerPayment } from '../../mechanisms/pricing/muda.ts';
 import { ascendingTradeReduction } from '../../mechanisms/pricing/multilateral.ts';
-import { oneShots } from '../../mechanisms/pricing/one-shot-index.ts';
+import { type Chain, compensationAndBonus, DynamicPivot, oneShots } from '../../mechanisms/pricing/one-shot-index.ts';
 import { criticalPayments, greedySlots } from '../../mechanisms/pricing/online-greedy.ts';
 import { thresholdPrice } from '../../mechanisms/pricing/online-threshold.ts';
 import { payments, pvcg, unfairness } from '../../mechanisms/pricing/pvcg.ts';
@@ -350,5 +351,112 @@ describe('laws', () => {
       }),
       { numRuns: 300, seed: 16 },
     );
+  });
+});
+
+describe('over time and after failures', () => {
+  test('compensation and bonus charges those who delivered for the failure of another', () => {
+    let innocent = 0;
+    let below = 0;
+    let x = 12345;
+    const next = (n: number): number => {
+      x = (Math.imul(x, 1664525) + 1013904223) >>> 0;
+      return (x / 4294967296) * n;
+    };
+    for (let draw = 0; draw < 1000; draw++) {
+      const m: ProcurementMarket<number> = {
+        kind: 'procurement',
+        income: { kind: 'sqrt', alpha: Math.sqrt(5) },
+        suppliers: Array.from({ length: 5 }, (_, i) => ({ id: `s${i}`, capacity: next(5), unitCost: next(1) })),
+      };
+      const best = optimum(doubles, m);
+      const served = best.quantity.flatMap((q, i) => (q > 0 ? [i] : []));
+      if (served.length < 2) continue;
+      const failed = served[Math.floor(next(served.length))]!;
+      const delivered = best.quantity.map((q, i) => (i === failed ? 0 : q));
+      const paid = compensationAndBonus(doubles, m, delivered);
+      const tau = payments(doubles, m, best);
+      for (const i of served) {
+        if (i === failed) continue;
+        innocent++;
+        const cost = delivered[i]! * m.suppliers[i]!.unitCost;
+        if (paid[i]! - cost < -1e-9) below++;
+        // Paying by reports and own delivery never does that.
+        expect(tau[i]! - cost).toBeGreaterThanOrEqual(-1e-9);
+      }
+    }
+    expect(innocent).toBeGreaterThan(1000);
+    expect(below / innocent).toBeGreaterThan(0.3);
+    expect(below / innocent).toBeLessThan(0.7);
+  });
+
+  test('dynamic pivot: utilities are marginal contributions, and a lie about values does not pay', () => {
+    const chain = (id: string, value: number[], p: number): Chain => ({
+      id,
+      value,
+      next: value.map((_, s) =>
+        value.map((_v, t) => (s === value.length - 1 ? (t === s ? 1 : 0) : t === s ? 1 - p : t === s + 1 ? p : 0)),
+      ),
+      start: 0,
+    });
+    const truth = [chain('a', [5, 1], 0.7), chain('b', [3, 4, 0], 0.5), chain('c', [2, 2], 1)];
+    const horizon = 4;
+    const d = new DynamicPivot(truth, horizon);
+    const start = truth.map(() => 0);
+    truth.forEach((_, i) => {
+      expect(d.utility(i)).toBeCloseTo(d.welfare(0, start) - d.welfare(0, start, i), 9);
+      expect(d.utility(i)).toBeGreaterThanOrEqual(0);
+    });
+    // Reports of other values: the mechanism runs on the report, the agent lives its own values.
+    for (const factor of [0, 0.5, 0.9, 1.1, 2, 5]) {
+      const said = truth.map((c, i) => (i === 0 ? { ...c, value: c.value.map((v) => v * factor) } : c));
+      const m = new DynamicPivot(said, horizon);
+      const gets = (t: number, states: readonly number[]): number => {
+        if (t >= horizon) return 0;
+        const { served, payment } = m.period(t, states);
+        if (served < 0) return gets(t + 1, states);
+        let u = served === 0 ? truth[0]!.value[states[0]!]! - payment : 0;
+        truth[served]!.next[states[served]!]!.forEach((p, s) => {
+          if (p > 0) u += p * gets(t + 1, states.with(served, s));
+        });
+        return u;
+      };
+      expect(gets(0, start)).toBeLessThanOrEqual(d.utility(0) + 1e-9);
+    }
+  });
+
+  test('surge steps up with demand over capacity and refuses steps that fall', () => {
+    const m = shipped.pricing('surge', { rates: { a: 1_000_000 } }, ['a', 'b']);
+    const at = (waitingMilli: number) =>
+      m.clear({
+        epoch: 1,
+        now: 0,
+        epochUs: 1000,
+        classes: ['a', 'b'].map((name, gpuClass) => ({
+          gpuClass,
+          name,
+          capacityMilli: 10_000,
+          usedMilliUs: 0,
+          waitingMilli,
+          lastRateMicro: 1,
+        })),
+      });
+    expect([0, 8000, 10_000, 14_999, 15_000, 99_000].map((w) => at(w)[0])).toEqual([
+      1_000_000, 1_200_000, 1_500_000, 1_500_000, 2_000_000, 3_000_000,
+    ]);
+    expect(at(0)[1]).toBe(-1);
+    expect(() =>
+      shipped.pricing(
+        'surge',
+        {
+          rates: {},
+          steps: [
+            [2, 1],
+            [1, 1],
+          ],
+        },
+        ['a'],
+      ),
+    ).toThrow(/rising/);
   });
 });
