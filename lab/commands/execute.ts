@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { JournalError } from '../../core/journal/journal.ts';
 import { NEVER } from '../../core/types.ts';
 import {
   chooseIsolation,
@@ -85,6 +86,10 @@ export async function executeCommand(path: string | undefined, flags: ExecuteFla
     return await carryOut(flags.out!, flags, plan, true);
   } catch (e) {
     if (e instanceof ScenarioError || e instanceof ExecutorError) throw new UsageError(e.message);
+    if (e instanceof JournalError) throw new UsageError(`${e.message}; the journal was damaged, restore it`);
+    const { code, path: where } = e as NodeJS.ErrnoException;
+    if (code !== undefined && where !== undefined && /^E[A-Z]+$/.test(code))
+      throw new UsageError(`${where}: ${code}; give --out a directory that can be written, on a disk with room`);
     throw e;
   }
 }
@@ -171,7 +176,6 @@ async function carryOut(dir: string, flags: ExecuteFlags, plan: ExecutionPlan, f
     }
     const executed = await execute(partial, flags, plan);
     const json = finishExecution(dir, plan, executed);
-    rmSync(join(resolve(dir), 'lock'), { force: true });
     return flags.json === true
       ? `${JSON.stringify({ ...json, execution: executed })}\n`
       : `${readable(plan.scenario, json as RunJson, dir, 'executed')}${readableExecution(executed)}`;

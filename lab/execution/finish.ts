@@ -21,8 +21,8 @@ import { Finding } from '../errors.ts';
 import { type ExecutionRecord, RunDirWriter } from '../rundir/writer.ts';
 import { type ExecutionPlan, plannedArrivals } from './plan.ts';
 
-/** Files of DIR.partial that a finished run does not keep. */
-export const SCAFFOLD = ['execution.json', 'snapshot', 'lock'] as const;
+/** What a finished run does not keep. Removed only after DIR has its name: until then a crash must find all of it. */
+const SCAFFOLD = ['execution.json', 'snapshot', 'lock'] as const;
 
 export function finishExecution(dir: string, plan: ExecutionPlan, executed: ExecutionRecord): RunJson {
   const partial = `${resolve(dir)}.partial`;
@@ -61,7 +61,6 @@ export function finishExecution(dir: string, plan: ExecutionPlan, executed: Exec
   const checks = checkInvariants(result.market, true);
   result.market.report();
   const json = resultOf([result.market], recorder, summary, { now: result.market.now, submitted, checks });
-  for (const name of SCAFFOLD) if (name !== 'lock') rmSync(join(partial, name), { force: true });
   out.finish({
     command: plan.command,
     seed: plan.scenario.seed,
@@ -70,6 +69,7 @@ export function finishExecution(dir: string, plan: ExecutionPlan, executed: Exec
     result: json,
     execution: executed,
   });
+  for (const name of SCAFFOLD) rmSync(join(resolve(dir), name), { force: true });
   return json;
 }
 

@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FactKind } from '../../core/facts.ts';
@@ -9,7 +10,7 @@ import { isGood, type ValidateJson } from '../../lab/commands/validate.ts';
 import { closedLoop, recordedRun } from '../../lab/execution/closed-loop.ts';
 import type { TableData } from '../../lab/rundir/parquet.ts';
 import { readJournalBytes, readManifest, readRunTable } from '../../lab/rundir/reader.ts';
-import { type Answer, janction, scratch } from '../support/cli.ts';
+import { type Answer, cli, janction, scratch } from '../support/cli.ts';
 
 const scenario = 'scenarios/quickstart/executed.yaml';
 const short = ['--devices', 'cpu:2', '--time-scale', '3600', '--set', 'horizon=4 hour', '--quiet'];
@@ -124,6 +125,38 @@ describe('execute', () => {
     expect((JSON.parse(v.out) as ValidateJson).executed).toBe(false);
   });
 
+  test('asked to stop it stops, says how to go on, and goes on; a damaged journal is not gone on with', async () => {
+    const stopped = join(dir, 'stopped');
+    const journal = join(`${stopped}.partial`, 'journal');
+    const p = spawn(process.execPath, [cli, 'execute', scenario, ...short, '--out', stopped], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let said = '';
+    for (const pipe of [p.stdout, p.stderr]) pipe.on('data', (d: Buffer) => (said += d.toString()));
+    const code = new Promise<number | null>((resolve) => p.once('exit', resolve));
+    // Once something has happened: the journal has grown beyond its header.
+    for (let header = 0; p.exitCode === null; ) {
+      const size = existsSync(journal) ? statSync(journal).size : 0;
+      if (header > 0 && size > header) break;
+      header ||= size;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    p.kill('SIGTERM');
+    expect([await code, said]).toEqual([1, `stopped; go on with: janction execute --resume ${stopped}\n`]);
+    const whole = readFileSync(journal);
+    const bent = Uint8Array.from(whole);
+    bent[40]! ^= 1;
+    writeFileSync(journal, bent);
+    const damaged = janction(['execute', '--resume', stopped]);
+    expect([damaged.code, damaged.out]).toEqual([2, '']);
+    expect(damaged.err).toMatch(/^error: [^\n]*journal[^\n]*\n$/);
+    writeFileSync(journal, whole);
+    expect(janction(['execute', '--resume', stopped, '--quiet'])).toMatchObject({ code: 0, err: '' });
+    expect(readManifest(stopped).execution!.resumes).toBeGreaterThan(0);
+    expect(readdirSync(stopped)).not.toContain('execution.json');
+    expect(janction(['validate', stopped]).code).toBe(0);
+  });
+
   const wrong: [string[], RegExp][] = [
     [['execute'], /missing the scenario; or give --resume/],
     [['execute', scenario], /say where with --out/],
@@ -132,6 +165,7 @@ describe('execute', () => {
     [['execute', scenario, '--devices', 'gpu', '--out', 'no/x'], /write auto, cpu:N/],
     [['execute', scenario, '--time-scale', '0', '--out', 'no/x'], /above 0/],
     [['execute', scenario, '--time-scale', 'NaN', '--out', 'no/x'], /above 0/],
+    [['execute', scenario, '--devices', 'cpu:2', '--out', 'package.json/x'], /can be written/],
     [['execute', '--resume', 'no/x'], /no such run/],
     [['execute', scenario, '--resume', 'no/x'], /leave the scenario out/],
     [['validate', 'no/x'], /no such run directory/],
