@@ -5,59 +5,40 @@
  */
 import { Command, CommanderError } from 'commander';
 import { ENGINE_VERSION } from '../core/version.ts';
-import { addAudit } from './commands/audit.ts';
-import { addCalibrate } from './commands/calibrate.ts';
-import { addCertify } from './commands/certify.ts';
-import { addCheckModule } from './commands/check-module.ts';
-import { addClear } from './commands/clear.ts';
-import { addCompare } from './commands/compare.ts';
-import { addConvert } from './commands/convert.ts';
-import { addDoctor } from './commands/doctor.ts';
-import { addElect } from './commands/elect.ts';
-import { addExecute } from './commands/execute.ts';
-import { addExplain } from './commands/explain.ts';
-import { addInvoice } from './commands/invoice.ts';
-import { addNotebook } from './commands/notebook.ts';
-import { addReport } from './commands/report.ts';
-import { addReproduce } from './commands/reproduce.ts';
-import { addRewards } from './commands/rewards.ts';
-import { addRun } from './commands/run.ts';
-import { addSchema } from './commands/schema.ts';
-import { addSweep } from './commands/sweep.ts';
-import { addTimeline } from './commands/timeline.ts';
-import { addTune } from './commands/tune.ts';
-import { addValidate } from './commands/validate.ts';
 import { Finding, oneLine, UsageError } from './errors.ts';
 import { print } from './flags.ts';
 
-/** Each command registers itself; help lists them in this order. */
-// biome-ignore format: one command a line
-const commands = [
-  addRun,
-  addExecute,
-  addAudit,
-  addValidate,
-  addCalibrate,
-  addInvoice,
-  addReport,
-  addExplain,
-  addTimeline,
-  addCheckModule,
-  addNotebook,
-  addReproduce,
-  addClear,
-  addCertify,
-  addElect,
-  addRewards,
-  addSweep,
-  addCompare,
-  addTune,
-  addSchema,
-  addConvert,
-  addDoctor,
+type Add = (program: Command) => void;
+
+/** Where each command lives, in the order in which help lists them; a file is loaded when one of its commands is called, or for help. */
+// biome-ignore format: one file a line
+const files: [names: string[], load: () => Promise<Add>][] = [
+  [['run'], async () => (await import('./commands/run.ts')).addRun],
+  [['execute'], async () => (await import('./commands/execute.ts')).addExecute],
+  [['audit'], async () => (await import('./commands/audit.ts')).addAudit],
+  [['validate'], async () => (await import('./commands/validate.ts')).addValidate],
+  [['calibrate'], async () => (await import('./commands/calibrate.ts')).addCalibrate],
+  [['invoice', 'statement'], async () => (await import('./commands/invoice.ts')).addInvoice],
+  [['report'], async () => (await import('./commands/report.ts')).addReport],
+  [['explain'], async () => (await import('./commands/explain.ts')).addExplain],
+  [['timeline'], async () => (await import('./commands/timeline.ts')).addTimeline],
+  [['check-module'], async () => (await import('./commands/check-module.ts')).addCheckModule],
+  [['notebook'], async () => (await import('./commands/notebook.ts')).addNotebook],
+  [['reproduce'], async () => (await import('./commands/reproduce.ts')).addReproduce],
+  [['clear'], async () => (await import('./commands/clear.ts')).addClear],
+  [['certify'], async () => (await import('./commands/certify.ts')).addCertify],
+  [['elect'], async () => (await import('./commands/elect.ts')).addElect],
+  [['rewards'], async () => (await import('./commands/rewards.ts')).addRewards],
+  [['sweep'], async () => (await import('./commands/sweep.ts')).addSweep],
+  [['compare'], async () => (await import('./commands/compare.ts')).addCompare],
+  [['tune', 'sensitivity'], async () => (await import('./commands/tune.ts')).addTune],
+  [['schema'], async () => (await import('./commands/schema.ts')).addSchema],
+  [['convert'], async () => (await import('./commands/convert.ts')).addConvert],
+  [['doctor'], async () => (await import('./commands/doctor.ts')).addDoctor],
 ];
 
-export function buildProgram(): Command {
+/** The program with the command that is called, or with all of them when that is no command's name. */
+export async function buildProgram(called?: string): Promise<Command> {
   const program = new Command('janction')
     .description('Deterministic simulator and economics lab of a decentralised GPU market.')
     .version(ENGINE_VERSION, '-V, --version', 'print the version')
@@ -73,7 +54,8 @@ Examples:
   janction doctor`,
     );
 
-  for (const add of commands) add(program);
+  const wanted = files.filter(([names]) => called !== undefined && names.includes(called));
+  for (const [, load] of wanted.length > 0 ? wanted : files) (await load())(program);
 
   const quiet = (c: Command): void => {
     c.exitOverride().configureOutput({ outputError: () => {} });
@@ -85,8 +67,9 @@ Examples:
 
 /** Runs the command line and answers the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
-  const program = buildProgram();
   try {
+    const versionOnly = argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V');
+    const program = await buildProgram(versionOnly ? 'doctor' : argv[0]);
     if (argv.length === 0) {
       print(program.helpInformation());
       return 0;
