@@ -4,6 +4,7 @@
  * quantity gives the cost to within one micro-unit, because a charge is rounded down once, for the whole attempt.
  */
 import { formatMicro, rat, ratToDecimal } from '../../core/num/index.ts';
+import { timestampText } from '../../scenarios/readers/timestamp.ts';
 import type { Books, Invoice } from './bills.ts';
 
 export const focusColumns = [
@@ -45,23 +46,9 @@ export type FocusRow = Record<(typeof focusColumns)[number], string | null>;
 
 /** "2023-05-01T00:00:00Z" of microseconds since 1970: proleptic Gregorian, no library, no time zone. */
 export function isoTime(us: number): string {
-  const seconds = Math.floor(us / 1e6);
-  const day = Math.floor(seconds / 86_400);
-  const rest = seconds - day * 86_400;
-  // Days to civil date (Hinnant): eras of 400 years from 0000-03-01.
-  const z = day + 719_468;
-  const era = Math.floor(z / 146_097);
-  const doe = z - era * 146_097;
-  const yoe = Math.floor((doe - Math.floor(doe / 1460) + Math.floor(doe / 36_524) - Math.floor(doe / 146_096)) / 365);
-  const doy = doe - (365 * yoe + Math.floor(yoe / 4) - Math.floor(yoe / 100));
-  const mp = Math.floor((5 * doy + 2) / 153);
-  const d = doy - Math.floor((153 * mp + 2) / 5) + 1;
-  const m = mp < 10 ? mp + 3 : mp - 9;
-  const y = yoe + era * 400 + (m <= 2 ? 1 : 0);
-  const p = (n: number, width = 2) => String(n).padStart(width, '0');
-  const micros = us - seconds * 1e6;
-  const fraction = micros === 0 ? '' : `.${p(micros, 6)}`;
-  return `${p(y, 4)}-${p(m)}-${p(d)}T${p(Math.floor(rest / 3600))}:${p(Math.floor(rest / 60) % 60)}:${p(rest % 60)}${fraction}Z`;
+  return `${timestampText(us)
+    .replace(' ', 'T')
+    .replace(/\.000000$/, '')}Z`;
 }
 
 /** Milli-GPU times microseconds in GPU-hours, twelve places. */
