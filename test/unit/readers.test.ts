@@ -73,6 +73,50 @@ describe.each([...traceFormats])('%s', (format) => {
   });
 });
 
+test('bytes changed at random: read, or refused with a place and a way to mend it; never anything else', () => {
+  const edit = fc.record({
+    at: fc.nat(),
+    byte: fc.oneof(fc.nat({ max: 255 }), fc.constantFrom(44, 9, 10, 45, 48, 57, 34)),
+  });
+  const edits = fc.array(edit, { minLength: 1, maxLength: 2 });
+  const cuts = fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat({ max: 40 }) });
+  let refused = 0;
+  let taken = 0;
+  fc.assert(
+    fc.property(fc.constantFrom(...traceFormats), edits, cuts, (format, list, cutAt) => {
+      const source = bytes(traceSamples[format].text);
+      // Mostly behind the header, which refuses nearly everything.
+      const from = Math.floor(source.length * 0.4);
+      for (const { at, byte } of list) source[from + (at % (source.length - from))] = byte;
+      try {
+        const jobs = read(format, cutAt === 0 ? source : source.subarray(0, source.length - cutAt));
+        taken++;
+        for (const j of jobs) {
+          for (const n of [
+            j.submitUs,
+            j.gpus,
+            j.gpuMilli,
+            j.durationUs,
+            j.cpuMilli,
+            j.ramMiB,
+            j.limitUs,
+            j.inputTokens,
+          ])
+            expect(Number.isSafeInteger(n)).toBe(true);
+          expect(j.gpuMilli).toBeGreaterThan(0);
+        }
+      } catch (e) {
+        if (!(e instanceof TraceError)) throw e;
+        refused++;
+        expect(e.message).toMatch(/^t:\d+:\d+: [^\n]+$/);
+      }
+    }),
+    { seed: 1, numRuns: 4000 },
+  );
+  // A canary: both ways are taken often.
+  expect(Math.min(refused, taken)).toBeGreaterThan(400);
+});
+
 /** The last line with its GPUs, or its input tokens, replaced. */
 function spoil(format: TraceFormat, line: string, bad: string): string {
   const nth: Partial<Record<TraceFormat, number>> = {
