@@ -16,6 +16,11 @@ const soaks: Record<string, { file: string; runs: number; about: string }> = {
     runs: 10_000,
     about: 'laws of the election rules on random elections',
   },
+  stake: {
+    file: 'test/laws/stake.test.ts',
+    runs: 300,
+    about: 'random acts of stakers on a running market: laws after every step, restores, replay, order of stakers',
+  },
   sweep: {
     file: 'test/sweep/sweep.test.ts',
     runs: 20,

@@ -22,6 +22,7 @@ export const FactKind = {
   takeover: 11,
   settle: 12,
   progress: 13,
+  stake: 14,
 } as const;
 
 /** Why a machine left: it broke, or its owner took it back. */
@@ -124,6 +125,28 @@ export interface SettleFact {
   seq: number;
 }
 
+/**
+ * What stakers, aggregators and verifiers ask of the chain. Amounts are decimal integers of micro-tokens; provider '' = the position
+ * that votes. Pools are numbers.
+ */
+export type StakeAct =
+  | { do: 'bond'; staker: string; provider: string; amount: string; lockUs: TimeUs }
+  | { do: 'unbond'; staker: string; provider: string; amount: string }
+  | { do: 'nominate'; staker: string; pools: number[] }
+  | { do: 'commission'; pool: number; bps: number }
+  /** Proof of a wrong result that the provider handed in at `atUs`. */
+  | { do: 'offence'; offence: number; provider: string; atUs: TimeUs }
+  /** Verdict on an appeal: `reversed` = the provider was right. */
+  | { do: 'appeal'; offence: number; reversed: boolean }
+  /** The aggregator of a pool has stopped answering, or is back. */
+  | { do: 'aggregator'; pool: number; up: boolean };
+
+export interface StakeFact {
+  kind: typeof FactKind.stake;
+  seq: number;
+  act: StakeAct;
+}
+
 export type Fact =
   | StartedFact
   | ExitedFact
@@ -137,10 +160,11 @@ export type Fact =
   | DepositFact
   | TakeoverFact
   | SettleFact
-  | ProgressFact;
+  | ProgressFact
+  | StakeFact;
 
 /** Phase of each kind: release 0, failure 1, message 2, arrival 3; a cancel comes after the arrivals it may speak of. Indexed by kind. */
-export const phaseOfKind = [0, 0, 0, 0, 1, 1, 2, 2, 3, 4, 3, 3, 3, 2] as const;
+export const phaseOfKind = [0, 0, 0, 0, 1, 1, 2, 2, 3, 4, 3, 3, 3, 2, 3] as const;
 
 export const ActionKind = { start: 1, kill: 2, release: 3 } as const;
 

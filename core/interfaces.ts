@@ -263,11 +263,38 @@ export interface SupplyResult {
   payMicro: number[];
 }
 
+/** One election: voters' stakes are whole micro-tokens above 0, approvals are positions of candidates. */
+export interface CommitteeElection {
+  readonly seats: number;
+  readonly candidates: readonly string[];
+  readonly voters: readonly { readonly id: string; readonly stake: bigint; readonly approvals: readonly number[] }[];
+}
+
+/** Winners in order, and the stake each voter lends to each winner: for a voter at most its stake in all. */
+export interface Committee {
+  winners: number[];
+  edges: { voter: number; candidate: number; amount: bigint }[];
+}
+
+/** Who holds the seats. */
+export interface ElectionRule {
+  readonly name: string;
+  elect(e: CommitteeElection): Committee;
+}
+
+/** How stake counts in revenue: a whole number up to a common scale, never less for more stake. `lockUs` = time left to unlock. */
+export interface StakeWeight {
+  readonly name: string;
+  weight(stake: bigint, lockUs: TimeUs): bigint;
+}
+
 /** Builds the mechanisms that a configuration names; throws a plain Error with a clear message when it cannot. */
 export interface MechanismRegistry {
   queueing(name: string, params: Record<string, unknown>): QueueingPolicy;
   placement(name: string, params: Record<string, unknown>): PlacementPolicy;
   pricing(name: string, params: Record<string, unknown>, classes: readonly string[]): PricingMechanism;
+  election?(name: string, params: Record<string, unknown>): ElectionRule;
+  stakeWeight?(name: string, params: Record<string, unknown>): StakeWeight;
 }
 
 export type { JobSpec, TaskGroup, TimeUs };

@@ -136,6 +136,46 @@ export interface ResourceStake {
   provider: string;
   /** Integer micro-JCT as a string. */
   amount: string;
+  /** Under `staking`: not to be unbonded before this stamp; absent = 0. */
+  lockedUntilUs?: TimeUs;
+}
+
+/** Stake as the market runs it; absent = `stakes` stand still and divide each provider's staker share in proportion. */
+export interface StakeRules {
+  /** Length of a stake epoch: at its end pots are divided and the committee is elected. */
+  epochUs: TimeUs;
+  /** Stake that is leaving stays slashable for this long. */
+  unbondingUs: TimeUs;
+  /** Least stake that may remain bonded in one position, micro-tokens. */
+  minBond: string;
+  /** Most entries of one position's unbonding queue, and most pools one staker may nominate. */
+  maxUnbonding: number;
+  maxNominations: number;
+  /** How bonded stake counts in a provider's staker share. */
+  weight: MechanismRef;
+  election: {
+    rule: MechanismRef;
+    /** Pools that hold machines; at the start these are the ones the configuration gives machines to. */
+    seats: number;
+    /** A pool elected with less support than this is not seated, micro-tokens. */
+    minSupport: string;
+  };
+  slashing: {
+    /** Share of the stake that backed an offence. */
+    fractionBps: number;
+    /** Share of a final slash paid to whoever reported it; the rest goes to the slash pot. */
+    bountyBps: number;
+    /** How long a slash lies in escrow, where an appeal can still reverse it. */
+    appealUs: TimeUs;
+    /** For this long after an offence a provider's stakers earn nothing and nobody may stake on it. */
+    jailUs: TimeUs;
+    /** From this many final offences on the jail is for ever; 0 = never. */
+    tombstoneAfter: number;
+  };
+  /** Opening tokens of each staker, what of them it bonds to vote with, and the pools it nominates. */
+  stakers: { id: string; tokens: string; bonded: string; nominates: number[] }[];
+  /** What each pool's aggregator keeps of its share at the start; its nominators get the rest. */
+  commissionBps: number[];
 }
 
 /** Named graces of the deadline ladder (all >= 1 us): node limit < pool lease end < hold expiry. */
@@ -170,6 +210,7 @@ export interface MarketConfig {
   tokenPriceMicro: number;
   shares: RevenueShares;
   stakes: ResourceStake[];
+  staking?: StakeRules;
   graces: Graces;
 }
 

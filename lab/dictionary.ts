@@ -12,6 +12,8 @@ const purposes: Record<(typeof tableNames)[number], string> = {
   samples: 'One row per pool and sampling interval.',
   failures: 'One row each time a machine goes down or comes back.',
   devices: 'One row per machine at the end of the run.',
+  stakes: 'One row per act of a staker, slash or jail; empty where the scenario has no elections.',
+  elections: 'One row per candidate of each election, and one per voter and pool it supports.',
   accounts: 'One row per account at the end of the run: the fold of its transfers.',
 };
 

@@ -1,7 +1,15 @@
 /**
  * janction-lab/mechanisms: every shipped rule, one per file, with its page beside it. `shipped` builds them by name.
  */
-import type { MechanismRegistry, PlacementPolicy, PricingMechanism, QueueingPolicy } from '../core/interfaces.ts';
+import type {
+  ElectionRule,
+  MechanismRegistry,
+  PlacementPolicy,
+  PricingMechanism,
+  QueueingPolicy,
+  StakeWeight,
+} from '../core/interfaces.ts';
+import { type ApprovalRule, balance, elect } from './elections/index.ts';
 import { BestFit } from './placement/best-fit.ts';
 import { BestFit2d } from './placement/best-fit-2d.ts';
 import { DotProduct } from './placement/dot-product.ts';
@@ -32,6 +40,7 @@ import { Priority, type PriorityParams } from './queueing/priority.ts';
 import { Sjf } from './queueing/sjf.ts';
 import { Srsf } from './queueing/srsf.ts';
 import { type RemainingParams, Srtf } from './queueing/srtf.ts';
+import { type WeightRule, weightOf } from './rewards/weights.ts';
 
 export { placementNames, pricingNames, queueingNames } from './names.ts';
 export { BestFit, Easy, Fgd, type FgdParams, Fifo, FirstFit, Posted, type PostedParams, Sjf };
@@ -75,6 +84,41 @@ const pricing: Record<string, (p: Params, classes: readonly string[]) => Pricing
   'uniform-price': (p, classes) => new SupplyAuction(uniformPrice, p as unknown as SupplyAuctionParams, classes),
 };
 
+/** Supports in whole tokens, rounded down, so that no voter lends more than it has. */
+const election = (rule: ApprovalRule, balanced: boolean): ElectionRule => ({
+  name: rule,
+  elect: (e) => {
+    const { winners, edges } = elect(rule, e);
+    const lent = balanced ? balance(e, winners) : edges;
+    return {
+      winners: [...winners],
+      edges: lent.map((x) => ({ voter: x.voter, candidate: x.candidate, amount: x.weight.num / x.weight.den })),
+    };
+  },
+});
+
+const elections: Record<string, (p: Params) => ElectionRule> = {
+  'top-k': (p) => election('top-k', p['balance'] !== false),
+  phragmen: (p) => election('phragmen', p['balance'] !== false),
+  phragmms: (p) => election('phragmms', p['balance'] !== false),
+  mes: (p) => election('mes', p['balance'] !== false),
+};
+
+const weightBy = (rule: WeightRule): StakeWeight => ({
+  name: rule.rule,
+  weight:
+    rule.rule === 'lock-weighted'
+      ? (stake, lockUs) => weightOf(rule, stake, BigInt(lockUs) < rule.maxLock ? BigInt(lockUs) : rule.maxLock)
+      : (stake) => weightOf(rule, stake),
+});
+
+const stakeWeights: Record<string, (p: Params) => StakeWeight> = {
+  linear: () => weightBy({ rule: 'linear' }),
+  sqrt: () => weightBy({ rule: 'sqrt' }),
+  capped: (p) => weightBy({ rule: 'capped', cap: BigInt(p['cap'] as string) }),
+  'lock-weighted': (p) => weightBy({ rule: 'lock-weighted', maxLock: BigInt(p['maxLockUs'] as number) }),
+};
+
 function pick<T>(table: Record<string, T>, family: string, name: string): T {
   if (!Object.hasOwn(table, name))
     throw new Error(`unknown ${family} "${name}" (have ${Object.keys(table).join(', ')})`);
@@ -85,4 +129,6 @@ export const shipped: MechanismRegistry = {
   queueing: (name, params) => pick(queueing, 'queueing policy', name)(params),
   placement: (name, params) => pick(placement, 'placement policy', name)(params),
   pricing: (name, params, classes) => pick(pricing, 'pricing mechanism', name)(params, classes),
+  election: (name, params) => pick(elections, 'election rule', name)(params),
+  stakeWeight: (name, params) => pick(stakeWeights, 'stake weight', name)(params),
 };

@@ -29,3 +29,6 @@ export const placementNames = [
 export const pricingNames = ['posted', 'surge', 'pvcg', 'pay-as-bid', 'uniform-price'] as const;
 /** Those that buy supply in an auction. */
 export const supplyAuctionNames = ['pvcg', 'pay-as-bid', 'uniform-price'] as const;
+/** Rules by which stakers elect aggregators, and ways in which stake counts in revenue. */
+export const electionNames = ['phragmen', 'phragmms', 'mes', 'top-k'] as const;
+export const stakeWeightNames = ['linear', 'sqrt', 'capped', 'lock-weighted'] as const;

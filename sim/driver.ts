@@ -247,13 +247,20 @@ export class Simulation {
         this.#work.set(arrival.spec.job, arrival);
         this.#submitted++;
         this.#pull();
-        return { kind: FactKind.submit, pool: arrival.pool, spec: arrival.spec };
+        return { kind: FactKind.submit, pool: this.#routed(arrival.pool), spec: arrival.spec };
       }
       case WorldEvent.packet:
         return { kind: FactKind.packet, packet: this.#network!.take(a) };
       default:
         throw new Error(`simulation: unknown event ${type}`);
     }
+  }
+
+  /** Users go to whoever holds the seat of the pool they know: it stands on the chain. */
+  #routed(pool: number): number {
+    if (this.options.config.staking === undefined) return pool;
+    for (const m of this.markets) if (m.settlement !== null) return m.settlement.staking!.committee.holderOf(pool);
+    return pool;
   }
 
   #hostOfFact(f: Fact): number {
@@ -267,6 +274,7 @@ export class Simulation {
       case FactKind.deposit:
       case FactKind.takeover:
       case FactKind.settle:
+      case FactKind.stake:
         return this.#hostOf![SETTLEMENT]!;
       default:
         return this.#hostOf![nodeAddress(this.options.config.pools.length, f.node)]!;

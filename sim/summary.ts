@@ -250,6 +250,7 @@ export class Summary implements RowSink {
         if (a.currency === this.#scenario.market.currencies[0]!.code) this.#providerRevenue.set(a.account, net);
         return;
       case 'staker':
+      case 'staker-pot':
         m.stakers += net;
         return;
       case 'aggregator':

@@ -1,5 +1,5 @@
 /** Compact binary form of facts: a kind byte, then LEB128 fields. A typical fact takes 6 to 60 bytes. */
-import { type DownCause, type Fact, FactKind } from '../facts.ts';
+import { type DownCause, type Fact, FactKind, type StakeAct } from '../facts.ts';
 import type { Packet } from '../link/link.ts';
 import type { JobSpec, Outcome, TaskGroup } from '../types.ts';
 import type { ByteSink, ByteSource } from './bytes.ts';
@@ -63,6 +63,10 @@ export function writeFact(out: ByteSink, f: Fact): void {
       out.uint(f.fence);
       out.uint(f.remainingUs);
       return;
+    case FactKind.stake:
+      out.uint(f.seq);
+      writePlain(out, f.act);
+      return;
   }
 }
 
@@ -100,6 +104,8 @@ export function readFact(src: ByteSource): Fact {
       return { kind, seq: src.uint() };
     case FactKind.progress:
       return { kind, node: src.uint(), lease: src.uint(), fence: src.uint(), remainingUs: src.uint() };
+    case FactKind.stake:
+      return { kind, seq: src.uint(), act: readPlain(src) as StakeAct };
     default:
       throw new Error(`unknown fact kind ${kind}`);
   }

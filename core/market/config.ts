@@ -1,4 +1,4 @@
-import type { MarketConfig } from '../types.ts';
+import type { MarketConfig, StakeRules } from '../types.ts';
 
 /** Why a market cannot be built from the configuration, or null. The scenario loader says the same with file and line. */
 export function configFault(c: MarketConfig): string | null {
@@ -52,6 +52,42 @@ export function configFault(c: MarketConfig): string | null {
     if (!/^\d+$/.test(k.amount)) return `stake of ${k.staker}: amount must be a whole number of micro-units`;
     staked.set(k.provider, (staked.get(k.provider) ?? 0n) + BigInt(k.amount));
   }
+  const staking = c.staking === undefined ? null : stakingFault(c, c.staking);
+  if (staking !== null) return staking;
   for (const [provider, total] of staked) if (total === 0n) return `stake on ${provider} is zero`;
+  return null;
+}
+
+/** What is wrong with the rules of stake, or null. */
+function stakingFault(c: MarketConfig, s: StakeRules): string | null {
+  const whole = (v: number) => Number.isSafeInteger(v) && v >= 0;
+  const amount = (v: string) => /^\d{1,19}$/.test(v);
+  const bps = (v: number) => whole(v) && v <= 10_000;
+  if (c.currencies[1] === undefined) return 'staking needs a second currency, the token';
+  if (!whole(s.epochUs) || s.epochUs < 1) return 'staking: epochUs must be a whole number of at least 1';
+  if (!whole(s.unbondingUs) || !whole(s.slashing.appealUs) || !whole(s.slashing.jailUs))
+    return 'staking: times must be whole numbers';
+  if (!amount(s.minBond) || !amount(s.election.minSupport)) return 'staking: amounts must be whole micro-tokens';
+  if (!whole(s.maxUnbonding) || s.maxUnbonding < 1 || !whole(s.maxNominations) || s.maxNominations < 1)
+    return 'staking: maxUnbonding and maxNominations must be at least 1';
+  if (!bps(s.slashing.fractionBps) || !bps(s.slashing.bountyBps) || !s.commissionBps.every(bps))
+    return 'staking: shares must lie in 0 .. 10,000 basis points';
+  if (s.commissionBps.length !== c.pools.length) return 'staking: one commission per pool';
+  const seats = c.pools.filter((_, p) => c.nodes.some((n) => n.pool === p)).length;
+  if (s.election.seats !== seats)
+    return `staking: ${s.election.seats} seats, but ${seats} pools have machines at the start`;
+  const needs = new Map<string, bigint>();
+  for (const k of c.stakes) needs.set(k.staker, (needs.get(k.staker) ?? 0n) + BigInt(k.amount));
+  const seen = new Set<string>();
+  for (const k of s.stakers) {
+    if (seen.has(k.id)) return `staking: duplicate staker ${k.id}`;
+    seen.add(k.id);
+    if (!amount(k.tokens) || !amount(k.bonded)) return `staking: tokens of ${k.id} must be whole micro-tokens`;
+    if (k.nominates.length > s.maxNominations || k.nominates.some((p) => c.pools[p] === undefined))
+      return `staking: nominations of ${k.id} are unknown or too many`;
+    const all = (needs.get(k.id) ?? 0n) + BigInt(k.bonded);
+    if (all > BigInt(k.tokens)) return `staking: ${k.id} stakes ${all} of ${k.tokens} tokens`;
+  }
+  for (const id of needs.keys()) if (!seen.has(id)) return `staking: ${id} has stakes but no tokens`;
   return null;
 }

@@ -10,6 +10,7 @@ import { JobState } from '../pool/job.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Settlement } from '../settlement/settlement.ts';
 import { ContractState } from '../settlement/settlement.ts';
+import type { StakeBook } from '../settlement/stake-book.ts';
 import type { MarketConfig, TimeUs } from '../types.ts';
 import { attemptOfHold, jobOfHold, NEVER, WHOLE_GPU } from '../types.ts';
 
@@ -37,6 +38,9 @@ export class InvariantViolation extends Error {
     this.invariant = invariant;
   }
 }
+
+/** Changes of a stake book when its exits were last tried. */
+const tried = new WeakMap<StakeBook, number>();
 
 export const invariants: readonly Invariant[] = [
   {
@@ -67,6 +71,40 @@ export const invariants: readonly Invariant[] = [
       return open + m.settlement.reservedSubsidies === m.settlement.ledger.pendingCount
         ? null
         : `${open} open holds and ${m.settlement.reservedSubsidies} reserved subsidies but ${m.settlement.ledger.pendingCount} pending transfers`;
+    },
+  },
+  {
+    name: 'stake-conserved',
+    scope: 'safety',
+    about:
+      'Free, bonded and unbonding tokens, those in escrow and those slashed sum to what was issued; positions, queues and pots match the ledger.',
+    check: (m) => m.settlement?.staking?.book.fault() ?? m.settlement?.staking?.potFault() ?? null,
+  },
+  {
+    name: 'stake-weight-monotone',
+    scope: 'safety',
+    about: 'Raising one stake never lowers its weight.',
+    check: (m) => m.settlement?.staking?.weightFault(m.now) ?? null,
+  },
+  {
+    name: 'everyone-can-withdraw',
+    scope: 'safety',
+    about:
+      'On a copy, every staker unbonds everything as soon as its lock allows and has it when the queue is through.',
+    check: (m) => {
+      const book = m.settlement?.staking?.book;
+      if (book === undefined || tried.get(book) === book.changes) return null;
+      tried.set(book, book.changes);
+      return book.exitFault(m.now);
+    },
+  },
+  {
+    name: 'seats-hold-machines',
+    scope: 'safety',
+    about: 'The machines of every seat are with the pool that holds it.',
+    check: (m) => {
+      const s = m.settlement;
+      return s?.staking?.committee.fault((n) => s.poolOfNode(n)) ?? null;
     },
   },
   {

@@ -124,7 +124,7 @@ export class Market {
         if (d !== undefined) this.#digest.mixInt(d);
       },
     };
-    if (here(SETTLEMENT)) this.settlement = new Settlement(config, port);
+    if (here(SETTLEMENT)) this.settlement = new Settlement(config, port, registry);
     this.#machines[SETTLEMENT] = this.settlement;
     config.pools.forEach((_, i) => {
       this.pools.push(here(poolAddress(i)) ? new Pool(i, config, registry, port) : null);
@@ -307,6 +307,7 @@ export class Market {
       case FactKind.deposit:
       case FactKind.takeover:
       case FactKind.settle:
+      case FactKind.stake:
         return SETTLEMENT;
       default:
         return nodeAddress(this.config.pools.length, (fact as { node: number }).node);
@@ -400,6 +401,8 @@ function sourceOf(f: Fact): string {
     case FactKind.takeover:
     case FactKind.settle:
       return 'operator';
+    case FactKind.stake:
+      return 'stake';
     default:
       return `node:${String(f.node).padStart(8, '0')}`;
   }
@@ -416,6 +419,7 @@ function seqOf(f: Fact): number {
     case FactKind.deposit:
     case FactKind.takeover:
     case FactKind.settle:
+    case FactKind.stake:
       return f.seq;
     case FactKind.contact:
       return f.until;

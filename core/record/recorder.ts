@@ -3,7 +3,7 @@
  * of rows in memory; the fingerprint depends on every cell and on the order of the rows of each table, and on nothing else.
  */
 import { Digest, type DigestState } from '../num/index.ts';
-import { type Column, type Row, type TableName, tableNames, tables } from './schema.ts';
+import { type Column, type Row, sparseTables, type TableName, tableNames, tables } from './schema.ts';
 
 export type ColumnData = Float64Array | BigInt64Array | string[];
 
@@ -215,7 +215,7 @@ export class Recorder {
     const d = new Digest();
     d.restore(this.#digest.state());
     for (const t of this.#tables.values()) t.mixInto(d);
-    for (const t of this.#tables.values()) d.mixInt(t.total);
+    for (const t of this.#tables.values()) if (t.total > 0 || !sparseTables.has(t.table)) d.mixInt(t.total);
     for (const name of this.#names) d.mixString(name);
     return d.hex();
   }

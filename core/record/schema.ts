@@ -131,6 +131,35 @@ export const tables = {
     leases: int('count', 'leases that started'),
     failures: int('count', 'times it broke (an owner taking it back is no failure)'),
   },
+  stakes: {
+    time_us: int('us', 'stamp'),
+    act: text(
+      'bond, unbond, withdraw, jail, slash-bonded, slash-unbonding, slash-returned, slash-final, tombstone, nominate, commission, aggregator-down or aggregator-up',
+    ),
+    staker: text('whose stake; empty where the act is of a provider or a pool'),
+    provider: text('provider whose GPUs are backed; empty = the position that votes'),
+    pool: text('pool that is nominated or sets its commission; empty otherwise'),
+    amount_micro: money('tokens that the act moves; basis points of a commission'),
+    bonded_micro: money('bonded in the position after it'),
+    unbonding_micro: money('in the position’s unbonding queue after it'),
+    offence_id: int('number', 'offence that it belongs to; 0 = none'),
+    code: text('ok, or why the act was refused'),
+    currency: text('currency of the amounts'),
+  },
+  elections: {
+    epoch: int('number', 'stake epoch that the election opens'),
+    time_us: int('us', 'stamp'),
+    occasion: text('epoch, or failure of an aggregator'),
+    pool: text('pool; one whose aggregator does not answer is no candidate'),
+    aggregator: text('who operates the pool'),
+    voter: text('staker that lends the amount to the pool; empty = the pool’s own row, with the sum of its voters'),
+    amount_micro: money('support'),
+    approval_micro: money('stake of all who nominate the pool; 0 in rows of voters'),
+    rank: int('number', 'place in the order of election, from 1; 0 = not elected or no candidate'),
+    seat: int('index', 'seat it holds afterwards; -1 = none'),
+    commission_bps: int('basis points', 'what the aggregator keeps of its share'),
+    currency: text('currency of the amounts'),
+  },
   accounts: {
     account: text('party, as in transfers'),
     currency: text('currency'),
@@ -140,6 +169,9 @@ export const tables = {
     credits_posted_micro: money('received in all'),
   },
 } as const satisfies Record<string, Record<string, Column>>;
+
+/** Tables that count in the fingerprint only once they have rows: runs that do not use them keep theirs. */
+export const sparseTables: ReadonlySet<string> = new Set(['stakes', 'elections']);
 
 export type TableName = keyof typeof tables;
 export const tableNames = Object.keys(tables) as TableName[];

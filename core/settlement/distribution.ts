@@ -6,6 +6,7 @@
 import { largestRemainder } from '../num/index.ts';
 import type { MarketConfig, TimeUs } from '../types.ts';
 import { type Account, type Ledger, LedgerCode } from './ledger.ts';
+import type { Staking } from './staking.ts';
 
 export interface DistributionState {
   /** pool, currency, provider, micro-units earned since the last distribution */
@@ -19,6 +20,7 @@ export interface DistributionState {
 export class Distribution {
   readonly #config: MarketConfig;
   readonly #ledger: Ledger;
+  readonly #staking: Staking | null;
   readonly #weights: number[];
   readonly #stakes = new Map<string, { staker: string; amount: bigint }[]>();
   /** Revenue accounts that were asked for, by pool and currency. */
@@ -28,7 +30,8 @@ export class Distribution {
   #rest: bigint[];
   readonly #earned: Map<string, bigint>[][];
 
-  constructor(config: MarketConfig, ledger: Ledger) {
+  constructor(config: MarketConfig, ledger: Ledger, staking: Staking | null = null) {
+    this.#staking = staking;
     this.#config = config;
     this.#ledger = ledger;
     const s = config.shares;
@@ -118,7 +121,10 @@ export class Distribution {
       verifiers += ver;
       treasury += tre;
       const stakes = this.#stakes.get(provider);
-      if (stakes === undefined) treasury += stakers;
+      if (this.#staking !== null) {
+        this.#staking.credit(currency, provider, stakers);
+        this.#pay(now, from, 'staker-pot', currency, stakers, 'staker-share');
+      } else if (stakes === undefined) treasury += stakers;
       else {
         const parts = largestRemainder(
           stakers,
@@ -128,12 +134,14 @@ export class Distribution {
           this.#pay(now, from, `staker:${s.staker}`, currency, parts[i]!, 'staker-share');
       }
     }
+    const backers = this.#staking?.creditBackers(currency, pool, aggregator) ?? 0n;
+    this.#pay(now, from, 'staker-pot', currency, backers, 'backer-share');
     this.#pay(
       now,
       from,
       `aggregator:${this.#config.pools[pool]!.aggregator}`,
       currency,
-      aggregator,
+      aggregator - backers,
       'aggregator-share',
     );
     this.#pay(now, from, 'verifiers', currency, verifiers, 'verifier-share');

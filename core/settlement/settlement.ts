@@ -5,6 +5,7 @@
 import { Deadlines } from '../deadlines.ts';
 import { type Fact, FactKind } from '../facts.ts';
 import { Inbox } from '../inbox.ts';
+import type { MechanismRegistry } from '../interfaces.ts';
 import { type Machine, nodeAddress, type Port, poolAddress } from '../machine.ts';
 import {
   type Awards,
@@ -36,6 +37,7 @@ import { Distribution, type DistributionState } from './distribution.ts';
 import { type Account, Ledger, LedgerCode, type LedgerState, MAX_AMOUNT } from './ledger.ts';
 import { chargeOf, gangOutcome, isCharged, maxCharge, type Usage } from './metering.ts';
 import { type ClaimedPart, placementRow } from './placement-row.ts';
+import { Staking, type StakingState } from './staking.ts';
 import { noTerms, Supply, type SupplyState } from './supply.ts';
 
 export const ContractState = { held: 0, claimed: 1, dormant: 2 } as const;
@@ -78,6 +80,7 @@ export interface SettlementState {
   contracts: Contract[];
   distribution: DistributionState;
   supply: SupplyState;
+  staking: StakingState | null;
   books: [number, [number, number, number][]][][];
   term: number;
   nodePool: number[];
@@ -94,6 +97,8 @@ export class Settlement implements Machine {
   readonly #port: Port;
   readonly #distribution: Distribution;
   readonly #supply: Supply;
+  /** Null when stakes stand still. */
+  readonly staking: Staking | null;
   /** Accounts of users by name, so that no text is put together per job. */
   readonly #userAccounts: Map<string, Account>[];
   readonly #contracts = new Map<number, Contract>();
@@ -109,7 +114,7 @@ export class Settlement implements Machine {
   #opened = false;
   #lateReadings = 0;
 
-  constructor(config: MarketConfig, port: Port) {
+  constructor(config: MarketConfig, port: Port, registry: MechanismRegistry) {
     this.config = config;
     this.#port = port;
     this.ledger = new Ledger(config.currencies, (t) =>
@@ -127,7 +132,13 @@ export class Settlement implements Machine {
         reason: t.reason,
       }),
     );
-    this.#distribution = new Distribution(config, this.ledger);
+    this.staking =
+      config.staking === undefined
+        ? null
+        : new Staking(config, config.staking, this.ledger, port, registry, (now, from, to) =>
+            this.#takeover(now, from, to),
+          );
+    this.#distribution = new Distribution(config, this.ledger, this.staking);
     this.#supply = new Supply(config, this.ledger, this.#distribution);
     this.#userAccounts = config.currencies.map(() => new Map());
     this.#deadlines = new Deadlines((job, at) => this.#contracts.get(job)?.expiresUs === at);
@@ -141,7 +152,8 @@ export class Settlement implements Machine {
   }
 
   nextWakeup(): TimeUs {
-    return Math.min(this.#deadlines.next(), this.#nextEpochUs);
+    const next = Math.min(this.#deadlines.next(), this.#nextEpochUs);
+    return this.staking === null ? next : Math.min(next, this.staking.nextWakeup());
   }
 
   pulse(now: TimeUs): void {
@@ -151,10 +163,12 @@ export class Settlement implements Machine {
     inbox.clear();
     for (let job = this.#deadlines.take(now); job >= 0; job = this.#deadlines.take(now))
       this.#expire(now, this.#contracts.get(job)!);
+    this.staking?.due(now);
     if (this.#nextEpochUs <= now) {
       this.#payOut(now);
       this.#nextEpochUs = (Math.floor(now / this.config.epochUs) + 1) * this.config.epochUs;
     }
+    this.staking?.epoch(now);
   }
 
   #handle(now: TimeUs, input: Fact | Message, from: number): void {
@@ -178,7 +192,11 @@ export class Settlement implements Machine {
       case FactKind.takeover:
         return this.#takeover(now, input.from, input.to);
       case FactKind.settle:
-        return this.#payOut(now);
+        this.#payOut(now);
+        return this.staking?.pay(now);
+      case FactKind.stake:
+        if (this.staking === null) throw new Error('settlement: a stake fact in a market whose stakes stand still');
+        return this.staking.act(now, input.act);
       default:
         throw new Error(`settlement: cannot take input of kind ${input.kind}`);
     }
@@ -199,6 +217,7 @@ export class Settlement implements Machine {
       if (amount > 0n) this.#deposit(now, u.id, u.currency, amount);
     }
     this.#supply.open(now);
+    this.staking?.open(now);
     this.#term = 1;
     this.config.pools.forEach((_, pool) => {
       const nodes: number[] = [];
@@ -533,6 +552,7 @@ export class Settlement implements Machine {
     if (from === to || this.config.pools[from] === undefined || this.config.pools[to] === undefined) return;
     this.#term++;
     this.#superseded[from] = this.#term;
+    this.staking?.committee.moved(from, to);
     const nodes: number[] = [];
     this.#nodePool.forEach((p, n) => {
       if (p === from) {
@@ -608,6 +628,7 @@ export class Settlement implements Machine {
       contracts: [...this.#contracts.values()],
       distribution: this.#distribution.snapshot(),
       supply: this.#supply.snapshot(),
+      staking: this.staking?.snapshot() ?? null,
       books: this.#books.map((books) =>
         books.map((b): [number, [number, number, number][]] => [
           b.epoch,
@@ -628,6 +649,7 @@ export class Settlement implements Machine {
     this.ledger.restore(s.ledger);
     this.#distribution.restore(s.distribution);
     this.#supply.restore(s.supply);
+    if (s.staking !== null) this.staking!.restore(s.staking);
     for (const c of s.contracts) {
       this.#contracts.set(c.job, c);
       this.#deadlines.add(c.job, c.expiresUs);

@@ -86,6 +86,8 @@ const keys: Record<TableName, readonly string[]> = {
   samples: ['pool', 'time_us'],
   failures: ['node', 'time_us', 'kind'],
   devices: ['node'],
+  stakes: ['time_us', 'act', 'staker', 'provider', 'pool', 'offence_id'],
+  elections: ['time_us', 'occasion', 'pool', 'voter'],
   accounts: ['account', 'currency'],
 };
 

@@ -51,6 +51,7 @@ const biddersOf = (scenario: ResolvedScenario): MechanismRef[] =>
 export function registryWith(loaded: ReadonlyMap<string, LoadedModule>): MechanismRegistry {
   if (loaded.size === 0) return shipped;
   return {
+    ...shipped,
     queueing: (name, params) => {
       const m = loaded.get(name);
       return m === undefined ? shipped.queueing(name, params) : guardedQueueing(m, params);

@@ -2,14 +2,18 @@
 import { describe, expect, test } from 'vitest';
 import { checkInvariants, InvariantViolation, invariants } from '../../core/market/invariants.ts';
 import type { NodeLease } from '../../core/node/node-agent.ts';
+import type { Position } from '../../core/settlement/stake-book.ts';
+import { NEVER } from '../../core/types.ts';
 import { arrival, config, SECOND, simulation, spec, task } from '../support/market.ts';
+import { stakeRules } from '../support/stakes.ts';
 
 /** A market with jobs running on several nodes and one waiting. */
 function busy() {
   const jobs = Array.from({ length: 7 }, (_, i) =>
     arrival(i * SECOND, 3600 * SECOND, spec(i + 1, { groups: [task(2)], classes: [0], user: 'bob' })),
   );
-  const { sim } = simulation(config(), jobs);
+  const stakers = ['sam', 'tom'].map((id) => ({ id, tokens: '500', bonded: '100', nominates: [0] }));
+  const { sim } = simulation(config({ staking: stakeRules({ stakers, commissionBps: [0, 0], minBond: '1' }) }), jobs);
   sim.runUntil(60 * SECOND);
   return sim.markets[0]!;
 }
@@ -20,6 +24,11 @@ function firstLease(market: ReturnType<typeof busy>): NodeLease {
   throw new Error('nothing runs');
 }
 
+function firstPosition(market: ReturnType<typeof busy>): Position {
+  for (const p of market.settlement!.staking!.book.positions()) return p;
+  throw new Error('nobody stakes');
+}
+
 const breakers: Record<string, (m: ReturnType<typeof busy>) => void> = {
   'money-conserved': (m) => {
     m.settlement!.ledger.find('user:bob', 0)!.debitsPending += 1n;
@@ -27,6 +36,20 @@ const breakers: Record<string, (m: ReturnType<typeof busy>) => void> = {
   'holds-resolve-once': (m) => {
     const c = [...m.settlement!.contracts()][0]!;
     c.quote = { ...c.quote, maxCharge: c.quote.maxCharge + 1n };
+  },
+  'stake-conserved': (m) => {
+    firstPosition(m).lots[0]!.amount += 1n;
+  },
+  'stake-weight-monotone': (m) => {
+    (m.settlement!.staking!.weight as { weight: (stake: bigint) => bigint }).weight = (stake) => -stake;
+  },
+  'everyone-can-withdraw': (m) => {
+    const p = firstPosition(m);
+    m.settlement!.staking!.act(m.now, { do: 'unbond', staker: p.staker, provider: p.provider, amount: '1' });
+    p.leaving[0]!.endsUs = NEVER;
+  },
+  'seats-hold-machines': (m) => {
+    m.settlement!.staking!.committee.moved(0, 1);
   },
   'gpu-capacity': (m) => {
     firstLease(m).gpuMilli = 500;

@@ -1,10 +1,12 @@
 /** What Settlement does with claims and readings that cannot be: it refuses, and neither pays them nor falls over. */
 import { describe, expect, test } from 'vitest';
+import type { Port } from '../../core/machine.ts';
 import { type Message, MessageKind, type Quote } from '../../core/messages.ts';
 import { quoteId } from '../../core/settlement/demand.ts';
 import { maxCharge } from '../../core/settlement/metering.ts';
 import { Settlement } from '../../core/settlement/settlement.ts';
 import { Code, HOUR_US, holdOf, Outcome } from '../../core/types.ts';
+import { shipped } from '../../mechanisms/index.ts';
 import { config, SECOND, spec, task } from '../support/market.ts';
 
 const job = spec(1, { groups: [task(2), task(1, { tasks: 2 })], limitUs: HOUR_US });
@@ -14,13 +16,14 @@ const POOL = 1;
 /** A Settlement that holds the money of `job`. */
 function held() {
   const sent: [number, Message][] = [];
-  const s = new Settlement(config(), {
+  const port: Port = {
     send: (to, m) => sent.push([to, m]),
     forget: () => {},
     act: () => {},
     row: () => {},
     decide: () => {},
-  });
+  };
+  const s = new Settlement(config(), port, shipped);
   const say = (m: Message, from = POOL) => {
     sent.length = 0;
     s.receive(m, from);

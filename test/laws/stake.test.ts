@@ -1,0 +1,92 @@
+/**
+ * Stake in the market under random acts: every law after every step, books that a slow model keeps too, the same run after restores and
+ * by replay of the journal, and no difference whatever order the stakers are listed in.
+ */
+import { describe, expect, test } from 'vitest';
+import { FactKind } from '../../core/facts.ts';
+import { JOURNAL_SCHEMA, JournalWriter, readJournal } from '../../core/journal/journal.ts';
+import { replay } from '../../core/journal/replay.ts';
+import { clonePlain } from '../../core/plain.ts';
+import { ENGINE } from '../../core/version.ts';
+import { shipped } from '../../mechanisms/index.ts';
+import { Simulation, type SimulationState } from '../../sim/driver.ts';
+import { Streams } from '../../sim/kernel/streams.ts';
+import { ListDemand, Rows, type SimOver, simulation } from '../support/market.ts';
+import { runs } from '../support/runs.ts';
+import { DAY_US, type StakeWorkload, stakeWorkload } from '../support/stakes.ts';
+
+function run(w: StakeWorkload, seed: number, over: SimOver = {}, restoreEvery = 0): { sim: Simulation; rows: Rows } {
+  let { sim, rows } = simulation(w.config, w.arrivals, { seed, lives: w.lives, horizonUs: 4 * DAY_US, ...over });
+  w.acts.forEach(({ at, facts }, n) => {
+    sim.inject(at, facts);
+    if (restoreEvery === 0 || n % restoreEvery !== 0) return;
+    const state = clonePlain(sim.snapshot()) as SimulationState;
+    const streams = new Streams(seed);
+    streams.restore(state.streams);
+    const next = new Simulation({ ...sim.options, streams, demand: new ListDemand(w.arrivals) });
+    next.restore(state);
+    sim = next;
+  });
+  sim.finish();
+  return { sim, rows };
+}
+
+const balances = (rows: Rows): [string, bigint][] =>
+  rows
+    .of('accounts')
+    .map((a): [string, bigint] => [`${a.account} ${a.currency}`, a.credits_posted_micro - a.debits_posted_micro])
+    .sort((a, b) => (a[0] < b[0] ? -1 : 1));
+
+describe('stake in the market', () => {
+  for (let seed = 1; seed <= runs(8); seed++) {
+    test(`random acts break no law, whoever restores or replays (workload ${seed})`, () => {
+      const w = stakeWorkload(seed, 60);
+      const bytes: Uint8Array[] = [];
+      const header = { schema: JOURNAL_SCHEMA, engine: ENGINE, host: 0, config: w.config, solvers: {} } as const;
+      const journal = new JournalWriter(header, (b) => bytes.push(b.slice()));
+      const first = run(w, seed, { checkEveryEvent: true, journals: [journal] });
+      expect(first.rows.of('elections').length).toBeGreaterThan(0);
+      expect(first.rows.of('jobs').filter((j) => j.final_state === 'completed').length).toBeGreaterThan(10);
+
+      const again = run(w, seed, {}, 7);
+      expect(again.rows.recorder.fingerprint).toBe(first.rows.recorder.fingerprint);
+      expect(again.sim.markets[0]!.digest).toBe(first.sim.markets[0]!.digest);
+
+      const rows = new Rows();
+      const replayed = replay(readJournal(Buffer.concat(bytes)), shipped, rows);
+      expect(replayed.difference).toBeNull();
+      replayed.market.report();
+      expect(rows.recorder.fingerprint).toBe(first.rows.recorder.fingerprint);
+    });
+
+    test(`the order in which stakers and stakes are listed changes no balance (workload ${seed})`, () => {
+      const w = stakeWorkload(seed, 60);
+      const staking = { ...w.config.staking!, stakers: [...w.config.staking!.stakers].reverse() };
+      const turned = { ...w, config: { ...w.config, stakes: [...w.config.stakes].reverse(), staking } };
+      expect(balances(run(turned, seed).rows)).toEqual(balances(run(w, seed).rows));
+    });
+  }
+
+  test('slashes reach stake on its way out, and takeovers by election and by failure happen', () => {
+    const acts = new Map<string, number>();
+    const seats = { epoch: new Set<string>(), failure: new Set<string>() };
+    for (let seed = 1; seed <= 8; seed++) {
+      const { rows } = run(stakeWorkload(seed, 5), seed);
+      for (const s of rows.of('stakes')) if (s.code === 'ok') acts.set(s.act, (acts.get(s.act) ?? 0) + 1);
+      for (const e of rows.of('elections'))
+        if (e.voter === '' && e.seat >= 0) seats[e.occasion as 'epoch' | 'failure'].add(`${seed} ${e.pool}@${e.seat}`);
+    }
+    const all = ['bond', 'unbond', 'withdraw', 'slash-bonded', 'slash-unbonding', 'slash-returned', 'slash-final'];
+    for (const act of [...all, 'nominate', 'tombstone']) expect(acts.get(act) ?? 0, act).toBeGreaterThan(3);
+    expect(seats.epoch.size).toBeGreaterThan(16);
+    expect(seats.failure.size).toBeGreaterThan(4);
+  });
+
+  test('a market whose stakes stand still takes no stake acts', () => {
+    const w = stakeWorkload(1, 5);
+    const { staking: _, ...rest } = w.config;
+    const { sim } = simulation({ ...rest, stakes: [] }, w.arrivals, { lives: w.lives, horizonUs: DAY_US });
+    const act = { do: 'bond', staker: 'a', provider: '', amount: '1', lockUs: 0 } as const;
+    expect(() => sim.inject(10, [{ kind: FactKind.stake, seq: 1, act }])).toThrow(/stand still/);
+  });
+});
