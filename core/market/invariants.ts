@@ -94,8 +94,9 @@ export const invariants: readonly Invariant[] = [
     check: (m) => {
       const book = m.settlement?.staking?.book;
       if (book === undefined || tried.get(book) === book.changes) return null;
-      tried.set(book, book.changes);
-      return book.exitFault(m.now);
+      const fault = book.exitFault(m.now);
+      if (fault === null) tried.set(book, book.changes);
+      return fault;
     },
   },
   {
