@@ -41,7 +41,7 @@ const breakers: Record<string, (m: ReturnType<typeof busy>) => void> = {
     firstPosition(m).lots[0]!.amount += 1n;
   },
   'stake-weight-monotone': (m) => {
-    (m.settlement!.staking!.weight as { weight: (stake: bigint) => bigint }).weight = (stake) => -stake;
+    m.settlement!.staking!.weight.weight = (stake) => -stake;
   },
   'everyone-can-withdraw': (m) => {
     const p = firstPosition(m);
