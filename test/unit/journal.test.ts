@@ -49,6 +49,11 @@ const facts: Fact[] = [
       letters: [{ from: 1, to: 0, message: { kind: 35, hold: 257, closing: 18, term: 2 } }],
     },
   },
+  {
+    kind: FactKind.stake,
+    seq: 7,
+    act: { do: 'bond', staker: 'sam', provider: 'owner-n0', amount: '25000000', lockUs: 3600_000_000 },
+  },
 ];
 
 /** A journal of a run in memory. */
