@@ -1,6 +1,8 @@
 /** A run directory as the report needs it: columns in memory, names resolved, nothing drawn yet. */
 import type { ResolvedScenario } from '../../scenarios/resolved.ts';
+import { Streams } from '../../sim/kernel/streams.ts';
 import type { RunJson } from '../../sim/summary.ts';
+import { withCosts } from '../../sim/world/costs.ts';
 import { type ColumnsOf, readColumns } from '../rundir/columns.ts';
 import { readManifest } from '../rundir/reader.ts';
 import type { Manifest } from '../rundir/writer.ts';
@@ -86,7 +88,9 @@ export interface RunData {
 /** Reads what a report shows; usage errors name the file that is missing or damaged. */
 export async function readRun(dir: string): Promise<RunData> {
   const manifest = readManifest(dir);
-  const { scenario, result } = manifest;
+  const { result } = manifest;
+  // Private costs that were drawn are drawn again: the scenario holds only their distribution.
+  const scenario = withCosts(manifest.scenario, new Streams(manifest.seed));
   return {
     dir,
     manifest,

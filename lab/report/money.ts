@@ -57,7 +57,7 @@ function flows(run: RunData, currency: string): { parties: Party[]; flows: Flow[
   );
   const earned = new Map<string, number>();
   for (let i = 0; i < p.rows; i++) {
-    if (p.currency[i] !== currency) continue;
+    if (p.currency[i] !== currency || p.charge_micro[i]! <= 0) continue;
     const name = label.get(p.job_id[i]!) ?? 'jobs not over';
     add(party(0, large.has(name) ? name : 'other kinds', 0), party(1, `pool ${p.pool[i]!}`, 6), p.charge_micro[i]!);
     const key = `${p.pool[i]!}\n${run.groupOf.get(p.node[i]!) ?? p.provider[i]!}`;

@@ -146,6 +146,19 @@ function asked(run: RunData): Section {
     ['length', s.horizonUs >= NEVER ? `until every job was over: ${seconds(run.endUs)}` : seconds(run.endUs)],
     ['warm-up', s.warmupUs === 0 ? 'none' : `${seconds(s.warmupUs)}; jobs submitted before are not in waits`],
   ];
+  const ran = run.manifest.execution;
+  if (ran !== undefined) {
+    const devices = [...new Set(ran.devices.map((d) => `${d.device} (${d.name})`))];
+    rows.push(
+      ['executed, not simulated', `at ${group(ran.timeScale)} x wall time on ${list(devices)}`],
+      ['kept apart by', html(ran.isolation)],
+    );
+  }
+  if ((run.manifest.modules ?? []).length > 0)
+    rows.push([
+      'modules of your own',
+      list(run.manifest.modules!.map((m) => `${m.ref} (${m.kind}, SHA-256 ${m.sha256.slice(0, 12)}…)`)),
+    ]);
   const imputed = r.economics.imputed;
   if (imputed.length > 0) rows.push(['imputed, not in the trace', list(imputed.map(String))]);
   return {

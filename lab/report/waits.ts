@@ -33,6 +33,8 @@ export interface LongWait {
   noRoom: number;
   scattered: number;
   queueOrder: number;
+  /** The pool sells only what it bought in its supply auction: room on a machine is then no room. */
+  auction: boolean;
   /** Most GPUs it could have used that were free at once while it waited. */
   mostFree: number;
 }
@@ -63,7 +65,7 @@ export function longestWaits(run: RunData, count: number): LongWait[] {
   sweep(run, watches, specs, live);
   return watches.map((w) => {
     const total = Math.max(1, w.spent[0] + w.spent[1] + w.spent[2]);
-    const { job, label, pool, submitUs, startUs, waitUs, gpus, tasks, classes, ahead, overtakenBy } = w;
+    const { job, label, pool, submitUs, startUs, waitUs, gpus, tasks, classes, ahead, overtakenBy, auction } = w;
     return {
       job,
       label,
@@ -76,9 +78,10 @@ export function longestWaits(run: RunData, count: number): LongWait[] {
       classes,
       ahead,
       overtakenBy,
-      noRoom: w.spent[0] / total,
-      scattered: w.spent[1] / total,
-      queueOrder: w.spent[2] / total,
+      auction,
+      noRoom: (auction ? total : w.spent[0]) / total,
+      scattered: auction ? 0 : w.spent[1] / total,
+      queueOrder: auction ? 0 : w.spent[2] / total,
       mostFree: w.mostFreeMilli / 1000,
     };
   });
@@ -162,6 +165,7 @@ function watch(run: RunData, row: number, specs: Map<number, JobSpec>, shapes: S
     noRoom: 0,
     scattered: 0,
     queueOrder: 0,
+    auction: market.pools[poolIndex]!.supply !== undefined,
     mostFree: 0,
     allowed: Uint8Array.from(market.classes, (_, c) => (classes.includes(c) ? 1 : 0)),
     milli: gang.totalMilli,
@@ -324,6 +328,7 @@ export function reasonOf(w: LongWait): string {
   const gpus = w.gpus === 1 ? '1 GPU' : `${w.gpus} GPUs`;
   const kind = w.classes.length === 0 ? '' : ` of ${w.classes.join(' or ')} (all that its bid could pay)`;
   const asked = `${gpus}${kind}${w.tasks > 1 ? ` for ${w.tasks} tasks at once` : w.gpus > 1 ? ' on one machine' : ''}`;
+  if (w.auction) return `no-room: it asked for ${asked}, and what its pool had bought in its supply auction was taken`;
   if (most === w.noRoom)
     return `no-room: it asked for ${asked}; for ${percent(w.noRoom)} of the wait fewer were free (at most ${Math.round(w.mostFree * 10) / 10})`;
   if (most === w.scattered)
