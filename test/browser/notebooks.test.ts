@@ -9,7 +9,16 @@ import type { RunJson } from '../../sim/summary.ts';
 import { janction, root } from '../support/cli.ts';
 import { launch, noBrowser, open, overlaps, sizes, tiny } from './browser.ts';
 
-const pages = ['index', 'market-day', 'pvcg', 'find-the-lie', 'elections', 'fragmentation', 'your-runs'] as const;
+const pages = [
+  'index',
+  'market-day',
+  'pvcg',
+  'find-the-lie',
+  'elections',
+  'rewards',
+  'fragmentation',
+  'your-runs',
+] as const;
 
 describe.skipIf(noBrowser !== '')(`notebooks in a browser${noBrowser === '' ? '' : `: ${noBrowser}`}`, () => {
   let server: ChildProcess;
@@ -40,6 +49,7 @@ describe.skipIf(noBrowser !== '')(`notebooks in a browser${noBrowser === '' ? ''
       'market-day': '.command',
       pvcg: 'svg[aria-label="utility by report"]',
       elections: 'svg[aria-label="seats by bloc and rule"]',
+      rewards: 'svg[aria-label="inequality over the year by rule"]',
       fragmentation: 'svg[aria-label="map of GPUs under two policies"]',
       'find-the-lie': 'button[aria-label*="is violated"]',
       'your-runs': '#folder',
@@ -175,6 +185,14 @@ describe.skipIf(noBrowser !== '')(`notebooks in a browser${noBrowser === '' ? ''
     for (const label of ['stake of the bloc', 'stake of the middle', 'stake of the small']) await set(page, label, '0');
     await page.waitForSelector('.message');
     expect(await page.textContent('.message')).toMatch(/Nobody holds any stake/);
+    await page.goto(`${home}rewards.html`);
+    await settled(page, 'rewards');
+    const lines = await page.locator('svg[aria-label="inequality over the year by rule"]').innerHTML();
+    await set(page, 'rewards of a year, % of all stake', '60');
+    await page.waitForFunction(
+      (old) => document.querySelector('svg[aria-label="inequality over the year by rule"]')!.innerHTML !== old,
+      lines,
+    );
     await page.goto(`${home}fragmentation.html`);
     await settled(page, 'fragmentation');
     const map = await page.locator('svg[aria-label="map of GPUs under two policies"]').innerHTML();
