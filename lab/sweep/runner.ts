@@ -1,10 +1,10 @@
 /** One run of a sweep, in whatever thread: scenario and trace are kept between runs of the same point. */
 import { NEVER } from '../../core/types.ts';
-import { shipped } from '../../mechanisms/index.ts';
 import type { ResolvedScenario } from '../../scenarios/index.ts';
 import { runScenario } from '../../sim/run.ts';
 import { oneLine } from '../errors.ts';
 import { loadScenario, traceRows } from '../load.ts';
+import { type ModuleSet, modulesOf } from '../modules/registry.ts';
 import { figuresOf } from './figures.ts';
 import { LoadWatch } from './load-watch.ts';
 import type { Task, TaskAnswer } from './task.ts';
@@ -12,19 +12,22 @@ import type { Task, TaskAnswer } from './task.ts';
 export class Runner {
   #key = '';
   #scenario: ResolvedScenario | null = null;
+  #modules: ModuleSet | null = null;
 
   async run(t: Task): Promise<TaskAnswer> {
     try {
       const key = `${t.scenario}\0${t.sets.join('\0')}\0${t.seed}`;
-      if (key !== this.#key || this.#scenario === null) {
+      if (key !== this.#key || this.#scenario === null || this.#modules === null) {
         this.#scenario = await loadScenario(t.scenario, t.sets, t.seed);
+        this.#modules = modulesOf(this.#scenario, t.scenario);
         this.#key = key;
       }
       const scenario = this.#scenario;
       const rows = traceRows(scenario);
       const watch = new LoadWatch(scenario.horizonUs < NEVER ? scenario.horizonUs : 0, scenario.warmupUs);
       const result = runScenario(scenario, {
-        registry: shipped,
+        registry: this.#modules.registry,
+        bidder: this.#modules.bidder,
         replication: t.substream,
         onChunk: (c) => watch.chunk(c),
         ...(rows === undefined ? {} : { traceRows: rows }),
