@@ -22,9 +22,12 @@ const unitOnly = new Set(['mcafee', 'sbba']);
 const singleMinded = new Set(['greedy-critical', 'greedy-clarke']);
 
 /** The family of markets; throws a plain Error with the remedy when the mechanism does not clear it. */
-export function familyOf(mechanism: OneShot, o: CaseOptions): Family {
+export function familyOf(mechanism: OneShot, o: CaseOptions, property: PropertyName): Family {
   const { name } = mechanism;
-  const kind = o.kind ?? defaultKind(mechanism);
+  const kind = o.kind ?? defaultKind(mechanism, property);
+  const fits = kindsOf(property);
+  if (!fits.includes(kind === 'gang' ? 'procurement' : kind))
+    throw new Error(`${property} says nothing about ${kind} markets; use --kind ${fits.join(' or ')}`);
   const clears = kind === 'gang' ? 'procurement' : kind;
   if (mechanism[clears] === undefined) {
     const have = (['procurement', 'exchange', 'combinatorial'] as const).filter((k) => mechanism[k] !== undefined);
@@ -42,8 +45,35 @@ export function familyOf(mechanism: OneShot, o: CaseOptions): Family {
   return concave(o.supply === 'unit');
 }
 
-function defaultKind(m: OneShot): KindName {
-  return m.procurement !== undefined ? 'procurement' : m.exchange !== undefined ? 'exchange' : 'combinatorial';
+type Clears = 'procurement' | 'exchange' | 'combinatorial';
+
+/** Kinds of markets in which somebody could violate the property. */
+function kindsOf(property: PropertyName): readonly Clears[] {
+  switch (property) {
+    case 'dsic-cost':
+    case 'monotone':
+      return ['procurement', 'exchange'];
+    case 'dsic-value':
+      return ['exchange', 'combinatorial'];
+    case 'dsic-capacity':
+    case 'split-proof':
+      return ['procurement'];
+    case 'dsic-arrival':
+    case 'ir-interim':
+      return ['exchange'];
+    case 'false-name-proof':
+      return ['combinatorial'];
+    default:
+      return ['procurement', 'exchange', 'combinatorial'];
+  }
+}
+
+/** The first kind that the mechanism clears and the property speaks of; `vcg` is pvcg on procurement markets, so it starts later. */
+function defaultKind(m: OneShot, property: PropertyName): KindName {
+  const order: Clears[] =
+    m.name === 'vcg' ? ['exchange', 'combinatorial', 'procurement'] : ['procurement', 'exchange', 'combinatorial'];
+  const fits = kindsOf(property);
+  return order.find((k) => m[k] !== undefined && fits.includes(k)) ?? order.find((k) => m[k] !== undefined)!;
 }
 
 /** "gross", "v:0.05", "residual:0.2" ... ; a tenth where no rate is given. */
@@ -58,7 +88,13 @@ export function feeFrom(text: string | undefined): Fee {
 }
 
 /** Families that a mechanism with fixed needs is not examined on get what they lack. */
-function adapted(family: Family, mechanism: OneShot): Family {
+export function adapted(family: Family, mechanism: OneShot): Family {
+  if (mechanism.name === 'reverse-auction')
+    // A fixed need: the table of falling values, never the root.
+    return {
+      ...family,
+      decode: ([g, a, b]) => family.decode(g.length === 4 ? [[1, g[1]!, g[2]!, g[3]!], a, b] : [g, a, b]),
+    };
   if (mechanism.name !== 'posted-price' && mechanism.name !== 'pvcg-tight' && mechanism.name !== 'redistribution')
     return family;
   return {
@@ -90,7 +126,7 @@ export function certifyCase(
     fee: feeFrom(o.fee),
     verified: o.delivery !== 'unverified',
   };
-  const family = adapted(familyOf(mechanism, o), mechanism);
+  const family = adapted(familyOf(mechanism, o, property), mechanism);
   return property === 'bic' ? certifyBic(setting, family, search) : certify(setting, property, family, search);
 }
 
