@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { JournalError } from '../../core/journal/journal.ts';
 import { type TableName, tableNames } from '../../core/record/schema.ts';
@@ -14,6 +14,7 @@ import {
   type Prediction,
   predicted,
 } from '../execution/open-loop.ts';
+import { fidelityPage } from '../execution/page.ts';
 import { print } from '../flags.ts';
 import type { TableData } from '../rundir/parquet.ts';
 import { readJournalBytes, readManifest, readRunTable } from '../rundir/reader.ts';
@@ -184,12 +185,21 @@ export const isGood = (c: ClosedLoopJson): boolean =>
   c.unusedAnswers === 0 &&
   c.digest.recorded === c.digest.simulated;
 
+function writePage(path: string, page: string): void {
+  try {
+    writeFileSync(path, page);
+  } catch (e) {
+    throw new UsageError(`${path}: cannot be written (${oneLine(e)}); give --report another file`);
+  }
+}
+
 export function addValidate(program: Command): void {
   program
     .command('validate')
     .description('hold executed runs against the simulator; exit 1 when decisions or bills differ')
     .argument('<rundir...>', 'directories written by execute --out (or run --out)')
     .option('--calibration <file>', 'what janction calibrate --json measured on the machine')
+    .option('--report <file>', 'also write one page of HTML there, opened offline')
     .option('--gates', 'exit 1 also when a gate of fidelity fails or is left open')
     .option('--json', 'print one JSON document instead of text')
     .addHelpText(
@@ -203,13 +213,16 @@ Examples:
   janction validate runs/x1 --json
   janction validate runs/slice-* --calibration machine.json`,
     )
-    .action(async (dirs: string[], flags: { json?: boolean; calibration?: string; gates?: boolean }) => {
-      const result = await validateCommand(
-        dirs,
-        flags.calibration === undefined ? null : readCalibration(flags.calibration),
-      );
-      print(flags.json === true ? `${JSON.stringify(result)}\n` : readableValidate(dirs, result));
-      if (!isGood(result.closedLoop)) throw new Finding('');
-      if (flags.gates === true && result.gates.some((g) => g.pass !== true)) throw new Finding('');
-    });
+    .action(
+      async (dirs: string[], flags: { json?: boolean; calibration?: string; report?: string; gates?: boolean }) => {
+        const result = await validateCommand(
+          dirs,
+          flags.calibration === undefined ? null : readCalibration(flags.calibration),
+        );
+        if (flags.report !== undefined) writePage(flags.report, fidelityPage(result));
+        print(flags.json === true ? `${JSON.stringify(result)}\n` : readableValidate(dirs, result));
+        if (!isGood(result.closedLoop)) throw new Finding('');
+        if (flags.gates === true && result.gates.some((g) => g.pass !== true)) throw new Finding('');
+      },
+    );
 }

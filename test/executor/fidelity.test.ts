@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -135,7 +135,8 @@ test('a machine is measured, and runs are held against what that predicts', asyn
       expect(janction(['execute', 'scenarios/executed/philly-slice.yaml', ...flags]).err).toBe('');
       return out;
     });
-    const a = janction(['validate', ...runs, '--calibration', machine, '--json']);
+    const page = join(dir, 'fidelity.html');
+    const a = janction(['validate', ...runs, '--calibration', machine, '--report', page, '--json']);
     expect(a.code).toBe(0);
     const v = JSON.parse(a.out) as ValidateJson;
     expect(v.closedLoop).toMatchObject({ decisionMismatches: 0, invoiceMismatches: 0 });
@@ -145,6 +146,11 @@ test('a machine is measured, and runs are held against what that predicts', asyn
     expect(v.openLoop[0]!.measured.completed.mean).toBeGreaterThan(25);
     expect(v.gates.map((g) => g.name.slice(0, 2))).toEqual(['G0', 'G1', 'G2', 'G3', 'G4', 'G5']);
     expect(v.gates[0]!.pass).toBe(false);
+    const html = readFileSync(page, 'utf8');
+    for (const word of ['G0 noise floor', 'uncalibrated', 'within the noise', 'KS distance'])
+      expect(html).toContain(word);
+    expect(html).not.toMatch(/https?:|<script|src=/);
+    expect(janction(['validate', runs[0]!, '--report', join(dir, 'no', 'x.html')])).toMatchObject({ code: 2, out: '' });
     // Two repeats are no noise floor: with --gates that is a finding.
     expect(janction(['validate', ...runs, '--gates', '--json']).code).toBe(1);
     expect(janction(['validate', ...runs]).out).toMatch(/uncalibrated[\s\S]*G0 noise floor: .*2 of 5 repeats/);
