@@ -20,6 +20,8 @@ export interface ResolvedScenario {
   /** One entry per node of `market.nodes`. */
   nodes: ResolvedNode[];
   demand: PersonaDemandSpec | TraceDemandSpec | ListDemandSpec;
+  /** Behaviour of those who have stake; absent when stakes stand still. */
+  stakers?: StakeWorldSpec;
   /** Private costs that are drawn per provider instead of given per group, by GPU class. */
   costs: { gpuClass: number; spread: Spread }[];
   /**
@@ -32,6 +34,42 @@ export interface ResolvedScenario {
     checkpoint?: { everyUs: TimeUs; saveUs: TimeUs; restoreUs: TimeUs };
     progress?: 'linear' | 'muri-artifact';
   };
+}
+
+/** How those behave who have stake: voters, aggregators, providers under audit. Absent when stakes stand still. */
+export interface StakeWorldSpec {
+  voters: {
+    staker: string;
+    kind: 'retrospective' | 'commission-seeking' | 'apathetic' | 'bribed' | 'self-voting';
+    /** Who bribes it, or its own; -1 = none. */
+    pool: number;
+    choices: number;
+    turnout: number;
+    noise: number;
+    exits: { everyUs: TimeUs; shareBps: number } | null;
+  }[];
+  aggregators: { pool: number; floorBps: number; raisesBps: number; outages: { fromUs: TimeUs; toUs: TimeUs }[] }[];
+  verification: VerificationSpec | null;
+}
+
+export interface VerificationSpec {
+  /** Chances: that a completed lease is audited, that a made-up result is then found, that an honest one is called wrong. */
+  audit: number;
+  detection: number;
+  falseAlarm: number;
+  delayUs: TimeUs;
+  appealUs: TimeUs;
+  /** Chance that an innocent provider wins its appeal. */
+  appealSucceeds: number;
+  /** Providers that cheat: a share of their results, or all of them while it pays. */
+  cheats: { provider: string; share: number; rational: boolean }[];
+  /** What a token is worth to those who decide; volatility and drift by the year. */
+  token: {
+    priceMicro: number;
+    crash: { atUs: TimeUs; left: number } | null;
+    volatility: number;
+    drift: number;
+  } | null;
 }
 
 export interface ResolvedNode {

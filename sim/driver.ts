@@ -13,7 +13,7 @@ import { Market, type MarketState, type RowSink, type Topology } from '../core/m
 import { pow } from '../core/num/index.ts';
 import type { Row, TableName } from '../core/record/schema.ts';
 import { type MarketConfig, NEVER, type TimeUs } from '../core/types.ts';
-import type { Urgency } from '../scenarios/resolved.ts';
+import type { StakeWorldSpec, Urgency } from '../scenarios/resolved.ts';
 import { LadderQueue } from './kernel/ladder-queue.ts';
 import { type EventQueue, emptyEvent, type QueueState } from './kernel/queue.ts';
 import type { StreamState, Streams } from './kernel/streams.ts';
@@ -22,6 +22,7 @@ import { Phase, WorldEvent } from './world/events.ts';
 import { Fleet, type FleetState, type NodeLife } from './world/fleet.ts';
 import type { Network } from './world/network.ts';
 import { Processes, type ProcessModel, type ProcessTimes } from './world/processes.ts';
+import { StakeWorld, type StakeWorldState, type VerificationCounts } from './world/stakers.ts';
 
 export interface SimulationOptions {
   config: MarketConfig;
@@ -46,6 +47,8 @@ export interface SimulationOptions {
   queue?: EventQueue;
   /** Sees what passes between core and the world. */
   observer?: WorldObserver;
+  /** How those behave who have stake, and the cost of a GPU-hour of each node; absent = nobody acts. */
+  stakers?: { spec: StakeWorldSpec; costMicro: readonly number[] };
 }
 
 export interface WorldObserver {
@@ -69,6 +72,7 @@ export interface SimulationState {
   fleet: FleetState;
   processes: unknown;
   network: unknown;
+  stakers: StakeWorldState | null;
   work: [number, JobWork][];
   pending: Arrival | null;
   submitted: number;
@@ -83,6 +87,7 @@ export class Simulation {
   readonly #fleet: Fleet;
   readonly #processes: ProcessModel;
   readonly #network: Network | null;
+  readonly #stakers: StakeWorld | null;
   readonly #hostOf: readonly number[] | null;
   readonly #work = new Map<number, JobWork>();
   readonly #rows: RowSink | null;
@@ -102,6 +107,16 @@ export class Simulation {
     this.#rows = options.rows ?? null;
     this.#network = options.network ?? null;
     this.#hostOf = this.#network?.hostOf ?? null;
+    this.#stakers =
+      options.stakers === undefined
+        ? null
+        : new StakeWorld({
+            ...options.stakers,
+            config,
+            streams: options.streams,
+            queue: this.#queue,
+            staking: () => this.markets.find((m) => m.settlement !== null)!.settlement!.staking!,
+          });
     const names = config.nodes.map((n) => n.id);
     this.#fleet = new Fleet(this.#queue, options.streams, options.lives, names);
     const { processes } = options;
@@ -142,6 +157,7 @@ export class Simulation {
         this.#processes.close?.(job);
       }
     }
+    this.#stakers?.row(table, row);
     this.#rows?.row(table, row);
   }
 
@@ -160,6 +176,10 @@ export class Simulation {
   get failureCauses(): ReadonlyMap<string, number> {
     return this.#fleet.causes;
   }
+  /** What audits found; null when nobody acts on stake. */
+  get verification(): VerificationCounts | null {
+    return this.#stakers?.counts ?? null;
+  }
   /** Law checks made so far. */
   get checks(): number {
     return this.#checks;
@@ -168,6 +188,7 @@ export class Simulation {
   #open(): void {
     this.#opened = true;
     this.#fleet.open();
+    this.#stakers?.open();
     this.#pull();
   }
 
@@ -218,6 +239,10 @@ export class Simulation {
     const event = this.#event;
     while (queue.peekTime() === t) {
       queue.pop(event);
+      if (event.type === WorldEvent.stake) {
+        facts.push(...this.#stakers!.happen(t, event.a, event.b));
+        continue;
+      }
       const fact = this.#happen(t, event.type, event.a, event.b);
       if (fact !== null) facts.push(fact);
     }
@@ -357,6 +382,7 @@ export class Simulation {
       fleet: this.#fleet.snapshot(),
       processes: this.#processes.snapshot(),
       network: this.#network?.snapshot() ?? null,
+      stakers: this.#stakers?.snapshot() ?? null,
       work: [...this.#work].map(([job, w]) => [
         job,
         {
@@ -384,6 +410,7 @@ export class Simulation {
     this.#fleet.restore(state.fleet);
     this.#processes.restore(state.processes as never);
     this.#network?.restore(state.network as never);
+    if (state.stakers !== null) this.#stakers?.restore(state.stakers);
     for (const [job, w] of state.work) this.#work.set(job, { ...w });
     this.#pending = state.pending;
     this.#submitted = state.submitted;

@@ -18,6 +18,7 @@ import { type RunJson, Summary } from './summary.ts';
 import { costNotes, withCosts } from './world/costs.ts';
 import { type DemandSource, ListDemand } from './world/demand.ts';
 import { PersonaDemand } from './world/personas.ts';
+import type { VerificationCounts } from './world/stakers.ts';
 import { TraceDemand } from './world/trace-demand.ts';
 
 export interface RunOptions {
@@ -103,6 +104,9 @@ export function prepareRun(given: ResolvedScenario, options: RunOptions): Prepar
     lives: scenario.nodes,
     speedMilli: scenario.nodes.map((n) => n.speedMilli),
     processes: scenario.processes,
+    ...(scenario.stakers === undefined
+      ? {}
+      : { stakers: { spec: scenario.stakers, costMicro: scenario.nodes.map((n) => n.costMicroPerGpuHour) } }),
     horizonUs: scenario.horizonUs,
     rows,
     checkEveryEvent: options.checkEveryEvent === true,
@@ -155,12 +159,13 @@ export function runScenario(scenario: ResolvedScenario, options: RunOptions): Ru
 
 export function finishRun({ simulation, recorder, summary, imputed }: PreparedRun): RunJson {
   simulation.finish();
-  const { now, submitted, checks, failureCauses } = simulation;
+  const { now, submitted, checks, failureCauses, verification } = simulation;
   return resultOf(simulation.markets, recorder, summary, {
     now,
     submitted,
     checks,
     failureCauses,
+    verification,
     imputed: imputed(),
   });
 }
@@ -176,6 +181,7 @@ export function resultOf(
     checks: number;
     imputed?: string[];
     failureCauses?: ReadonlyMap<string, number>;
+    verification?: VerificationCounts | null;
   },
 ): RunJson {
   recorder.finish();
@@ -203,5 +209,6 @@ export function resultOf(
     checks: run.checks,
     imputed: run.imputed ?? [],
     failureCauses: run.failureCauses ?? new Map(),
+    verification: run.verification ?? null,
   });
 }

@@ -8,6 +8,8 @@ import { ExactSum } from '../core/num/index.ts';
 import type { Row, TableName } from '../core/record/schema.ts';
 import { HOUR_US, type TimeUs } from '../core/types.ts';
 import type { ResolvedScenario } from '../scenarios/resolved.ts';
+import { type StakeJson, StakeSummary } from './stake-summary.ts';
+import type { VerificationCounts } from './world/stakers.ts';
 
 const MILLI_US_PER_GPU_HOUR = 1000 * HOUR_US;
 
@@ -21,6 +23,7 @@ interface Parties {
   dust: bigint;
   subsidy: bigint;
   held: bigint;
+  slashed: bigint;
   undistributed: bigint;
 }
 
@@ -34,6 +37,7 @@ const noParties = (): Parties => ({
   dust: 0n,
   subsidy: 0n,
   held: 0n,
+  slashed: 0n,
   undistributed: 0n,
 });
 
@@ -101,6 +105,8 @@ export interface RunJson {
     hhi: number;
     imputed: string[];
   };
+  /** Only where stakers elect: what the tables stakes and elections and the world's audits amount to. */
+  stake?: StakeJson;
   invariants: { registered: number; checks: number; violations: number };
 }
 
@@ -124,12 +130,14 @@ export interface RunFacts {
   /** What was put in because a trace does not say it. */
   imputed: string[];
   failureCauses: ReadonlyMap<string, number>;
+  verification: VerificationCounts | null;
 }
 
 export class Summary implements RowSink {
   readonly #scenario: ResolvedScenario;
   readonly #counts: FinalCounts = { completed: 0, failed: 0, rejected: 0, cancelled: 0 };
   readonly #reasons = new Map<string, number>();
+  readonly #stake = new StakeSummary();
   readonly #waits: number[] = [];
   readonly #jcts: number[] = [];
   #firstSubmitUs = -1;
@@ -183,6 +191,10 @@ export class Summary implements RowSink {
         return this.#device(row as Row<'devices'>);
       case 'failures':
         return this.#failure(row as Row<'failures'>);
+      case 'stakes':
+        return this.#stake.act(row as Row<'stakes'>);
+      case 'elections':
+        return this.#stake.election(row as Row<'elections'>);
       case 'accounts':
         return this.#account(row as Row<'accounts'>);
       case 'prices': {
@@ -261,6 +273,10 @@ export class Summary implements RowSink {
         return;
       case 'treasury':
         m.treasury += net;
+        return;
+      case 'slash-pot':
+      case 'bounty':
+        m.slashed += net;
         return;
       case 'dust':
         m.dust += net;
@@ -351,6 +367,7 @@ export class Summary implements RowSink {
         hhi: hhi(revenue),
         imputed: facts.imputed,
       },
+      ...(s.market.staking === undefined ? {} : { stake: this.#stake.toJson(facts.verification) }),
       invariants: { registered: facts.registered, checks: facts.checks, violations: 0 },
     };
   }
@@ -370,7 +387,7 @@ function moneyJson(unit: string, m: Parties): MoneyJson {
     verifiers: String(m.verifiers),
     treasury: String(m.treasury),
     dust: String(m.dust),
-    memo: { subsidy: String(m.subsidy), refunded: '0', credits: '0', held: String(m.held), slashed: '0' },
+    memo: { subsidy: String(m.subsidy), refunded: '0', credits: '0', held: String(m.held), slashed: String(m.slashed) },
   };
 }
 

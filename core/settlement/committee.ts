@@ -142,9 +142,7 @@ export class Committee {
     const seated = c.elected.winners.filter((i) => this.#enough(c.support[i]!));
     const winners = new Set(seated.map((i) => c.pools[i]!));
     const newcomers = seated.map((i) => c.pools[i]!).filter((p) => !this.#holders.includes(p));
-    c.pools.forEach((p, i) => {
-      this.#backing[p] = winners.has(p) ? this.#edgesOf(c, i) : [];
-    });
+    this.#backing = this.#config.pools.map((_, p) => (winners.has(p) ? this.#edgesOf(c, c.pools.indexOf(p)) : []));
     for (const from of new Set(this.#holders)) {
       if (winners.has(from)) continue;
       const to = newcomers.shift();
@@ -203,7 +201,7 @@ export class Committee {
         seat: this.#holders.indexOf(p),
         commission_bps: this.#commissionBps[p]!,
       };
-      const backing = i < 0 ? [] : this.#backing[p]!;
+      const backing = this.#backing[p]!;
       const whole = backing.reduce((n, [, s]) => n + s, 0n);
       this.#row({ ...common, voter: '', amount_micro: whole, approval_micro: c.approval[i] ?? 0n, ...rest });
       for (const [voter, amount] of backing)

@@ -192,6 +192,7 @@ export class Settlement implements Machine {
       case FactKind.takeover:
         return this.#takeover(now, input.from, input.to);
       case FactKind.settle:
+        this.staking?.due(now);
         this.#payOut(now);
         return this.staking?.pay(now);
       case FactKind.stake:

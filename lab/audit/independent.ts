@@ -5,6 +5,7 @@
  */
 
 import { FrameType, type JournalHeader, readJournal } from '../../core/journal/journal.ts';
+import { type StakeActs, StakeAudit } from './stake.ts';
 import { type Health, SupplyAudit } from './supply.ts';
 
 type Cell = bigint | string;
@@ -21,6 +22,7 @@ export interface AuditInput {
   prices: AuditTable;
   supply: AuditTable;
   accounts: AuditTable;
+  elections: AuditTable;
 }
 
 export interface AuditReport {
@@ -38,6 +40,9 @@ const STARTED = 1;
 const EXITED = 2;
 const NODE_DOWN = 4;
 const NODE_UP = 5;
+const STAKE = 14;
+/** Why tokens of stakers move. */
+const STAKE_REASONS = new Set(['bond', 'unbond', 'withdraw', 'slash', 'slash-returned', 'slash-final', 'bounty']);
 /** Outcome of an exit that a restarted executor reports for a process that died with its predecessor. */
 const LOST = 5;
 
@@ -67,7 +72,11 @@ export function auditIndependently(input: AuditInput): AuditReport {
     const world = readWorld(input.journal);
     const supply = new SupplyAudit(world.header.config, input.supply, listedRates(input.prices), world.health, fail);
     const charges = checkLeases(input, world, supply, report);
-    checkTransfers(input, world, charges, supply, report);
+    const { config } = world.header;
+    const stake =
+      config.staking === undefined ? null : new StakeAudit(config, world.acts, input.elections, apportion, fail);
+    checkTransfers(input, world, charges, supply, stake, report);
+    stake?.close(world.end);
   } catch (e) {
     if (!(e instanceof Mismatch)) throw e;
     report.difference = e.message;
@@ -82,6 +91,9 @@ interface World {
   health: Health;
   limits: Map<number, number>;
   users: Map<number, string>;
+  acts: StakeActs;
+  /** Stamp of the last frame. */
+  end: number;
 }
 
 function readWorld(bytes: Uint8Array): World {
@@ -91,11 +103,16 @@ function readWorld(bytes: Uint8Array): World {
   const health: Health = new Map();
   const limits = new Map<number, number>();
   const users = new Map<number, string>();
+  const acts: StakeActs = [];
+  let end = 0;
   for (const frame of readJournal(bytes)) {
     if (frame.type === FrameType.header) header = frame.header;
+    if (frame.type === FrameType.end) end = frame.now;
     if (frame.type !== FrameType.step) continue;
+    end = frame.now;
     for (const f of frame.facts) {
-      if (f.kind === SUBMIT) {
+      if (f.kind === STAKE) acts.push({ at: frame.now, seq: f.seq, act: { ...f.act } });
+      else if (f.kind === SUBMIT) {
         limits.set(f.spec.job, f.spec.limitUs);
         users.set(f.spec.job, f.spec.user);
       } else if (f.kind === STARTED) leases.set(f.lease, { started: frame.now, exited: -1, lost: false });
@@ -115,7 +132,8 @@ function readWorld(bytes: Uint8Array): World {
       }
     }
   }
-  return { header: header!, leases, downs, health, limits, users };
+  acts.sort((a, b) => a.at - b.at || a.seq - b.seq);
+  return { header: header!, leases, downs, health, limits, users, acts, end };
 }
 
 function noteHealth(health: Health, header: JournalHeader, node: number, now: number, up: boolean): void {
@@ -271,6 +289,7 @@ function checkTransfers(
   world: World,
   charges: Map<string, HoldCharge>,
   supply: SupplyAudit,
+  stake: StakeAudit | null,
   report: AuditReport,
 ): void {
   const { transfers } = input;
@@ -278,7 +297,7 @@ function checkTransfers(
   const balances = new Map<string, Balance>();
   const pending = new Map<bigint, { debit: string; credit: string; amount: bigint; key: string }>();
   const settled = new Set<string>();
-  const split = new Split(world, supply);
+  const split = new Split(world, supply, stake);
   const prepaid = new Set(world.header.config.users.filter((u) => !u.postpaid).map((u) => `user:${u.id}`));
   for (let i = 0; i < transfers.rows; i++) {
     const where = `transfers.parquet row ${i}`;
@@ -292,7 +311,9 @@ function checkTransfers(
     const reason = c['reason']![i] as string;
     const key = `${String(c['job_id']![i])}#${String(c['attempt']![i])}`;
     if (amount < 0n) fail(`${where}: negative amount`);
-    if (kind === 'single' && reason !== 'deposit')
+    if (stake !== null && (STAKE_REASONS.has(reason) || (c['credit']![i] as string).startsWith('free:')))
+      stake.moved(where, Number(c['time_us']![i]), c['debit']![i] as string, c['credit']![i] as string, amount, reason);
+    else if (kind === 'single' && reason !== 'deposit')
       split.pay(where, c['time_us']![i] as bigint, debit, credit, amount, reason);
     else split.close();
     const from = balanceOf(balances, debit);
@@ -410,8 +431,12 @@ class Split {
   readonly #supply: SupplyAudit;
   #due: Map<string, bigint> | null = null;
   #at = -1n;
+  readonly #stake: StakeAudit | null;
+  /** Stamp at which the staker pot was last worked out. */
+  #potAt = -1n;
 
-  constructor(world: World, supply: SupplyAudit) {
+  constructor(world: World, supply: SupplyAudit, stake: StakeAudit | null) {
+    this.#stake = stake;
     this.#supply = supply;
     this.#config = world.header.config;
   }
@@ -455,8 +480,15 @@ class Split {
   pay(where: string, at: bigint, debit: string, credit: string, amount: bigint, reason: string): void {
     if (this.#due === null || this.#at !== at) {
       this.close();
-      this.#due = this.#workOut();
       this.#at = at;
+      this.#due = this.#workOut();
+    }
+    if (this.#stake !== null && debit.startsWith('staker-pot|') && this.#potAt !== at) {
+      this.#potAt = at;
+      for (const [party, currency, share, why] of this.#stake.pots(Number(at))) {
+        const due = `staker-pot|${currency}>${party}|${currency}>${why}`;
+        this.#due.set(due, (this.#due.get(due) ?? 0n) + share);
+      }
     }
     const key = `${debit}>${credit}>${reason}`;
     const due = this.#due.get(key) ?? 0n;
@@ -485,12 +517,19 @@ class Split {
       const [pool, currency] = pot.split('|') as [string, string];
       const from = `revenue:${pool}|${currency}`;
       const aggregator = this.#config.pools.find((p) => p.id === pool)!.aggregator;
+      let shares = 0n;
       for (const [provider, gross] of earned) {
         const [own, stakers, agg, ver, tre] = apportion(gross, bps) as [bigint, bigint, bigint, bigint, bigint];
         const stakes = this.#config.stakes.filter((k) => k.provider === provider);
         owe(from, `provider:${provider}`, currency, own, 'provider-share');
-        owe(from, `aggregator:${aggregator}`, currency, agg, 'aggregator-share');
+        shares += agg;
         owe(from, 'verifiers', currency, ver, 'verifier-share');
+        if (this.#stake !== null) {
+          owe(from, 'staker-pot', currency, stakers, 'staker-share');
+          this.#stake.owe(currency, provider, stakers);
+          owe(from, 'treasury', currency, tre, 'treasury-share');
+          continue;
+        }
         owe(from, 'treasury', currency, stakes.length === 0 ? tre + stakers : tre, 'treasury-share');
         const parts = apportion(
           stakers,
@@ -500,6 +539,10 @@ class Split {
           owe(from, `staker:${k.staker}`, currency, parts[i]!, 'staker-share');
         });
       }
+      const backers = this.#stake?.backers(Number(this.#at), pool, shares) ?? 0n;
+      owe(from, 'staker-pot', currency, backers, 'backer-share');
+      this.#stake?.owe(currency, `#${pool}`, backers);
+      owe(from, `aggregator:${aggregator}`, currency, shares - backers, 'aggregator-share');
       earned.clear();
     }
     const usd = this.#config.currencies[0]!.code;

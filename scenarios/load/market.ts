@@ -156,7 +156,12 @@ export function resolveStakes(s: ParsedScenario, fleet: Fleet, report: Report): 
         [...path, 'provider'],
         `unknown provider ${quoted(r.provider)}; ${advice(r.provider, [...known], 'have')}`,
       );
-    return (backed ?? []).map((provider) => ({ staker: r.staker, provider, amount: r.amount }));
+    return (backed ?? []).map((provider) => ({
+      staker: r.staker,
+      provider,
+      amount: r.amount,
+      ...(r.lock === undefined ? {} : { lockedUntilUs: r.lock }),
+    }));
   });
   return stakes;
 }

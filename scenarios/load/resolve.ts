@@ -15,6 +15,7 @@ import { type OpenFile, resolveFleet } from './fleet.ts';
 import { CURRENCIES, resolveBilling, resolvePools, resolveStakes } from './market.ts';
 import type { Report } from './names.ts';
 import { applySets } from './overrides.ts';
+import { resolveStaking } from './stake.ts';
 
 /**
  * The scenario that a file and its overrides describe.
@@ -72,6 +73,7 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
   const pools = resolvePools(s, fleet, report);
   const billing = resolveBilling(s, report);
   const stakes = resolveStakes(s, fleet, report);
+  const staking = resolveStaking(s, fleet, stakes, report);
   if (s.output.sample < 1) report(['output', 'sample'], 'no time at all; write a duration above zero, or "none"');
   if (demand === null) return null;
   return {
@@ -91,11 +93,13 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
       nodes: fleet.nodes,
       users: demand.users,
       stakes,
+      ...(staking === null ? {} : { staking: staking.rules }),
       ...billing,
     },
     nodes: fleet.lives,
     demand: demand.demand,
     costs: fleet.costs,
+    ...(staking === null ? {} : { stakers: staking.world }),
     processes: { startUs: s.fleet.processes.start, killUs: s.fleet.processes.kill },
   };
 }

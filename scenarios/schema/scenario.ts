@@ -6,6 +6,7 @@ import { demandSchema } from './demand.ts';
 import { type Fields, modulePath, name, whole } from './fields.ts';
 import { failuresSchema, fleetSchema } from './fleet.ts';
 import { schedulingSchema } from './scheduling.ts';
+import { stakeSchema, verificationSchema } from './stake.ts';
 
 function pricingSchema(f: Fields) {
   const rates = z
@@ -109,20 +110,6 @@ function billingSchema(f: Fields) {
     .describe('Who is paid what, and when.');
 }
 
-function stakeSchema(f: Fields) {
-  const resource = z.strictObject({
-    staker: name('Who stakes.'),
-    provider: name('Provider whose GPUs are backed, for example gamers-017.').optional(),
-    group: name('Instead of a provider: every provider of the group, each with the full amount.').optional(),
-    amount: f.tokens('Stake on each provider.'),
-  });
-  return z
-    .strictObject({
-      resources: z.array(resource).describe("Stakes on providers' GPUs: weights in the stakers' share.").prefault([]),
-    })
-    .describe('Who has staked on what.');
-}
-
 /** A key of a version to come: taken only when it says nothing. */
 function later(what: string) {
   const error = 'not available in this version; leave the key empty';
@@ -150,7 +137,7 @@ export function scenarioSchema(f: Fields) {
       pricing: pricingSchema(f),
       billing: billingSchema(f).prefault({}),
       stake: stakeSchema(f).prefault({}),
-      verification: later('How work is verified'),
+      verification: verificationSchema(f).optional(),
       network: later('Delays and faults of the wires'),
       failures: failuresSchema(f).prefault({}),
       output: z

@@ -7,6 +7,7 @@ export const WorldEvent = {
   arrival: 5,
   packet: 6,
   recorded: 7,
+  stake: 8,
 } as const;
 
 /** Phases, in the order of core's fact phases. */

@@ -8,9 +8,11 @@ import { JOURNAL_SCHEMA, JournalWriter, readJournal } from '../../core/journal/j
 import { replay } from '../../core/journal/replay.ts';
 import { clonePlain } from '../../core/plain.ts';
 import { ENGINE } from '../../core/version.ts';
+import { type AuditInput, auditIndependently } from '../../lab/audit/independent.ts';
 import { shipped } from '../../mechanisms/index.ts';
 import { Simulation, type SimulationState } from '../../sim/driver.ts';
 import { Streams } from '../../sim/kernel/streams.ts';
+import { auditInput } from '../support/audit.ts';
 import { ListDemand, Rows, type SimOver, simulation } from '../support/market.ts';
 import { runs } from '../support/runs.ts';
 import { DAY_US, type StakeWorkload, stakeWorkload } from '../support/stakes.ts';
@@ -57,6 +59,7 @@ describe('stake in the market', () => {
       expect(replayed.difference).toBeNull();
       replayed.market.report();
       expect(rows.recorder.fingerprint).toBe(first.rows.recorder.fingerprint);
+      expect(auditIndependently(auditInput(first.rows, Buffer.concat(bytes))).difference).toBeNull();
     });
 
     test(`the order in which stakers and stakes are listed changes no balance (workload ${seed})`, () => {
@@ -80,6 +83,54 @@ describe('stake in the market', () => {
     for (const act of [...all, 'nominate', 'tombstone']) expect(acts.get(act) ?? 0, act).toBeGreaterThan(3);
     expect(seats.epoch.size).toBeGreaterThan(16);
     expect(seats.failure.size).toBeGreaterThan(4);
+  });
+
+  test('the auditor finds a changed token, election or share of a pot', () => {
+    const w = stakeWorkload(5, 60);
+    const bytes: Uint8Array[] = [];
+    const header = { schema: JOURNAL_SCHEMA, engine: ENGINE, host: 0, config: w.config, solvers: {} } as const;
+    const { rows } = run(w, 5, { journals: [new JournalWriter(header, (b) => bytes.push(b.slice()))] });
+    const journal = Buffer.concat(bytes);
+    const find = (i: AuditInput, reason: string, credit: string) =>
+      i.transfers.columns['reason']!.findIndex(
+        (r, k) => r === reason && String(i.transfers.columns['credit']![k]).startsWith(credit),
+      );
+    const bend = (i: AuditInput, reason: string, credit = '') => {
+      const at = find(i, reason, credit);
+      expect(at, reason).toBeGreaterThanOrEqual(0);
+      (i.transfers.columns['amount_micro'] as bigint[])[at]! += 1n;
+    };
+    const changes: Record<string, (i: AuditInput) => void> = {
+      bond: (i) => bend(i, 'bond'),
+      unbond: (i) => bend(i, 'unbond'),
+      withdraw: (i) => bend(i, 'withdraw'),
+      slash: (i) => bend(i, 'slash'),
+      returned: (i) => bend(i, 'slash-returned'),
+      final: (i) => bend(i, 'slash-final'),
+      bounty: (i) => bend(i, 'bounty'),
+      'staker share': (i) => bend(i, 'staker-share', 'staker:'),
+      'pot share': (i) => bend(i, 'staker-share', 'staker-pot'),
+      'backer share': (i) => bend(i, 'backer-share', 'staker:'),
+      approval: (i) => {
+        (i.elections.columns['approval_micro'] as bigint[])[0]! += 1n;
+      },
+      seat: (i) => {
+        const own = i.elections.columns['voter']!;
+        const at = i.elections.columns['seat']!.findIndex((v, k) => v === 1n && own[k] === '');
+        i.elections.columns['seat']![at] = -1n;
+      },
+      support: (i) => {
+        const occasion = i.elections.columns['occasion']!;
+        const at = i.elections.columns['voter']!.findIndex((v, k) => v !== '' && occasion[k] === 'epoch');
+        (i.elections.columns['amount_micro'] as bigint[])[at]! += 1_000_000_000_000n;
+      },
+    };
+    expect(auditIndependently(auditInput(rows, journal)).difference).toBeNull();
+    for (const [name, change] of Object.entries(changes)) {
+      const input = auditInput(rows, journal);
+      change(input);
+      expect(`${name}: ${auditIndependently(input).difference}`).toMatch(/parquet/);
+    }
   });
 
   test('a market whose stakes stand still takes no stake acts', () => {

@@ -275,9 +275,54 @@ describe('keys and names', () => {
       '11:13: name: a second persona "users"; give each its own name',
     ],
     [
-      'verification',
-      added('verification: { rate: 0.1 }\n'),
-      '16:15: verification: not available in this version; leave the key empty',
+      'verification without stake',
+      added('verification: { audit: 5 % }\n'),
+      '16:15: verification: verification without stake; add "rules: {}" under stake',
+    ],
+    [
+      'stakers without rules',
+      added('stake: { stakers: [{ name: a, bonded: 5 JCT }] }\n'),
+      '16:19: stakers: stakers without rules; add "rules: {}" under stake',
+    ],
+    [
+      'an election rule',
+      added('stake: { rules: { election: phragmén } }\n'),
+      '16:29: election: unknown "phragmén"; did you mean "phragmen"?',
+    ],
+    [
+      'a pool to nominate',
+      added('stake: { rules: {}, stakers: [{ name: a, bonded: 5 JCT, nominates: [nowhere] }] }\n'),
+      '16:68: nominates: unknown pool "nowhere"; have: main',
+    ],
+    [
+      'a second staker',
+      added('stake: { rules: {}, stakers: [{ name: a, bonded: 5 JCT }, { name: a, bonded: 5 JCT }] }\n'),
+      '16:67: name: a second staker "a"; give each its own name',
+    ],
+    [
+      'a stake below the minimum',
+      added('stake: { rules: {}, stakers: [{ name: a, bonded: 0.5 JCT }] }\n'),
+      '16:50: bonded: below stake.rules.minBond; raise it or lower the minimum',
+    ],
+    [
+      'a bribe by nobody',
+      added('stake: { rules: {}, stakers: [{ name: a, votes: bribed }] }\n'),
+      '16:31: stakers: a bribed staker without a pool; add "pool: NAME"',
+    ],
+    [
+      'more tokens than there can be',
+      added('stake: { rules: {}, stakers: [{ name: a, free: 10000000000000 JCT }] }\n'),
+      '16:31: stakers: more tokens than a ledger can hold; lower them',
+    ],
+    [
+      'a weight without its bound',
+      added('stake: { rules: { weight: capped } }\n'),
+      '16:27: weight: capped needs a bound above zero; write { name: capped, cap: 1000 JCT }',
+    ],
+    [
+      'a cheat of two minds',
+      added('stake: { rules: {} }\nverification: { cheats: [{ group: lab }] }\n'),
+      '17:26: cheats: wants either a share of results or "rational: true"; write one of them',
     ],
     ['network', added('network: lossy\n'), '16:10: network: not available in this version; leave the key empty'],
   ])('%s', (_, source, message) => {
