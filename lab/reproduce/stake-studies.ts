@@ -12,6 +12,7 @@ import {
 } from '../../mechanisms/verification/index.ts';
 import { Stream } from '../../sim/kernel/streams.ts';
 import { deterrenceFrontier, learnInspection } from '../economics/inspection-learning.ts';
+import { concentration } from './concentration.ts';
 import { covers, exactly, type Figure, simpleStudy, within } from './simple-study.ts';
 import type { Study } from './study.ts';
 
@@ -289,4 +290,4 @@ const cardano = simpleStudy({
   },
 });
 
-export const stakeStudies: readonly Study[] = [dhondt, polya, inspection, boinc, yuma, f1, cardano];
+export const stakeStudies: readonly Study[] = [dhondt, polya, inspection, boinc, yuma, f1, cardano, concentration];
