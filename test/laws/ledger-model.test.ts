@@ -80,6 +80,30 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     })),
   },
   { weight: 2, arbitrary: fc.nat(20).map((repeat) => ({ repeat })) },
+  {
+    // A reservation that fits, resolved twice.
+    weight: 1,
+    arbitrary: fc
+      .tuple(fc.constantFrom(4, 8), fc.constantFrom(4, 8), fc.bigInt({ min: 1n, max: 9n }))
+      .map(([first, second, amount]) => {
+        const base = { source: 0, id: 1, timeoutUs: 0 };
+        const resolve = (flags: number, pendingId: number) => ({
+          ...base,
+          flags,
+          debit: -1,
+          credit: -1,
+          amount: flags === 4 ? MAX : 0n,
+          pendingId,
+        });
+        return {
+          batch: [
+            { ...base, flags: 2, debit: 0, credit: 1, amount, pendingId: 0 },
+            resolve(first, 1),
+            resolve(second, 2),
+          ],
+        };
+      }),
+  },
 );
 const sequence = fc.array(command, { minLength: 80, maxLength: 200, size: 'max' });
 
