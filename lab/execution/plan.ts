@@ -71,6 +71,10 @@ export function withLoad(scenario: ResolvedScenario, load: number): ResolvedScen
 
 /** One device for every GPU of the fleet, in order of nodes. */
 export function assignDevices(scenario: ResolvedScenario, devices: readonly Device[]): ExecutionPlan['devices'] {
+  if (scenario.stakers !== undefined)
+    throw new UsageError(
+      'stake.rules: voters, cheats and auditors are simulated only; leave stake.rules out to execute (stake.resources may stay)',
+    );
   const needed = gpusOf(scenario);
   if (needed > devices.length) {
     throw new UsageError(

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { auditIndependently } from '../../lab/audit/independent.ts';
+import { assignDevices } from '../../lab/execution/plan.ts';
 import { shipped } from '../../mechanisms/index.ts';
 import { resolveScenario } from '../../scenarios/index.ts';
 import { finishRun, prepareRun } from '../../sim/run.ts';
@@ -10,9 +11,10 @@ import { auditInput } from '../support/audit.ts';
 import { root } from '../support/cli.ts';
 import { Rows } from '../support/market.ts';
 
+const file = 'scenarios/stake-90-days/scenario.yaml';
+const scenario = resolveScenario(readFileSync(join(root, file)), file);
+
 test('90 days of elections, slashes, an appeal and a failed aggregator break no law, and the auditor agrees', () => {
-  const file = 'scenarios/stake-90-days/scenario.yaml';
-  const scenario = resolveScenario(readFileSync(join(root, file)), file);
   const journal: Uint8Array[] = [];
   const rows = new Rows();
   const run = prepareRun(scenario, {
@@ -30,4 +32,8 @@ test('90 days of elections, slashes, an appeal and a failed aggregator break no 
   expect(stake!.slashesOfUnbonding).toBeGreaterThanOrEqual(3);
   expect(stake!.reversed).toBeGreaterThanOrEqual(1);
   expect(auditIndependently(auditInput(rows, Buffer.concat(journal))).difference).toBeNull();
+});
+
+test('an execution refuses stake that only the simulator can act out', () => {
+  expect(() => assignDevices(scenario, [])).toThrow(/^stake\.rules: .* simulated only/);
 });
