@@ -3,6 +3,8 @@
  * incremental scores against scoring every node every time; and how the cost of a decision grows with the fleet. CPU time,
  * best of three.
  */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import type { MechanismRegistry, PlacementContext, PlacementPolicy, TaskShape } from '../core/interfaces.ts';
 import { type Allocation, Cluster } from '../core/pool/cluster.ts';
 import { Shapes } from '../core/pool/shapes.ts';
@@ -11,6 +13,7 @@ import { type FgdInput, fgdInput, fgdScenario, measureFgd } from '../lab/reprodu
 import { dataDir } from '../lab/reproduce/study.ts';
 import { Fgd, type FgdParams, shipped } from '../mechanisms/index.ts';
 import { atLeast, atMost, type BenchReport, type Figure, plain } from './report.ts';
+import type { LargeRun } from './scheduler-large.ts';
 
 const REPEATS = 3;
 
@@ -180,6 +183,17 @@ function best<T>(runs: T[], cost: (r: T) => number): T {
   return runs.reduce((a, b) => (cost(b) < cost(a) ? b : a));
 }
 
+/** A million jobs on a hundred thousand GPUs, in a process of its own whose heap is told to stay small. */
+function largeRun(): LargeRun {
+  const program = fileURLToPath(new URL('./scheduler-large.js', import.meta.url));
+  const done = spawnSync(process.execPath, ['--max-old-space-size=640', program], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (done.status !== 0) throw new Error(`bench scheduler: the large run ended with ${done.status}`);
+  return JSON.parse(done.stdout) as LargeRun;
+}
+
 export function scheduler(): BenchReport {
   const figures: Figure[] = [];
   const skipped: string[] = [];
@@ -210,6 +224,16 @@ export function scheduler(): BenchReport {
     plain('usPerDecision16000', large, 'us'),
     atMost('growth1000To16000', large / small, 2, 'ratio'),
   );
+  const large = largeRun();
+  figures.push(
+    atMost('largeCpu', large.cpuSeconds, 60, 's'),
+    atMost('largeRss', large.maxRssMiB, 1024, 'MiB'),
+    atLeast('largeBacklog', large.maxBacklog, 50_000, 'jobs'),
+    atLeast('largePreemptions', large.preemptions, 50_000, 'preemptions'),
+    plain('largeJobs', large.completed, 'jobs'),
+    plain('largeJournal', large.journalMiB, 'MiB'),
+  );
+  work.push(`large ${large.fingerprint}`);
   return {
     schema: 'janction.bench/1',
     bench: 'scheduler',

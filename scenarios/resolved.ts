@@ -166,6 +166,8 @@ export interface Persona {
   priority: number;
   /** A user's module that bids for its jobs; absent = true bids. */
   bidder?: MechanismRef;
+  /** From submission; absent = none. */
+  deadlineUs?: TimeUs;
 }
 
 /** A family of run times with its parameters. */

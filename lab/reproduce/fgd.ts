@@ -363,7 +363,7 @@ export function reproduceFgd(
 }
 
 /** Its draws interleave with the scheduler's own in the study's simulator, so one run of it cannot be had again. */
-const isExact = (policy: FgdPolicy): boolean => policy !== 'random';
+export const isExact = (policy: FgdPolicy): boolean => policy !== 'random';
 
 function readable(r: FgdResult): string {
   const head = `fgd: trace ${r.trace}, seed ${r.seed}, policy ${r.policy}: ${r.obtained.pods} pods, ${r.obtained.failedPods} found no room`;
@@ -396,7 +396,29 @@ function readable(r: FgdResult): string {
   return `${lines.join('\n')}\n`;
 }
 
+async function printGrid(data: string | null, flags: FgdFlags): Promise<void> {
+  const { gridResult, gridTasks, readableGrid, runGrid } = await import('./fgd-grid.ts');
+  fgdInput(data, 'default');
+  const tasks = gridTasks();
+  const progress = new Progress('reproducing fgd', flags.quiet === true);
+  const runs = await runGrid(data!, tasks, flags.workers, (done) =>
+    progress.update(done / tasks.length, `${done} of ${tasks.length} runs`),
+  );
+  progress.done(`reproduced fgd: ${tasks.length} runs`, flags.quiet === true);
+  const result = gridResult(tasks, runs);
+  print(flags.json === true ? `${JSON.stringify(result)}\n` : readableGrid(result));
+  const { compared, equal } = result.values;
+  if (equal < compared) throw new Finding(`${compared - equal} of ${compared} published values differ`);
+}
+
+function wholeAbove0(text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new UsageError(`--workers ${text}: want a whole number from 1 to 9999`);
+  return Number(text);
+}
+
 interface FgdFlags extends StudyFlags {
+  all?: boolean;
+  workers?: number;
   trace: string;
   seed: number;
   policy: FgdPolicy;
@@ -416,6 +438,11 @@ export const fgdStudy: Study = {
         }),
       )
       .addOption(new Option('--policy <name>', 'which policy').choices(Object.keys(fgdPolicies)).default('fgd'))
+      .option(
+        '--all',
+        'every trace, seed and policy (1,020 runs) through worker threads, means beside the published ones',
+      )
+      .option('--workers <n>', 'threads of --all (default: one per core)', wholeAbove0)
       .addHelpText(
         'after',
         `
@@ -423,10 +450,14 @@ Exit 1 when a deterministic policy differs from a published value.
 
 Examples:
   janction reproduce fgd
-  janction reproduce fgd --trace cpu250 --seed 44 --policy bestfit --json`,
+  janction reproduce fgd --trace cpu250 --seed 44 --policy bestfit --json
+  janction reproduce fgd --all --workers 2`,
       )
-      .action((flags: FgdFlags, command: Command) => {
-        const data = dataDir(flags.data ?? (command.parent?.opts() as StudyFlags | undefined)?.data);
+      .action(async (flags: FgdFlags, command: Command) => {
+        // `reproduce` has these flags too, and takes them wherever they stand.
+        const outer = command.parent?.opts() as FgdFlags | undefined;
+        const data = dataDir(flags.data ?? outer?.data);
+        if ((flags.all ?? outer?.all) === true) return printGrid(data, flags);
         const input = fgdInput(data, flags.trace);
         const progress = new Progress('reproducing fgd', flags.quiet === true);
         const result = reproduceFgd(input, publishedTables(data), flags.trace, flags.seed, flags.policy, {

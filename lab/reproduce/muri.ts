@@ -288,6 +288,8 @@ function printed(value: number): number {
 const TIES =
   'the artifact keeps time in binary floating point, and where jobs tie exactly its rounding noise decides who goes first; ' +
   'here ties go to the earlier arrival';
+/** The makespan differs by 46 s, what the start of its a2c jobs costs: one interval more or less. */
+const UNEXPLAINED = 'the cause has not been found';
 
 export function reproduceMuri(
   jobs: readonly MuriJob[],
@@ -306,11 +308,16 @@ export function reproduceMuri(
       if (off > printed(published[k])) agreement.toPrintedDigits = false;
     }
   }
-  const note = agreement !== null && !agreement.toPrintedDigits ? TIES : null;
+  const note =
+    agreement === null || agreement.toPrintedDigits
+      ? null
+      : trace === 'trace2' && policy === 'srtf'
+        ? UNEXPLAINED
+        : TIES;
   return { study: 'muri', trace, policy, published, obtained, agreement, note };
 }
 
-/** Runs in which ties decide differently: the difference is known, explained and bounded (seconds). */
+/** Runs known to differ, and by how many seconds at most (docs/decisions/scheduler.md). */
 const TIED: Record<string, number> = {
   'trace2/srtf': 123,
   'trace2_pr/srtf': 0.08,
@@ -353,7 +360,7 @@ export const muriStudy: Study = {
       .addHelpText(
         'after',
         `
-Exit 1 when a figure differs from the published one in a printed digit, unless the difference is one that is known and explained.
+Exit 1 when a figure differs from the published one in a printed digit, unless the run is known to differ by as much.
 
 Examples:
   janction reproduce muri

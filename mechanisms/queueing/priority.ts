@@ -58,8 +58,8 @@ export class Priority extends Ranked {
   }
 
   /** Lowest priority first, within it the latest start: least is lost. */
-  protected override *candidates(): Generator<RunningJob> {
-    const levels = [...this.#levels.keys()].sort((a, b) => a - b);
+  protected override *candidates(job: WaitingJob): Generator<RunningJob> {
+    const levels = [...this.#levels.keys()].filter((l) => l < job.spec.priority).sort((a, b) => a - b);
     for (const l of levels) {
       const jobs = this.#levels.get(l)!;
       for (let i = jobs.length - 1; i >= 0; i--) if (jobs[i]) yield jobs[i]!;

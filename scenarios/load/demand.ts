@@ -106,6 +106,7 @@ function personaOf(p: ParsedPersona, payer: Omit<UserSpec, 'id'>, fleet: Fleet, 
     maxAttempts: p.attempts,
     priority: p.priority,
     ...(p.bidder === undefined ? {} : { bidder: p.bidder }),
+    ...(p.deadline === undefined ? {} : { deadlineUs: p.deadline }),
   };
 }
 

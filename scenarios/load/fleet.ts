@@ -146,6 +146,7 @@ function expand(fleet: Fleet, s: ParsedScenario, g: Group, index: number, report
   if (g.energy !== undefined && tdpW === null)
     report([...path, 'energy'], `the class ${quoted(g.class)} has no known power; give it a model of the catalogue`);
   const life = lifeOf(g, speedMilli, tdpW ?? 0, s.failures.groups[g.name]);
+  const firstRack = 1 + fleet.nodes.reduce((most, n) => Math.max(most, n.rack ?? -1), -1);
   providers.forEach((provider, p) => {
     for (let k = 0; k < g.nodes; k++) {
       fleet.nodes.push({
@@ -156,6 +157,8 @@ function expand(fleet: Fleet, s: ParsedScenario, g: Group, index: number, report
         gpus: g.gpus,
         cpuMilli: g.cpu ?? g.gpus * CPU_MILLI_PER_GPU,
         ramMiB: g.ram ?? g.gpus * RAM_MIB_PER_GPU,
+        ...(g.rack === undefined ? {} : { rack: firstRack + Math.floor((p * g.nodes + k) / g.rack) }),
+        ...(g.nvlink === undefined ? {} : { island: g.nvlink }),
       });
       fleet.lives.push(life);
     }

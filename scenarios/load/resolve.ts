@@ -100,8 +100,14 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
     demand: demand.demand,
     costs: fleet.costs,
     ...(staking === null ? {} : { stakers: staking.world }),
-    processes: { startUs: s.fleet.processes.start, killUs: s.fleet.processes.kill },
+    processes: processesOf(s),
   };
+}
+
+function processesOf(s: ParsedScenario): ResolvedScenario['processes'] {
+  const { start, kill, checkpoint: c } = s.fleet.processes;
+  const times = { startUs: start, killUs: kill };
+  return c === undefined ? times : { ...times, checkpoint: { everyUs: c.every, saveUs: c.save, restoreUs: c.restore } };
 }
 
 /** Overrides first, then by line and column. */

@@ -162,6 +162,9 @@ function persona(f: Fields) {
         'A module of your own that decides what each job bids, or that it is not submitted. Default: bids are true.',
       )
       .optional(),
+    deadline: f
+      .duration('When a job should be done, from its submission; a wish that the scheduler edf follows.')
+      .optional(),
     priority: whole('Rank for schedulers that know ranks; higher goes first. Default 0.', -1000, 1000).prefault(0),
   });
 }

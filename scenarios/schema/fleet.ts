@@ -66,6 +66,12 @@ export function fleetSchema(f: Fields) {
     gpus: whole('GPUs of each machine. Default 1.', 0, 1024).prefault(1),
     class: name('GPU class of the machines.'),
     speed: speed("Speed of this group's GPUs, relative to the reference. Default: the speed of the class.").optional(),
+    rack: whole(
+      'Machines of one rack, for topology-aware placement. Default: machines stand alone.',
+      1,
+      10_000,
+    ).optional(),
+    nvlink: whole('GPUs that one NVLink domain joins. Default 1: none.', 1, 1024).optional(),
     cpu: f.cores('CPU cores of each machine. Default 8 per GPU.').optional(),
     ram: f.memory('Main memory of each machine. Default 32 GiB per GPU.').optional(),
     pool: names('Pool, or list of pools dealt out to the providers in turn. Default: all pools.').optional(),
@@ -110,6 +116,20 @@ export function fleetSchema(f: Fields) {
     .strictObject({
       start: f.duration('Time a process takes to come up. Default 1 second.').prefault('1 second'),
       kill: f.duration('Time a killed process takes to be gone. Default 1 second.').prefault('1 second'),
+      checkpoint: z
+        .strictObject({
+          every: f
+            .duration(
+              'Work between two checkpoints that survive the loss of a machine. Default 0: only when told to end.',
+            )
+            .prefault('0 second'),
+          save: f.duration('Time to write one when told to end. Default 10 second.').prefault('10 second'),
+          restore: f
+            .duration('Run time of an attempt before it goes on from one. Default 10 second.')
+            .prefault('10 second'),
+        })
+        .describe('Jobs keep what they have done. Default: an attempt that is cut short was for nothing.')
+        .optional(),
     })
     .describe('How long simulated processes take to start and to die.');
   return z

@@ -188,6 +188,7 @@ export class PersonaDemand implements DemandSource {
       patienceUs: bid.patienceUs ?? p.patienceUs,
       maxAttempts: p.maxAttempts,
       priority: p.priority,
+      ...(p.deadlineUs === undefined ? {} : { deadlineUs: p.deadlineUs }),
     };
     let milli = 0;
     for (const g of shape.groups) milli += g.tasks * g.gpus * g.gpuMilli;

@@ -35,7 +35,8 @@ export abstract class Ranked implements QueueingPolicy {
     return true;
   }
 
-  protected candidates?(): Iterable<RunningJob>;
+  /** Running jobs that `job` may push out, first ones first. */
+  protected candidates?(job: WaitingJob): Iterable<RunningJob>;
 
   add(job: WaitingJob): void {
     this.lines.add(job, this.rank(job, 0));
@@ -69,7 +70,7 @@ export abstract class Ranked implements QueueingPolicy {
     const { now } = view;
     const mine = this.rank(job, now);
     const { minRunUs } = this.options;
-    const candidates = this.candidates?.bind(this);
+    const list = this.candidates?.bind(this);
     const victims = view.victims(job, {
       may: (other) => {
         if (this.rank(other, now) <= mine || !this.outranks(job, other)) return false;
@@ -78,7 +79,7 @@ export abstract class Ranked implements QueueingPolicy {
         return from <= now;
       },
       order: (a, b) => this.rank(b, now) - this.rank(a, now) || b.order - a.order,
-      ...(candidates === undefined ? {} : { candidates }),
+      ...(list === undefined ? {} : { candidates: () => list(job) }),
     });
     if (victims === null) return false;
     for (const v of victims) view.preempt(v, job);
