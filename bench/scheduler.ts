@@ -224,16 +224,16 @@ export function scheduler(): BenchReport {
     plain('usPerDecision16000', large, 'us'),
     atMost('growth1000To16000', large / small, 2, 'ratio'),
   );
-  const large = largeRun();
+  const pool = largeRun();
   figures.push(
-    atMost('largeCpu', large.cpuSeconds, 60, 's'),
-    atMost('largeRss', large.maxRssMiB, 1024, 'MiB'),
-    atLeast('largeBacklog', large.maxBacklog, 50_000, 'jobs'),
-    atLeast('largePreemptions', large.preemptions, 50_000, 'preemptions'),
-    plain('largeJobs', large.completed, 'jobs'),
-    plain('largeJournal', large.journalMiB, 'MiB'),
+    atMost('largeCpu', pool.cpuSeconds, 60, 's'),
+    atMost('largeRss', pool.maxRssMiB, 1024, 'MiB'),
+    atLeast('largeBacklog', pool.maxBacklog, 50_000, 'jobs'),
+    atLeast('largePreemptions', pool.preemptions, 50_000, 'preemptions'),
+    plain('largeJobs', pool.completed, 'jobs'),
+    plain('largeJournal', pool.journalMiB, 'MiB'),
   );
-  work.push(`large ${large.fingerprint}`);
+  work.push(`large ${pool.fingerprint}`);
   return {
     schema: 'janction.bench/1',
     bench: 'scheduler',
