@@ -7,15 +7,17 @@ import { FactKind } from '../../core/facts.ts';
 import { JOURNAL_SCHEMA, JournalWriter, readJournal } from '../../core/journal/journal.ts';
 import { replay } from '../../core/journal/replay.ts';
 import { clonePlain } from '../../core/plain.ts';
+import { HOUR_US } from '../../core/types.ts';
 import { ENGINE } from '../../core/version.ts';
 import { type AuditInput, auditIndependently } from '../../lab/audit/independent.ts';
 import { shipped } from '../../mechanisms/index.ts';
 import { Simulation, type SimulationState } from '../../sim/driver.ts';
 import { Streams } from '../../sim/kernel/streams.ts';
 import { auditInput } from '../support/audit.ts';
-import { ListDemand, Rows, type SimOver, simulation } from '../support/market.ts';
+import { ListDemand, Rows, SECOND, type SimOver, simulation } from '../support/market.ts';
 import { runs } from '../support/runs.ts';
 import { DAY_US, type StakeWorkload, stakeWorkload } from '../support/stakes.ts';
+import { poolHost, repeatedly, settlementHost, wires } from '../support/wires.ts';
 
 function run(w: StakeWorkload, seed: number, over: SimOver = {}, restoreEvery = 0): { sim: Simulation; rows: Rows } {
   let { sim, rows } = simulation(w.config, w.arrivals, { seed, lives: w.lives, horizonUs: 4 * DAY_US, ...over });
@@ -67,6 +69,27 @@ describe('stake in the market', () => {
       const staking = { ...w.config.staking!, stakers: [...w.config.staking!.stakers].reverse() };
       const turned = { ...w, config: { ...w.config, stakes: [...w.config.stakes].reverse(), staking } };
       expect(balances(run(turned, seed).rows)).toEqual(balances(run(w, seed).rows));
+    });
+  }
+
+  for (let seed = 1; seed <= Math.ceil(runs(8) / 2); seed++) {
+    test(`random acts break no law while wires lose, double and are cut (workload ${seed})`, () => {
+      const w = stakeWorkload(seed, 60);
+      const network = wires(w.config, seed, {
+        loss: 0.1,
+        duplicate: 0.1,
+        partitions: [
+          ...repeatedly([poolHost(0)], 5 * HOUR_US, 40 * 60 * SECOND, 4 * DAY_US),
+          ...repeatedly([settlementHost], 11 * HOUR_US, 10 * 60 * SECOND, 4 * DAY_US),
+        ],
+      });
+      const { rows } = run(w, seed, { checkEveryEvent: true, network });
+      const seats = new Set(rows.of('elections').map((e) => `${e.pool}@${e.seat}`));
+      expect(seats.size).toBeGreaterThan(2);
+      // Elections hand jobs on over bad wires, and still each ends at most once.
+      const ended = rows.of('jobs').map((j) => j.job_id);
+      expect(new Set(ended).size).toBe(ended.length);
+      expect(ended.length).toBeGreaterThan(40);
     });
   }
 
