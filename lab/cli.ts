@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import { ENGINE_VERSION } from '../core/version.ts';
+import { advice } from '../scenarios/suggest.ts';
 import { Finding, oneLine, UsageError } from './errors.ts';
 import { print } from './flags.ts';
 
@@ -59,11 +60,39 @@ Examples:
 
   const quiet = (c: Command): void => {
     c.exitOverride().configureOutput({ outputError: () => {} });
+    // An empty list is no default worth reading.
+    for (const o of c.options)
+      if (Array.isArray(o.defaultValue) && o.defaultValue.length === 0) o.defaultValueDescription = 'none';
     for (const sub of c.commands) quiet(sub);
   };
   quiet(program);
   return program;
 }
+
+/** An empty argument is an unset variable of a shell's: taken as a path it would mean the working directory. */
+function refuseEmpty(argv: readonly string[]): void {
+  const at = argv.findIndex((a) => a === '' || /^--[\w-]+=$/.test(a));
+  if (at < 0) return;
+  const after = argv[at] === '' ? argv[at - 1] : argv[at];
+  throw new UsageError(`empty argument${after === undefined ? '' : ` after ${after}`}; is a variable unset?`);
+}
+
+const namesOf = (program: Command): string[] => program.commands.map((c) => c.name());
+
+/** commander answers `help bogus` and `sweep` alone with pages of help, and `reproduce bogus` with a count of arguments. */
+function refuseUnknownNames(program: Command, argv: readonly string[]): void {
+  const [first, name] = argv;
+  const group = first === 'help' ? program : program.commands.find((c) => c.name() === first && c.commands.length > 0);
+  if (group === undefined || name?.startsWith('-') || name === 'help') return;
+  const names = namesOf(group);
+  if (name === undefined && first === 'sweep') throw new UsageError(`sweep: what? have: ${names.join(', ')}`);
+  if (name !== undefined && !names.includes(name))
+    throw new UsageError(`${first}: no "${name}"; ${advice(name, names, 'have')}`);
+}
+
+/** The page of help that says more: that of the command, when it is one. */
+const helpPage = (called: string | undefined): string =>
+  files.some(([names]) => called !== undefined && names.includes(called)) ? ` ${called}` : '';
 
 /** Runs the command line and answers the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -74,6 +103,8 @@ export async function main(argv: readonly string[]): Promise<number> {
       print(program.helpInformation());
       return 0;
     }
+    refuseEmpty(argv);
+    refuseUnknownNames(program, argv);
     await program.parseAsync(argv, { from: 'user' });
     return 0;
   } catch (e) {
@@ -84,7 +115,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (e instanceof CommanderError) {
       if (e.exitCode === 0) return 0;
       // A suggestion comes on a line of its own.
-      process.stderr.write(`error: ${oneLine(e).replace(/^error: /, '')}; see janction help\n`);
+      const what = oneLine(e)
+        .replace(/^error: /, '')
+        .replace(/\.$/, '');
+      process.stderr.write(`error: ${what}; see janction help${helpPage(argv[0])}\n`);
       return 2;
     }
     if (e instanceof UsageError) {

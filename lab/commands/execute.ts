@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { JournalError } from '../../core/journal/journal.ts';
@@ -44,7 +44,7 @@ import { loadScenario } from '../load.ts';
 import { refsOf } from '../modules/registry.ts';
 import { Progress } from '../progress.ts';
 import { readable } from '../readable.ts';
-import { checkTarget, type ExecutionRecord } from '../rundir/writer.ts';
+import { checkTarget, type ExecutionRecord, makePartial } from '../rundir/writer.ts';
 
 export interface ExecuteFlags {
   seed?: number;
@@ -165,8 +165,7 @@ function writePlan(partial: string, plan: ExecutionPlan): void {
 }
 
 async function carryOut(dir: string, flags: ExecuteFlags, plan: ExecutionPlan, fresh = false): Promise<string> {
-  const partial = `${resolve(dir)}.partial`;
-  if (fresh) mkdirSync(partial, { recursive: true });
+  const partial = fresh ? makePartial(dir) : `${resolve(dir)}.partial`;
   const lock = Lock.take(join(partial, 'lock'));
   try {
     if (fresh) writePlan(partial, plan);

@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { oneLine, UsageError } from '../errors.ts';
@@ -24,6 +24,7 @@ export async function reportCommand(
     writeFileSync(`${path}.partial`, page);
     renameSync(`${path}.partial`, path);
   } catch (e) {
+    rmSync(`${path}.partial`, { force: true });
     throw new UsageError(`${path}: cannot be written (${oneLine(e)}); choose another place with --out FILE`);
   }
   progress.done(`wrote a report on ${dirs.length === 1 ? dirs[0] : `${dirs.length} runs`}`, flags.quiet === true);

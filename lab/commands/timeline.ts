@@ -25,6 +25,14 @@ async function stream(dir: string): Promise<TimelineCounts> {
   }
 }
 
+function place(partial: string, path: string): void {
+  try {
+    renameSync(partial, path);
+  } catch (e) {
+    throw new UsageError(`${path}: cannot be written (${oneLine(e)}); choose another file for --out`);
+  }
+}
+
 export async function timelineCommand(dir: string, flags: { out?: string; quiet?: boolean }): Promise<TimelineCounts> {
   if (flags.out === undefined) return stream(dir);
   const progress = new Progress('writing the timeline', flags.quiet === true);
@@ -41,14 +49,12 @@ export async function timelineCommand(dir: string, flags: { out?: string; quiet?
       bytes += writeSync(file, text);
       progress.update(-1, `${(bytes / 1e6).toFixed(0)} MB`);
     });
-    closeSync(file);
-    renameSync(partial, flags.out);
+    place(partial, flags.out);
     progress.done(`wrote ${counts.events} events`, flags.quiet === true);
     return counts;
-  } catch (e) {
+  } finally {
     closeSync(file);
     rmSync(partial, { force: true });
-    throw e;
   }
 }
 

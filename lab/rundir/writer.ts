@@ -4,11 +4,14 @@
 import {
   closeSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
   renameSync,
+  rmdirSync,
   rmSync,
+  type Stats,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -62,14 +65,38 @@ export interface ExecutionRecord {
   syncs: number;
 }
 
-/** Refuses a target that holds anything: results are never mixed. */
+/** What is there, links not followed; nothing where it cannot be looked at, which making the directory will say. */
+function statusOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Refuses a target that holds anything or is no directory: results are never mixed, and nothing is ever deleted for them. */
 export function checkTarget(dir: string): void {
-  if (existsSync(dir) && readdirSync(dir).length > 0) {
+  const target = resolve(dir);
+  const found = statusOf(target);
+  if (found !== undefined && !found.isDirectory())
+    throw new UsageError(`${dir}: is there and is no directory; choose another --out`);
+  if (found !== undefined && readdirSync(target).length > 0)
     throw new UsageError(`${dir}: the output directory exists and is not empty; choose another --out or remove it`);
-  }
-  if (existsSync(`${dir}.partial`)) {
+  if (statusOf(`${target}.partial`) !== undefined)
     throw new UsageError(`${dir}.partial: left over from a run that was cut off; remove it or choose another --out`);
+}
+
+/** Makes DIR.partial, with what lies above it; a usage error where that cannot be. */
+export function makePartial(dir: string): string {
+  const partial = `${resolve(dir)}.partial`;
+  try {
+    mkdirSync(partial, { recursive: true });
+  } catch (e) {
+    throw new UsageError(
+      `${dir}: cannot be made (${(e as NodeJS.ErrnoException).code ?? String(e)}); choose another --out`,
+    );
   }
+  return partial;
 }
 
 export class RunDirWriter {
@@ -85,7 +112,7 @@ export class RunDirWriter {
     this.#partial = `${this.#dir}.partial`;
     if (journalBytes === null) {
       checkTarget(dir);
-      mkdirSync(this.#partial, { recursive: true });
+      makePartial(dir);
     } else this.#journalBytes = journalBytes;
     for (const t of tableNames) this.#files.set(t, new TableFile(join(this.#partial, `${t}.parquet`), t));
     this.#journal = openSync(join(this.#partial, 'journal'), journalBytes === null ? 'w' : 'r');
@@ -122,7 +149,8 @@ export class RunDirWriter {
       ...manifest,
     };
     writeFileSync(join(this.#partial, 'run.json'), `${JSON.stringify(full, null, 1)}\n`);
-    if (existsSync(this.#dir)) rmSync(this.#dir, { recursive: true });
+    // Only ever an empty directory: whoever has put something there meanwhile keeps it.
+    if (existsSync(this.#dir)) rmdirSync(this.#dir);
     renameSync(this.#partial, this.#dir);
   }
 

@@ -1,10 +1,10 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { tableNames } from '../../core/record/schema.ts';
 import type { Manifest } from '../../lab/rundir/writer.ts';
 import type { RunJson } from '../../sim/summary.ts';
-import { inTemp, janction } from '../support/cli.ts';
+import { inTemp, janction, root } from '../support/cli.ts';
 
 const quickstart = 'scenarios/quickstart/scenario.yaml';
 
@@ -89,6 +89,29 @@ describe('run', () => {
       expect(b.code).toBe(2);
       expect(b.err).toMatch(/cut off/);
     });
+  });
+
+  test('refuses an empty argument, a file or a link as target: the working directory is never replaced', async () => {
+    await inTemp((dir) => {
+      writeFileSync(join(dir, 'mine'), 'x');
+      symlinkSync('nowhere', join(dir, 'dangling'));
+      const scenario = join(root, quickstart);
+      for (const out of [['--out', ''], ['--out='], ['--out', 'mine'], ['--out', 'mine/x'], ['--out', 'dangling']]) {
+        const a = janction(['run', scenario, '--set', 'horizon=1 minute', '--set', 'warmup=', '--quiet', ...out], dir);
+        expect([a.code, a.out], out.join(' ')).toEqual([2, '']);
+        expect(a.err).toMatch(/^error: (?!internal)[^\n]*\n$/);
+        expect(new Set(readdirSync(dir))).toEqual(new Set(['dangling', 'mine']));
+      }
+    });
+  });
+
+  test('help of what is no command is one line; usage errors name the page that helps', () => {
+    const a = janction(['help', 'runn']);
+    expect([a.code, a.out, a.err]).toEqual([2, '', 'error: help: no "runn"; did you mean "run"?\n']);
+    expect(janction(['sweep']).err).toBe('error: sweep: what? have: plan, run, status, collect\n');
+    expect(janction(['reproduce', 'fgdd']).err).toBe('error: reproduce: no "fgdd"; did you mean "fgd"?\n');
+    const b = janction(['run', quickstart, '--check', 'sometimes']);
+    expect(b.err).toMatch(/are end, every-event; see janction help run\n$/);
   });
 
   test('--dry-run runs and writes nothing', async () => {
