@@ -19,15 +19,17 @@ try {
   const { text } = await runCommand(scenario, { set: [], out, check: 'end' });
   process.stdout.write(text);
   const report = await reportCommand([out], { quiet: true });
+  const next = [
+    [`explain ${out} ${report.longestWaitOf ?? 1}`, 'why the job that waited longest did'],
+    [`audit ${out}`, 'replay it and recompute every balance'],
+    [`run ${scenario} --seed 2`, 'another day, other draws'],
+    [`run ${scenario} --set scheduling.queueing=fifo`, 'no backfilling'],
+    ['help', 'every command'],
+  ];
   process.stdout.write(`report, one page for a browser: ${report.path}
 
 Try next:
-  npx janction explain ${out} ${String(report.longestWaitOf ?? 1).padEnd(31)} why the job that waited longest did
-  npx janction audit ${out}                                   replay it and recompute every balance
-  npx janction run ${scenario} --seed 2       another day, other draws
-  npx janction run ${scenario} --set fleet.groups.gamers.providers=60
-  npx janction help
-`);
+${next.map(([command, about]) => `  npx janction ${command!.padEnd(76)}  ${about}\n`).join('')}`);
 } catch (e) {
   process.stderr.write(`error: ${oneLine(e)}\n`);
   process.exitCode = 2;

@@ -20,6 +20,20 @@ describe('documents', () => {
     expect(read('CHANGELOG.md')).toContain(`## ${ENGINE_VERSION}`);
   });
 
+  test('the run that README shows is the quickstart of today', () => {
+    const { fingerprint } = read('test/golden/fingerprints.json')
+      .split('\n')
+      .filter((line) => line.includes('quickstart/scenario.yaml","set":["seed=1"]'))
+      .map((line) => JSON.parse(line.replace(/,$/, '')) as { fingerprint: string })[0]!;
+    expect(read('README.md')).toContain(`fingerprint ${fingerprint}`);
+  });
+
+  test('README names every command', () => {
+    const files = readdirSync(join(root, 'lab/commands')).map((f) => f.replace(/\.ts$/, ''));
+    const missing = files.filter((name) => !new RegExp(`\`${name}\\b`).test(read('README.md')));
+    expect(missing).toEqual([]);
+  });
+
   test('every dependency has its reason', () => {
     const pkg = JSON.parse(read('package.json')) as {
       dependencies: Record<string, string>;
