@@ -38,7 +38,21 @@ export function placeOf(text: string, file: string, path: Path): string {
 function whatIsWrong(issue: z.core.$ZodIssue): string {
   const name = issue.path.length === 0 ? 'the document' : issue.path.map(String).join('.');
   if (issue.code === 'unrecognized_keys') return `unknown key "${issue.keys[0]}"; take it out or correct its name`;
-  return oneLine(`${name}: ${issue.message}`);
+  return oneLine(`${name}: ${messageOf(issue)}`);
+}
+
+/** Of a value that may have several shapes, what its own schema says, if it says anything; else plain words. */
+function messageOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_union') {
+    const own = issue.errors.map((branch) => branch[0]?.message ?? '').find((m) => !/^(?:Invalid|Too |$)/.test(m));
+    return own ?? 'has none of the forms that can stand here; see --help for an example';
+  }
+  if (issue.code === 'invalid_type') {
+    const missing = /received undefined$/.test(issue.message);
+    if (/^Invalid/.test(issue.message))
+      return missing ? `missing; add it (${issue.expected})` : `want ${issue.expected}`;
+  }
+  return issue.message;
 }
 
 /** UTF-8 text of a file; `example` says what a user should have given. */

@@ -95,7 +95,7 @@ export function electCommand(flags: ElectFlags): ElectJson {
       `${at([])}: the voters stake ${total}, more than the token supply ${supply}; correct one of them`,
     );
   if (total === 0n) throw new UsageError(`${at([])}: nobody has stake; an election needs some`);
-  if (flags.rule === 'stv') return stvElection(input, at, min);
+  if (flags.rule === 'stv') return stvElection(input, at, min, flags.balance === true);
   const e = electionOf(input, at);
   const outcome = elect(flags.rule, e);
   const edges = flags.balance === true ? balance(e, outcome.winners) : outcome.edges;
@@ -168,9 +168,10 @@ function checked(e: Election, at: At): void {
   }
 }
 
-function stvElection(input: Input, at: At, min: bigint | null): ElectJson {
+function stvElection(input: Input, at: At, min: bigint | null, balanced: boolean): ElectJson {
   if (input.ballots === undefined || input.voters !== undefined)
     throw new UsageError(`${at(['voters'])}: stv takes ranked "ballots": [[stake, ["first", "second"]], …]`);
+  if (balanced) throw new UsageError('--balance: stv transfers surpluses itself; the flag is for approval rules');
   if (min !== null) throw new UsageError('--min-support: stv has a quota; the flag is for approval rules');
   const candidates = input.candidates ?? [...new Set(input.ballots.flatMap((b) => b[1]))];
   const position = new Map(candidates.map((c, i) => [c, i]));
