@@ -165,7 +165,7 @@ describe('execute', () => {
     [['execute', scenario, '--devices', 'gpu', '--out', 'no/x'], /write auto, cpu:N/],
     [['execute', scenario, '--time-scale', '0', '--out', 'no/x'], /above 0/],
     [['execute', scenario, '--time-scale', 'NaN', '--out', 'no/x'], /above 0/],
-    [['execute', scenario, '--devices', 'cpu:2', '--out', 'package.json/x'], /can be written/],
+    [['execute', scenario, '--devices', 'cpu:2', '--out', 'package.json/x'], /cannot be made/],
     [['execute', '--resume', 'no/x'], /no such run/],
     [['execute', scenario, '--resume', 'no/x'], /leave the scenario out/],
     [['validate', 'no/x'], /no such run directory/],
