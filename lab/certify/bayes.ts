@@ -9,7 +9,7 @@ import { type Family, type Gene, Random, styles } from './families.ts';
 import { decimal6, type NumberReader, readDouble, readExact } from './market-json.ts';
 import { exactMarket, jsonMarket, type Own, run, type Setting, utility } from './outcomes.ts';
 import { lies } from './properties.ts';
-import type { Certificate, CounterExample, SearchOptions } from './search.ts';
+import type { CounterExample, Searched, SearchOptions } from './search.ts';
 
 const PROFILES = 8;
 
@@ -66,14 +66,14 @@ function expected<T>(
   return f.div(sum, mass);
 }
 
-export function certifyBic(setting: Setting, family: Family, o: SearchOptions): Certificate {
+export function certifyBic(setting: Setting, family: Family, o: SearchOptions): Searched {
   let pairs = 0;
   let near = 0;
   let largest = 0;
-  const answer = (markets: number, c: CounterExample | null): Certificate => ({
+  const answer = (markets: number, c: CounterExample | null): Searched => ({
     mechanism: setting.mechanism.name,
     property: 'bic',
-    kind: family.name,
+    class: family.name,
     markets,
     pairs,
     nearCriticalShare: pairs === 0 ? 0 : Math.round((near / pairs) * 1e6) / 1e6,

@@ -127,7 +127,9 @@ export function certifyCase(
     verified: o.delivery !== 'unverified',
   };
   const family = adapted(familyOf(mechanism, o, property), mechanism);
-  return property === 'bic' ? certifyBic(setting, family, search) : certify(setting, property, family, search);
+  const found = property === 'bic' ? certifyBic(setting, family, search) : certify(setting, property, family, search);
+  const { mechanism: name, property: examined, ...rest } = found;
+  return { mechanism: name, property: examined, kind: o.kind ?? defaultKind(mechanism, property), ...rest };
 }
 
 /** A row of the table: a mechanism on a class of markets. */

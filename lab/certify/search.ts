@@ -49,7 +49,10 @@ export interface CounterExample {
 export interface Certificate {
   mechanism: string;
   property: PropertyName;
+  /** procurement, exchange, combinatorial or gang, as --kind says. */
   kind: string;
+  /** The family of markets that was searched, as in docs/mechanisms.md. */
+  class: string;
   markets: number;
   pairs: number;
   nearCriticalShare: number;
@@ -59,6 +62,9 @@ export interface Certificate {
   counterexample: CounterExample | null;
   seed: number;
 }
+
+/** What a search of one family finds. */
+export type Searched = Omit<Certificate, 'kind'>;
 
 export interface SearchOptions {
   markets: number;
@@ -290,9 +296,9 @@ function agents<T>(m: Market<T>): [string, Own][] {
 }
 
 /** Searches until a violation is found or the markets are spent. */
-export function certify(setting: Setting, property: PropertyName, family: Family, o: SearchOptions): Certificate {
+export function certify(setting: Setting, property: PropertyName, family: Family, o: SearchOptions): Searched {
   const p = new Prober(setting, property, family);
-  const base = { mechanism: setting.mechanism.name, property, kind: family.name };
+  const base = { mechanism: setting.mechanism.name, property, class: family.name };
   let markets = 0;
   let hit: Gene | null = null;
   const look = (gene: Gene): boolean => {
@@ -306,7 +312,7 @@ export function certify(setting: Setting, property: PropertyName, family: Family
     verdict: Certificate['verdict'],
     gain: number,
     grid?: string,
-  ): Certificate => ({
+  ): Searched => ({
     ...base,
     markets,
     pairs: p.pairs,

@@ -49,7 +49,7 @@ function readable(c: Certificate): string {
     ['largest gain', c.largestGain],
   ];
   if (c.grid !== undefined) rows.push(['grid', c.grid]);
-  const lines = [`${c.mechanism}, ${c.property}, ${c.kind}, seed ${c.seed}`, '', table(rows)];
+  const lines = [`${c.mechanism}, ${c.property}, ${c.class}, seed ${c.seed}`, '', table(rows)];
   const x = c.counterexample;
   if (x !== null) {
     lines.push('', `Counter-example: ${x.agent ?? 'the market'} ${x.about}`);

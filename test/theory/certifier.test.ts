@@ -199,7 +199,11 @@ describe('the command', () => {
       '--quiet',
     ]);
     expect(good.code).toBe(0);
-    expect(JSON.parse(good.out)).toMatchObject({ verdict: 'exhausted', counterexample: null });
+    expect(JSON.parse(good.out)).toMatchObject({
+      kind: 'exchange',
+      verdict: 'exhausted',
+      counterexample: null,
+    });
     for (const args of [
       ['--mechanism', 'pvgc', '--property', 'ir'],
       ['--mechanism', 'pvcg', '--property', 'honest'],
