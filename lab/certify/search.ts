@@ -307,12 +307,7 @@ export function certify(setting: Setting, property: PropertyName, family: Family
     const found = p.probe(m, false);
     return found !== null && p.exact(m, found) !== null;
   };
-  const done = (
-    c: CounterExample | null,
-    verdict: Certificate['verdict'],
-    gain: number,
-    grid?: string,
-  ): Searched => ({
+  const done = (c: CounterExample | null, verdict: Certificate['verdict'], gain: number, grid?: string): Searched => ({
     ...base,
     markets,
     pairs: p.pairs,
