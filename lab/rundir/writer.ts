@@ -5,7 +5,6 @@ import {
   closeSync,
   existsSync,
   lstatSync,
-  mkdirSync,
   openSync,
   readdirSync,
   renameSync,
@@ -22,6 +21,7 @@ import { ENGINE } from '../../core/version.ts';
 import type { LagJson } from '../../executor/lag.ts';
 import type { ResolvedScenario } from '../../scenarios/resolved.ts';
 import type { RunJson } from '../../sim/summary.ts';
+import { makeDirectories } from '../directories.ts';
 import { UsageError } from '../errors.ts';
 import type { ModuleRecord } from '../modules/registry.ts';
 import { TableFile } from './parquet.ts';
@@ -90,7 +90,7 @@ export function checkTarget(dir: string): void {
 export function makePartial(dir: string): string {
   const partial = `${resolve(dir)}.partial`;
   try {
-    mkdirSync(partial, { recursive: true });
+    makeDirectories(partial);
   } catch (e) {
     throw new UsageError(
       `${dir}: cannot be made (${(e as NodeJS.ErrnoException).code ?? String(e)}); choose another --out`,

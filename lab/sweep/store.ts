@@ -9,7 +9,6 @@
 import {
   closeSync,
   existsSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -19,6 +18,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { makeDirectories } from '../directories.ts';
 import { UsageError } from '../errors.ts';
 import { decodeFigures, encodeFigures, type Figures } from './figures.ts';
 import type { Plan } from './plan.ts';
@@ -68,7 +68,7 @@ export class SweepStore {
             `${this.dir}: holds ${foreign[0]}, which is no sweep's; give an empty directory or a sweep's own`,
           );
       }
-      mkdirSync(this.#results, { recursive: true });
+      makeDirectories(this.#results);
     } catch (e) {
       throw diskFault(e, this.dir);
     }
