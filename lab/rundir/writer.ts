@@ -129,7 +129,7 @@ export class RunDirWriter {
 
   /** Keeps the sources of the user's own modules beside the tables. */
   sources(files: ReadonlyMap<string, Uint8Array>): void {
-    if (files.size > 0) mkdirSync(join(this.#partial, 'modules'));
+    if (files.size > 0) makeDirectories(join(this.#partial, 'modules'));
     for (const [file, bytes] of files) writeFileSync(join(this.#partial, file), bytes);
   }
 
