@@ -330,6 +330,14 @@ describe('laws', () => {
     );
   });
 
+  test('branch and bound gives up aloud where it would take for ever', () => {
+    const goods = Array.from({ length: 12 }, (_, i) => `g${i}`);
+    const bidders = goods.map((_, i) => ({ id: `x${i}`, bids: [{ goods: [i, (i + 1) % 12], value: 5 }] }));
+    const m: CombinatorialMarket<number> = { kind: 'combinatorial', goods, bidders };
+    expect(bestAllocation(doubles, m, -1).welfare).toBe(30);
+    expect(() => bestAllocation(doubles, m, -1, 20)).toThrow(/12 bidders over 12 goods are too many/);
+  });
+
   test('T5: surplus of one good is submodular in suppliers, so the residual without one never exceeds the residual', () => {
     fc.assert(
       fc.property(supplierList, fc.integer({ min: 1, max: 30 }), (list, alpha) => {

@@ -3,15 +3,23 @@
  * each remaining bidder's best bid.
  */
 import { byId, type Field } from './field.ts';
-import type { CombinatorialMarket } from './markets.ts';
+import { type CombinatorialMarket, MarketUnfit } from './markets.ts';
 
 export interface Allocation<T> {
   won: number[];
   welfare: T;
 }
 
-/** The best allocation without bidder `skip` (-1 = with all). Among equals the first in order of bidder ids is kept. */
-export function bestAllocation<T>(f: Field<T>, m: CombinatorialMarket<T>, skip: number): Allocation<T> {
+/** Partial allocations looked at before a search is given up: a few seconds, and far more than markets of twenty bidders need. */
+export const MAX_VISITS = 40_000_000;
+
+/** The best allocation without bidder `skip` (-1 = with all). Among equals the first in order of bidder ids is kept. Throws MarketUnfit after `mostVisits`. */
+export function bestAllocation<T>(
+  f: Field<T>,
+  m: CombinatorialMarket<T>,
+  skip: number,
+  mostVisits = MAX_VISITS,
+): Allocation<T> {
   const order = m.bidders.map((_, i) => i).filter((i) => i !== skip);
   order.sort((a, b) => byId(m.bidders[a]!.id, m.bidders[b]!.id));
   // rest[k]: most that bidders order[k..] could add, each taken alone.
@@ -24,7 +32,12 @@ export function bestAllocation<T>(f: Field<T>, m: CombinatorialMarket<T>, skip: 
   const used = new Uint8Array(m.goods.length);
   const won: number[] = m.bidders.map(() => -1);
   let best: Allocation<T> = { won: [...won], welfare: f.zero };
+  let visits = 0;
   const visit = (k: number, welfare: T): void => {
+    if (++visits > mostVisits)
+      throw new MarketUnfit(
+        `${order.length} bidders over ${m.goods.length} goods are too many for exact branch and bound; use --solver highs, or greedy-critical`,
+      );
     if (f.cmp(welfare, best.welfare) > 0) best = { won: [...won], welfare };
     if (k === order.length || f.cmp(f.add(welfare, rest[k]!), best.welfare) <= 0) return;
     const i = order[k]!;
