@@ -31,7 +31,10 @@ class Threads implements Pool {
   }
 
   #start(): void {
-    const w = new Worker(new URL('./sweep.worker.js', import.meta.url));
+    // A run's garbage dies young: room for it saves one thread's collector from taking the other's core.
+    const w = new Worker(new URL('./sweep.worker.js', import.meta.url), {
+      resourceLimits: { maxYoungGenerationSizeMb: 64 },
+    });
     this.#all.add(w);
     this.#idle.push(w);
     w.on('message', (a: TaskAnswer) => {
