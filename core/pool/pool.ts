@@ -3,7 +3,6 @@
  * follows each attempt until Settlement says how it ended. It never starts anything without held money and never retries
  * before Settlement has resolved the former attempt.
  */
-import { Deadlines } from '../deadlines.ts';
 import { type Fact, FactKind } from '../facts.ts';
 import { Inbox } from '../inbox.ts';
 import type { MechanismRegistry } from '../interfaces.ts';
@@ -28,17 +27,17 @@ import {
   holdOf,
   type JobSpec,
   JobStatus,
-  jobOfHold,
   LAST_ATTEMPT,
   type MarketConfig,
   NEVER,
   Outcome,
-  statusNames,
   type TimeUs,
 } from '../types.ts';
 import type { Cluster } from './cluster.ts';
-import { historyOf, JobState, jobRow, newJob, noCounts, type PoolCounts, type PoolJob, sampleRow } from './job.ts';
-import { type Lease, LeaseBook, leaseMessage, type Part, PartState } from './leases.ts';
+import { historyOf, JobState, type PoolCounts, type PoolJob, sampleRow } from './job.ts';
+import { JobBook } from './job-book.ts';
+import { LeaseDesk } from './lease-desk.ts';
+import { type Lease, type LeaseBook, type Part, PartState } from './leases.ts';
 import { PriceDesk } from './price-desk.ts';
 import { Roster } from './roster.ts';
 import { Scheduler, type SchedulerHost } from './scheduler.ts';
@@ -62,14 +61,11 @@ export class Pool implements Machine, SchedulerHost {
   readonly #roster: Roster;
   readonly #desk: PriceDesk;
   readonly #supply: SupplyDesk | null;
-  readonly #leases = new LeaseBook();
-  readonly #jobs = new Map<number, PoolJob>();
-  readonly #patience: Deadlines;
+  readonly #orders: LeaseDesk;
+  readonly #leases: LeaseBook;
+  readonly #jobs: JobBook;
   readonly #inbox = new Inbox();
   #quoting: PoolJob[] = [];
-  readonly #counts = noCounts();
-  #nextOrder = 1;
-  #nextLease = 1;
   #nextSampleUs: TimeUs;
   #superseded = false;
   now: TimeUs = 0;
@@ -88,13 +84,15 @@ export class Pool implements Machine, SchedulerHost {
     this.#supply =
       spec.supply === undefined ? null : new SupplyDesk(config, spec.id, pricing, (index + 0.5) * PER_POOL, port);
     this.#roster = new Roster(config);
+    this.#orders = new LeaseDesk(config, this.#roster, index * PER_POOL, port);
+    this.#leases = this.#orders.book;
+    this.#jobs = new JobBook(config, spec.id, port);
     this.#shapes = new Shapes(config.classes.length);
     const queueing = registry.queueing(spec.queueing.name, spec.queueing.params);
     this.#scheduler = new Scheduler(this, config, this.#roster, this.#leases, queueing, () =>
       registry.placement(spec.placement.name, spec.placement.params),
     );
     this.#nextSampleUs = config.sampleUs > 0 ? 0 : NEVER;
-    this.#patience = new Deadlines((job, at) => this.#jobs.get(job)?.givesUpUs === at);
   }
 
   receive(input: Fact | Message, from: number): void {
@@ -106,7 +104,7 @@ export class Pool implements Machine, SchedulerHost {
       this.#desk.nextWakeup(),
       this.#nextSampleUs,
       this.#leases.nextWakeup(),
-      this.#patience.next(),
+      this.#jobs.nextWakeup(),
       this.#roster.nextWakeup(),
       this.#scheduler.nextWakeup(),
     );
@@ -128,7 +126,7 @@ export class Pool implements Machine, SchedulerHost {
 
   #buySupply(now: TimeUs): SupplyAward[] | null {
     if (this.#supply === null) return null;
-    return this.#supply.clear(now, this.cluster, (local) => this.#roster.nodeOf(local), this.#jobs.values());
+    return this.#supply.clear(now, this.cluster, (local) => this.#roster.nodeOf(local), this.#jobs.all());
   }
 
   /** The supply auction; null = the pool sells whatever is up. */
@@ -158,7 +156,7 @@ export class Pool implements Machine, SchedulerHost {
         return this.#running(input);
       case MessageKind.progress: {
         const lease = this.#leases.part(input.lease, input.part)?.lease;
-        const job = lease === undefined ? undefined : this.#byHold(lease.hold);
+        const job = lease === undefined ? undefined : this.#jobs.byHold(lease.hold);
         if (job !== undefined) job.remainingUs = input.remainingUs;
         return;
       }
@@ -196,36 +194,27 @@ export class Pool implements Machine, SchedulerHost {
     for (let lease = this.#leases.takeDue(now); lease !== undefined; lease = this.#leases.takeDue(now)) {
       // Overdue: whatever became of it, Settlement must resolve the hold before anything else happens.
       lease.deadlineUs = NEVER;
-      this.#stopAll(lease, Outcome.aborted);
-      const job = this.#byHold(lease.hold);
+      this.#orders.stop(lease, Outcome.aborted);
+      const job = this.#jobs.byHold(lease.hold);
       if (job?.retry) this.#again(job);
       else if (job?.state === JobState.leased) this.#release(job);
     }
-    for (let id = this.#patience.take(now); id >= 0; id = this.#patience.take(now)) {
-      const job = this.#jobs.get(id)!;
-      job.givesUpUs = NEVER;
+    for (let job = this.#jobs.takeImpatient(now); job !== undefined; job = this.#jobs.takeImpatient(now))
       if (job.closing === Code.ok) this.#close(now, job, Code.patience);
-    }
   }
 
   // ---- submission, quote, hold ----
 
   #submit(now: TimeUs, spec: JobSpec): void {
-    this.#counts.submitted++;
-    const job = newJob(spec, now, this.#shapes.gang(spec, this.#wanted(spec)), this.#nextOrder++);
-    if (this.#superseded) return this.#row(now, job, JobStatus.rejected, Code.superseded);
-    if (specFault(spec, this.config) !== null) return this.#row(now, job, JobStatus.rejected, Code.invalidSpec);
-    if (this.#jobs.has(spec.job)) return this.#row(now, job, JobStatus.rejected, Code.duplicateJob);
-    this.#jobs.set(spec.job, job);
-    this.#setPatience(job);
+    this.#jobs.counts.submitted++;
+    const job = this.#jobs.come(spec, now, this.#shapes.gang(spec, this.#wanted(spec)));
+    if (this.#superseded) return this.#jobs.close(now, job, JobStatus.rejected, Code.superseded);
+    if (specFault(spec, this.config) !== null) return this.#jobs.close(now, job, JobStatus.rejected, Code.invalidSpec);
+    if (this.#jobs.get(spec.job) !== undefined)
+      return this.#jobs.close(now, job, JobStatus.rejected, Code.duplicateJob);
+    this.#jobs.put(job);
+    this.#jobs.setPatience(job);
     this.#quoting.push(job);
-  }
-
-  /** Patience counts from submission until the job first runs. */
-  #setPatience(job: PoolJob): void {
-    job.givesUpUs =
-      job.runs > 0 || job.spec.patienceUs >= NEVER ? NEVER : Math.min(NEVER, job.submittedUs + job.spec.patienceUs);
-    this.#patience.add(job.spec.job, job.givesUpUs);
   }
 
   #wanted(spec: JobSpec): readonly number[] {
@@ -270,13 +259,8 @@ export class Pool implements Machine, SchedulerHost {
     });
   }
 
-  #byHold(hold: number): PoolJob | undefined {
-    const job = this.#jobs.get(jobOfHold(hold));
-    return job !== undefined && job.hold === hold ? job : undefined;
-  }
-
   #held(now: TimeUs, hold: number): void {
-    const job = this.#byHold(hold);
+    const job = this.#jobs.byHold(hold);
     if (job === undefined || job.state !== JobState.reserving) return;
     this.#scheduler.answered();
     if (job.closing !== Code.ok) {
@@ -289,7 +273,7 @@ export class Pool implements Machine, SchedulerHost {
   }
 
   #refused(now: TimeUs, hold: number, code: Code): void {
-    const job = this.#byHold(hold);
+    const job = this.#jobs.byHold(hold);
     if (job === undefined || job.state !== JobState.reserving) return;
     this.#scheduler.answered();
     if (job.closing !== Code.ok) return this.#finish(now, job, JobStatus.cancelled, job.closing);
@@ -310,7 +294,7 @@ export class Pool implements Machine, SchedulerHost {
     job.broken = false;
     job.over = false;
     job.lease = 0;
-    this.#setPatience(job);
+    this.#jobs.setPatience(job);
     this.#quoting.push(job);
   }
 
@@ -344,7 +328,7 @@ export class Pool implements Machine, SchedulerHost {
         job.state = JobState.resolving;
         return this.#release(job);
       case JobState.leased:
-        this.#stopAll(this.#leases.get(job.lease), Outcome.cancelled);
+        this.#orders.stop(this.#leases.get(job.lease), Outcome.cancelled);
         return this.#release(job);
       default:
         // Reserving: the answer is on its way. Resolving: an answer is on its way unless only a retry was pending.
@@ -365,42 +349,14 @@ export class Pool implements Machine, SchedulerHost {
 
   yield(job: PoolJob): void {
     this.#port.decide(job.hold, Outcome.preempted);
-    this.#stopAll(this.#leases.get(job.lease), Outcome.preempted);
+    this.#orders.stop(this.#leases.get(job.lease), Outcome.preempted);
   }
 
   grant(job: PoolJob, parts: Part[]): void {
-    const g = this.config.graces;
-    const lease: Lease = {
-      lease: this.index * PER_POOL + this.#nextLease,
-      hold: job.hold,
-      parts,
-      limitUs: job.spec.limitUs,
-      deadlineUs: this.now + g.startWindowUs + g.startAllowanceUs + g.poolUs,
-      stopped: false,
-    };
-    this.#nextLease += parts.length;
-    this.#leases.add(lease);
+    job.lease = this.#orders.grant(this.now, job, parts).lease;
     job.state = JobState.leased;
-    job.lease = lease.lease;
     job.givesUpUs = NEVER;
     job.pledged = 0;
-    const quote = job.quote!;
-    for (let i = 0; i < parts.length; i++) {
-      const { node, allocation } = parts[i]!;
-      const a = allocation!;
-      a.lease = lease.lease + i;
-      a.hold = job.hold;
-      a.endUs = this.now + job.spec.limitUs;
-      this.#port.decide(job.hold, this.#roster.nodeOf(node), a.gpus[0] ?? -1, a.lease);
-      const award = quote.awards[quote.classes.indexOf(this.cluster.classOf(node))]!;
-      const { term } = this.#roster;
-      const seq = this.#roster.nextSeq(node);
-      this.#port.send(this.#nodeAddress(node), leaseMessage(lease, i, award, term, seq, this.now + g.startWindowUs));
-    }
-  }
-
-  #nodeAddress(local: number): number {
-    return nodeAddress(this.config.pools.length, this.#roster.nodeOf(local));
   }
 
   // ---- leases: what the nodes say ----
@@ -418,7 +374,7 @@ export class Pool implements Machine, SchedulerHost {
     for (const p of lease.parts) if (p.state === PartState.sent) return;
     // All up: from here on the lease ends when its last node limit has passed.
     this.#leases.setDeadline(lease, m.startedUs + lease.limitUs + this.config.graces.poolUs);
-    const job = this.#byHold(lease.hold);
+    const job = this.#jobs.byHold(lease.hold);
     if (job === undefined) return;
     job.startedUs = m.startedUs;
     this.#scheduler.up();
@@ -428,20 +384,21 @@ export class Pool implements Machine, SchedulerHost {
     const found = this.#leases.part(m.lease, m.part);
     if (found === null) return;
     found.part.state = PartState.ended;
-    const job = this.#byHold(found.lease.hold);
+    const job = this.#jobs.byHold(found.lease.hold);
     if (job !== undefined) {
       job.over = true;
       this.#scheduler.leased(job, false);
     }
     // A gang lives or dies together.
-    if (m.outcome !== Outcome.completed && found.lease.parts.length > 1) this.#stopAll(found.lease, Outcome.aborted);
+    if (m.outcome !== Outcome.completed && found.lease.parts.length > 1)
+      this.#orders.stop(found.lease, Outcome.aborted);
   }
 
   #declined(m: Declined): void {
     const found = this.#leases.part(m.lease, m.part);
     if (found === null) return;
-    this.#stopAll(found.lease, Outcome.aborted);
-    const job = this.#byHold(found.lease.hold);
+    this.#orders.stop(found.lease, Outcome.aborted);
+    const job = this.#jobs.byHold(found.lease.hold);
     if (job !== undefined && job.state === JobState.leased) this.#release(job);
     this.#freed(m.lease, m.part);
   }
@@ -453,25 +410,15 @@ export class Pool implements Machine, SchedulerHost {
     this.#supply?.syncNode(this.cluster, found.part.node);
     this.#scheduler.dirty = true;
     if (this.#leases.get(found.lease.lease) !== undefined) return;
-    const job = this.#byHold(found.lease.hold);
+    const job = this.#jobs.byHold(found.lease.hold);
     if (job !== undefined) this.#scheduler.gone(job);
     if (job?.retry) this.#again(job);
-  }
-
-  #stopAll(lease: Lease | undefined, reason: Outcome): void {
-    if (lease === undefined || lease.stopped) return;
-    lease.stopped = true;
-    lease.parts.forEach((p, i) => {
-      if (p.state === PartState.sent || p.state === PartState.running) {
-        this.#port.send(this.#nodeAddress(p.node), { kind: MessageKind.stop, lease: lease.lease + i, reason });
-      }
-    });
   }
 
   // ---- the end of an attempt and of a job ----
 
   #resolved(now: TimeUs, m: Resolved): void {
-    const job = this.#byHold(m.hold);
+    const job = this.#jobs.byHold(m.hold);
     if (job === undefined) return;
     if (job.state === JobState.waiting) this.#scheduler.remove(job);
     job.state = JobState.resolving;
@@ -488,7 +435,7 @@ export class Pool implements Machine, SchedulerHost {
       if (m.outcome === Outcome.preempted) job.preemptions++;
     }
     const lease = this.#leases.get(job.lease);
-    this.#stopAll(lease, Outcome.aborted);
+    this.#orders.stop(lease, Outcome.aborted);
     switch (m.outcome) {
       case Outcome.completed:
         return this.#finish(now, job, JobStatus.completed, Code.ok);
@@ -503,8 +450,8 @@ export class Pool implements Machine, SchedulerHost {
         if (m.closing !== Code.ok) return this.#finish(now, job, JobStatus.cancelled, m.closing);
         // Given up, but Settlement had not heard it: until it answers, it may hand the job to a successor.
         if (job.closing !== Code.ok) return;
-        if (m.outcome === Outcome.preempted) this.#counts.preemptions++;
-        else if (m.startUs >= 0) this.#counts.restarts++;
+        if (m.outcome === Outcome.preempted) this.#jobs.counts.preemptions++;
+        else if (m.startUs >= 0) this.#jobs.counts.restarts++;
         // The old attempt's processes must be gone, or past their last deadline, before a new one may start.
         if (lease === undefined || lease.deadlineUs >= NEVER) this.#again(job);
         else job.retry = true;
@@ -512,26 +459,17 @@ export class Pool implements Machine, SchedulerHost {
   }
 
   #finish(now: TimeUs, job: PoolJob, status: JobStatus, code: Code): void {
-    this.#jobs.delete(job.spec.job);
+    this.#jobs.drop(job);
     this.#scheduler.leased(job, false);
     this.#scheduler.gone(job);
-    this.#row(now, job, status, code);
-  }
-
-  #row(now: TimeUs, job: PoolJob, status: JobStatus, code: Code): void {
-    this.#counts[statusNames[status]]++;
-    this.#port.decide(job.spec.job, status, code);
-    this.#port.row(
-      'jobs',
-      jobRow(now, job, this.id, this.config.currencies[job.spec.currency]?.code ?? 'unknown', status, code),
-    );
+    this.#jobs.close(now, job, status, code);
   }
 
   #sample(now: TimeUs): void {
     this.#nextSampleUs = (Math.floor(now / this.config.sampleUs) + 1) * this.config.sampleUs;
     this.#port.row(
       'samples',
-      sampleRow(now, this.id, this.cluster, this.#scheduler.waiting, this.#leases.size, this.#jobs.values()),
+      sampleRow(now, this.id, this.cluster, this.#scheduler.waiting, this.#leases.size, this.#jobs.all()),
     );
   }
 
@@ -554,7 +492,7 @@ export class Pool implements Machine, SchedulerHost {
     if (m.leases.length > 0) this.#supply?.reopen(this.cluster, local);
     for (const l of m.leases) {
       const lease = this.#leases.adopt(l, local, this.config.graces.poolUs, this.cluster);
-      const job = this.#byHold(l.hold);
+      const job = this.#jobs.byHold(l.hold);
       if (job !== undefined && job.lease !== lease.lease) {
         this.#scheduler.leased(job, false);
         job.lease = lease.lease;
@@ -563,7 +501,7 @@ export class Pool implements Machine, SchedulerHost {
       // What was decided before this part was known holds for it too.
       const reason = job !== undefined && job.closing !== Code.ok ? Outcome.cancelled : Outcome.aborted;
       if (lease.stopped || job?.broken === true || reason === Outcome.cancelled)
-        this.#port.send(this.#nodeAddress(local), { kind: MessageKind.stop, lease: l.lease, reason });
+        this.#orders.tell(local, { kind: MessageKind.stop, lease: l.lease, reason });
     }
     this.#supply?.syncNode(this.cluster, local);
     if (this.#roster.health(now, m.node, m.up)) this.#scheduler.dirty = true;
@@ -571,14 +509,14 @@ export class Pool implements Machine, SchedulerHost {
   }
 
   #inherit(m: Inherit): void {
-    this.#counts.inherited++;
-    const job = newJob(m.spec, m.submittedUs, this.#shapes.gang(m.spec, m.quote.classes), this.#nextOrder++);
+    this.#jobs.counts.inherited++;
+    const job = this.#jobs.come(m.spec, m.submittedUs, this.#shapes.gang(m.spec, m.quote.classes));
     Object.assign(job, m.history);
     job.quote = m.quote;
     job.attempt = attemptOfHold(m.hold);
     job.hold = m.hold;
     job.broken = m.broken;
-    this.#jobs.set(m.spec.job, job);
+    this.#jobs.put(job);
     if (m.claimed) {
       job.state = JobState.leased;
       job.lease = this.#leases.ofHold(m.hold)?.lease ?? 0;
@@ -594,21 +532,21 @@ export class Pool implements Machine, SchedulerHost {
 
   /** A gang lives or dies together. */
   #broken(hold: number): void {
-    const job = this.#byHold(hold);
+    const job = this.#jobs.byHold(hold);
     if (job === undefined) return;
     job.broken = true;
-    this.#stopAll(this.#leases.get(job.lease), Outcome.aborted);
+    this.#orders.stop(this.#leases.get(job.lease), Outcome.aborted);
   }
 
   #supersede(now: TimeUs, handedOver: readonly number[]): void {
     this.#superseded = true;
     const handed = new Set(handedOver);
-    for (const job of [...this.#jobs.values()]) {
+    for (const job of [...this.#jobs.all()]) {
       if (job.state === JobState.waiting) this.#scheduler.remove(job);
       if (handed.has(job.spec.job)) {
-        this.#jobs.delete(job.spec.job);
+        this.#jobs.drop(job);
         this.#scheduler.leased(job, false);
-        this.#counts.handedOver++;
+        this.#jobs.counts.handedOver++;
       } else if (job.closing !== Code.ok) this.#finish(now, job, JobStatus.cancelled, job.closing);
       else this.#finish(now, job, JobStatus.rejected, Code.superseded);
     }
@@ -627,13 +565,13 @@ export class Pool implements Machine, SchedulerHost {
   }
 
   get counts(): Readonly<PoolCounts> {
-    return this.#counts;
+    return this.#jobs.counts;
   }
   get waitingCount(): number {
     return this.#scheduler.waiting;
   }
   jobs(): IterableIterator<PoolJob> {
-    return this.#jobs.values();
+    return this.#jobs.all();
   }
   leases(): IterableIterator<Lease> {
     return this.#leases.all();
@@ -651,14 +589,14 @@ export class Pool implements Machine, SchedulerHost {
       roster: this.#roster.snapshot(),
       desk: this.#desk.snapshot(),
       supply: this.#supply?.snapshot() ?? null,
-      jobs: [...this.#jobs.values()].map(({ shape: _, ...j }) => ({
+      jobs: [...this.#jobs.all()].map(({ shape: _, ...j }) => ({
         ...j,
         classes: [...(j.quote?.classes ?? this.#wanted(j.spec))],
       })),
       leases: [...this.#leases.all()],
-      counts: this.#counts,
-      nextOrder: this.#nextOrder,
-      nextLease: this.#nextLease,
+      counts: this.#jobs.counts,
+      nextOrder: this.#jobs.nextOrder,
+      nextLease: this.#orders.nextLease,
       nextSampleUs: this.#nextSampleUs,
       now: this.now,
       superseded: this.#superseded,
@@ -672,16 +610,16 @@ export class Pool implements Machine, SchedulerHost {
     const s = clonePlain(state);
     this.now = s.now;
     this.#superseded = s.superseded;
-    Object.assign(this.#counts, s.counts);
-    this.#nextOrder = s.nextOrder;
-    this.#nextLease = s.nextLease;
+    Object.assign(this.#jobs.counts, s.counts);
+    this.#jobs.nextOrder = s.nextOrder;
+    this.#orders.nextLease = s.nextLease;
     this.#nextSampleUs = s.nextSampleUs;
     this.#desk.restore(s.desk);
     if (s.supply !== null) this.#supply?.restore(s.supply);
     for (const { classes, ...j } of s.jobs) {
       const job: PoolJob = { ...j, shape: this.#shapes.gang(j.spec, classes) };
-      this.#jobs.set(j.spec.job, job);
-      this.#patience.add(j.spec.job, job.givesUpUs);
+      this.#jobs.put(job);
+      this.#jobs.watchPatience(job);
       if (job.state === JobState.quoting) this.#quoting.push(job);
       if (job.state === JobState.waiting) this.#scheduler.count(job, 1);
     }
