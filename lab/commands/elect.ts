@@ -4,12 +4,14 @@ import { z } from 'zod';
 import { ratToString } from '../../core/num/index.ts';
 import {
   balance,
+  checkEjr,
   checkElection,
   checkPjr,
   type Election,
   ElectionError,
   elect,
   electionRules,
+  type PjrVerdict,
   stv,
   supportsOf,
 } from '../../mechanisms/elections/index.ts';
@@ -65,14 +67,18 @@ export interface ElectFlags {
   json?: boolean;
 }
 
+export interface RepresentationJson {
+  holds: boolean | 'unknown';
+  counterexample: { r: number; candidates: string[]; group: string[]; winners: string[] } | null;
+}
+
 export interface ElectJson {
   rule: string;
   winners: string[];
   supports: Record<string, string>;
-  pjr: {
-    holds: boolean | 'unknown';
-    counterexample: { r: number; candidates: string[]; group: string[]; winners: string[] } | null;
-  };
+  pjr: RepresentationJson;
+  /** Extended justified representation: stronger, promised by equal shares only. */
+  ejr: RepresentationJson;
   arithmetic: 'exact' | 'fixed-point';
   /** STV only. */
   quota?: string;
@@ -103,24 +109,25 @@ export function electCommand(flags: ElectFlags): ElectJson {
   const kept = outcome.winners
     .map((c, i) => ({ c, support: supports[i]! }))
     .filter((w) => min === null || w.support.num >= min * w.support.den);
-  const pjr = checkPjr(e, outcome.winners, edges);
+  const said = ({ holds, counterexample: c }: PjrVerdict): RepresentationJson => ({
+    holds,
+    counterexample:
+      c === null
+        ? null
+        : {
+            r: c.r,
+            candidates: names(c.candidates),
+            group: c.group.map((v) => e.voters[v]!.id),
+            winners: names(c.winners),
+          },
+  });
   const names = (list: readonly number[]) => list.map((c) => e.candidates[c]!);
   return {
     rule: flags.rule,
     winners: names(kept.map((w) => w.c)),
     supports: Object.fromEntries(kept.map((w) => [e.candidates[w.c]!, ratToString(w.support)])),
-    pjr: {
-      holds: pjr.holds,
-      counterexample:
-        pjr.counterexample === null
-          ? null
-          : {
-              r: pjr.counterexample.r,
-              candidates: names(pjr.counterexample.candidates),
-              group: pjr.counterexample.group.map((v) => e.voters[v]!.id),
-              winners: names(pjr.counterexample.winners),
-            },
-    },
+    pjr: said(checkPjr(e, outcome.winners, edges)),
+    ejr: said(checkEjr(e, outcome.winners)),
     arithmetic: outcome.arithmetic,
     ...(min === null ? {} : { refused: names(outcome.winners.filter((c) => !kept.some((w) => w.c === c))) }),
   };
@@ -191,6 +198,7 @@ function stvElection(input: Input, at: At, min: bigint | null, balanced: boolean
     winners: r.winners.map((c) => candidates[c]!),
     supports: Object.fromEntries(r.winners.map((c, i) => [candidates[c]!, ratToString(r.supports[i]!)])),
     pjr: { holds: 'unknown', counterexample: null },
+    ejr: { holds: 'unknown', counterexample: null },
     arithmetic: 'exact',
     quota: r.quota.toString(),
   };
@@ -202,14 +210,14 @@ export function readableElection(r: ElectJson): string {
   for (const [i, w] of r.winners.entries())
     lines.push(`  ${String(i + 1).padStart(3)}  ${w.padEnd(width)}  support ${r.supports[w]}`);
   for (const w of r.refused ?? []) lines.push(`       ${w.padEnd(width)}  below the minimum support: seat left empty`);
-  const c = r.pjr.counterexample;
-  if (r.rule !== 'stv') {
-    lines.push(
-      c === null
-        ? `  proportional justified representation: ${r.pjr.holds === true ? 'holds' : 'not decided (too large to search)'}`
-        : `  proportional justified representation FAILS: ${c.group.length} voters (${c.group.slice(0, 6).join(', ')}) all approve ${c.candidates.join(', ')}, are owed ${c.r}, got ${c.winners.length}`,
-    );
-  }
+  const judged = { 'proportional justified representation': r.pjr, 'extended justified representation': r.ejr };
+  if (r.rule !== 'stv')
+    for (const [what, { holds, counterexample: c }] of Object.entries(judged))
+      lines.push(
+        c === null
+          ? `  ${what}: ${holds === true ? 'holds' : 'not decided (too large to search)'}`
+          : `  ${what} FAILS: ${c.group.length} voters (${c.group.slice(0, 6).join(', ')}) all approve ${c.candidates.join(', ')}, are owed ${c.r}, got ${c.winners.length}${what.startsWith('ext') ? ' between them and nobody all of those owed' : ''}`,
+      );
   return `${lines.join('\n')}\n`;
 }
 

@@ -2,10 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { MechanismRegistry } from '../../core/interfaces.ts';
+import { HOUR_US } from '../../core/types.ts';
 import { auditIndependently } from '../../lab/audit/independent.ts';
 import { assignDevices } from '../../lab/execution/plan.ts';
 import { shipped } from '../../mechanisms/index.ts';
-import { resolveScenario } from '../../scenarios/index.ts';
+import { type ResolvedScenario, resolveScenario } from '../../scenarios/index.ts';
 import { finishRun, prepareRun } from '../../sim/run.ts';
 import { auditInput } from '../support/audit.ts';
 import { root } from '../support/cli.ts';
@@ -32,6 +34,36 @@ test('90 days of elections, slashes, an appeal and a failed aggregator break no 
   expect(stake!.slashesOfUnbonding).toBeGreaterThanOrEqual(3);
   expect(stake!.reversed).toBeGreaterThanOrEqual(1);
   expect(auditIndependently(auditInput(rows, Buffer.concat(journal))).difference).toBeNull();
+});
+
+/** Balances at the end, whatever the order of accounts. */
+function balances(given: ResolvedScenario): string[] {
+  const rows = new Rows();
+  finishRun(prepareRun(given, { registry: shipped, watch: rows }));
+  const net = rows
+    .of('accounts')
+    .map((a) => `${a.account} ${a.credits_posted_micro - a.debits_posted_micro} ${a.currency}`);
+  return net.sort();
+}
+
+test('whatever order stakers, their stakes and voters are listed in, every balance is the same', () => {
+  const { market, stakers } = scenario;
+  const staking = { ...market.staking!, stakers: [...market.staking!.stakers].reverse() };
+  const turned: ResolvedScenario = {
+    ...scenario,
+    market: { ...market, stakes: [...market.stakes].reverse(), staking },
+    stakers: { ...stakers!, voters: [...stakers!.voters].reverse() },
+  };
+  expect(balances(turned)).toEqual(balances(scenario));
+});
+
+test('a weight that falls as stake rises is caught at once', () => {
+  const bent: MechanismRegistry = {
+    ...shipped,
+    stakeWeight: () => ({ name: 'bent', weight: (stake) => 10n ** 18n / (stake + 1n) }),
+  };
+  const run = prepareRun({ ...scenario, horizonUs: 48 * HOUR_US }, { registry: bent, checkEveryEvent: true });
+  expect(() => finishRun(run)).toThrow(/stake-weight-monotone.*would weigh less/s);
 });
 
 test('an execution refuses stake that only the simulator can act out', () => {

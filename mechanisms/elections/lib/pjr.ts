@@ -1,6 +1,6 @@
 /**
- * Proportional justified representation, for a solution (committee and edges) and for a committee alone. Checkers answer with the
- * group that is wronged, not with false.
+ * Proportional and extended justified representation, for a solution (committee and edges) and for a committee alone. Checkers answer
+ * with the group that is wronged, not with false.
  *
  * t-PJR (Sánchez-Fernández et al. 2017; Cevallos and Stewart 2021): no group N of voters and r >= 1 with stake(N) >= r t, at least r
  * candidates approved by all of N, and fewer than r winners approved by any of N. Standard PJR is t = W / k.
@@ -25,7 +25,7 @@ export interface PjrViolation {
   readonly candidates: readonly number[];
   /** Voters of the group, by position. */
   readonly group: readonly number[];
-  /** Winners approved by anybody of the group: fewer than r. */
+  /** Winners approved by anybody of the group; fewer than r where PJR fails, fewer than r for each of them where EJR does. */
   readonly winners: readonly number[];
 }
 
@@ -97,6 +97,8 @@ export const standardThreshold = (e: Election): Rational => rat(totalStake(e), B
 
 /** Pairs of subsets the exhaustive search may look at: about a second. */
 const SEARCH_LIMIT = 400_000;
+/** Voters it may look at for EJR: about a second. */
+const VISIT_LIMIT = 10_000_000;
 
 /** Local proof first; when it does not decide, the definition by exhaustive search, if that is small enough. */
 export function checkPjr(
@@ -142,6 +144,44 @@ export function searchPjr(e: Election, winners: readonly number[], t: Rational):
           counterexample: { r, candidates: wanted, group: group.map((v) => v.index), winners: allowed },
         };
       }
+    }
+  }
+  return { holds: true, counterexample: null };
+}
+
+/**
+ * Extended justified representation (Aziz et al. 2017), by the definition: no group N and r >= 1 with stake(N) >= r t and at least r
+ * candidates approved by all of N, where nobody of N approves r winners. Stronger than PJR: some single voter must have its r. For
+ * every r candidates the group to look at is their common followers with fewer than r winners each.
+ */
+export function checkEjr(e: Election, winners: readonly number[], t = standardThreshold(e)): PjrVerdict {
+  const voters = cleanVoters(e);
+  const won = new Set(winners);
+  const has = voters.map((v) => v.approvals.filter((c) => won.has(c)));
+  const following = (list: typeof voters): bigint[] => {
+    const sums = e.candidates.map(() => 0n);
+    for (const v of list) for (const c of v.approvals) sums[c]! += v.stake;
+    return sums;
+  };
+  const largest = following(voters).reduce((a, b) => (a > b ? a : b), 0n);
+  let looked = 0;
+  for (let r = 1; r <= e.seats; r++) {
+    const owed = ratMul(t, rat(r));
+    const reaches = (stake: bigint): boolean => ratCmp(rat(stake), owed) >= 0;
+    if (!reaches(largest)) break;
+    const poor = voters.filter((_, i) => has[i]!.length < r);
+    const stakes = following(poor);
+    const able = e.candidates.map((_, c) => c).filter((c) => reaches(stakes[c]!));
+    for (const wanted of combinations(able, r)) {
+      looked += poor.length;
+      if (looked > VISIT_LIMIT) return { holds: 'unknown', counterexample: null };
+      const group = poor.filter((v) => wanted.every((c) => v.approvals.includes(c)));
+      if (!reaches(group.reduce((s, v) => s + v.stake, 0n))) continue;
+      const theirs = [...new Set(group.flatMap((v) => v.approvals.filter((c) => won.has(c))))].sort((a, b) => a - b);
+      return {
+        holds: false,
+        counterexample: { r, candidates: wanted, group: group.map((v) => v.index), winners: theirs },
+      };
     }
   }
   return { holds: true, counterexample: null };
