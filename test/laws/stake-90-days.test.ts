@@ -43,7 +43,7 @@ function balances(given: ResolvedScenario): string[] {
   const net = rows
     .of('accounts')
     .map((a) => `${a.account} ${a.credits_posted_micro - a.debits_posted_micro} ${a.currency}`);
-  return net.sort();
+  return net.sort((a, b) => (a < b ? -1 : 1));
 }
 
 test('whatever order stakers, their stakes and voters are listed in, every balance is the same', () => {
