@@ -76,15 +76,21 @@ function defaultKind(m: OneShot, property: PropertyName): KindName {
   return order.find((k) => m[k] !== undefined && fits.includes(k)) ?? order.find((k) => m[k] !== undefined)!;
 }
 
-/** "gross", "v:0.05", "residual:0.2" ... ; a tenth where no rate is given. */
+/** "gross", "v:0.05", "residual:0.2", "pot-gross@other:0.1" ... ; a tenth where no rate is given. */
 export function feeFrom(text: string | undefined): Fee {
   if (text === undefined || text === 'none') return noFee;
-  const found = /^(gross|v|residual|leave-one-out)(?::([0-9]*\.?[0-9]+))?$/.exec(text);
-  if (found === null || Number(found[2] ?? '0.1') >= 1)
-    throw new Error(
-      `fee "${text}": want none, gross, v, residual or leave-one-out, with a rate below 1 such as gross:0.1`,
+  const found =
+    /^(?:(gross|v|residual|leave-one-out)|(pot-(?:gross|v|leave-one-out|leave-both-out))@(self|other))(?::([0-9]*\.?[0-9]+))?$/.exec(
+      text,
     );
-  return { base: found[1] as Fee['base'], rate: found[2] ?? '0.1' };
+  if (found === null || Number(found[4] ?? '0.1') >= 1)
+    throw new Error(
+      `fee "${text}": want none, gross, v, residual, leave-one-out, or what a stake on a supplier brings: pot-gross, pot-v, ` +
+        'pot-leave-one-out or pot-leave-both-out, each @self or @other; with a rate below 1 such as gross:0.1',
+    );
+  const rate = found[4] ?? '0.1';
+  if (found[1] !== undefined) return { base: found[1] as Fee['base'], rate };
+  return { base: found[2] as Fee['base'], rate, backs: found[3]! };
 }
 
 /** Families that a mechanism with fixed needs is not examined on get what they lack. */
@@ -164,6 +170,13 @@ export const tableRows: readonly TableRow[] = [
   ...row('pvcg', 'fee on the reported surplus V', { fee: 'v:0.1' }, 'dsic-cost'),
   ...row('pvcg', 'share of the residual held by a supplier', { fee: 'residual:0.2' }, 'dsic-cost'),
   ...row('pvcg', 'share of the residual without its holder', { fee: 'leave-one-out:0.2' }, 'dsic-cost'),
+  ...row('pvcg', 'stake on itself, pot of the gross payment', { fee: 'pot-gross@self:0.2' }, 'dsic-cost'),
+  ...row('pvcg', 'stake on itself, pot of the reported surplus', { fee: 'pot-v@self:0.2' }, 'dsic-cost'),
+  ...row('pvcg', 'stake on itself, residual without it', { fee: 'pot-leave-one-out@self:0.2' }, 'dsic-cost'),
+  ...row('pvcg', 'stake on a rival, pot of the gross payment', { fee: 'pot-gross@other:0.2' }, 'dsic-cost'),
+  ...row('pvcg', 'stake on a rival, pot of the reported surplus', { fee: 'pot-v@other:0.2' }, 'dsic-cost'),
+  ...row('pvcg', 'stake on a rival, residual without the rival', { fee: 'pot-leave-one-out@other:0.2' }, 'dsic-cost'),
+  ...row('pvcg', 'stake on a rival, residual without both', { fee: 'pot-leave-both-out@other:0.2' }, 'dsic-cost'),
   ...row('pvcg', 'gang', { kind: 'gang' }, 'dsic-cost', 'ir', 'wbb', 'split-proof'),
   ...row('vcg', 'exchange', { kind: 'exchange' }, 'dsic-cost', 'dsic-value', 'ir', 'efficient', 'wbb'),
   ...row('vcg', 'bundles', { kind: 'combinatorial' }, 'dsic-value', 'ir', 'wbb', 'false-name-proof'),

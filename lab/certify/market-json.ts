@@ -20,13 +20,30 @@ export class MarketFault extends Error {
   }
 }
 
-/** What is taken from payments, and who gets it (procurement only). */
+/**
+ * What is taken from payments, and who gets it (procurement only). `gross` and `v` are taken from everybody; the others are pots of
+ * which `holder` gets a share.
+ */
 export interface Fee {
-  base: 'none' | 'gross' | 'v' | 'residual' | 'leave-one-out';
-  /** Share of the base: of the own payment, of the own reported surplus V, of the residual of all, of the residual without the holder. */
+  base:
+    | 'none'
+    | 'gross'
+    | 'v'
+    | 'residual'
+    | 'leave-one-out'
+    | 'pot-gross'
+    | 'pot-v'
+    | 'pot-leave-one-out'
+    | 'pot-leave-both-out';
+  /**
+   * Share of the base: of the own payment, of the own reported surplus V, of the residual of all, of the residual without the holder;
+   * of the payment or V of the supplier that is backed, of the residual without it, of the residual without it and the holder.
+   */
   rate: string;
-  /** Supplier that holds the share of a residual. */
+  /** Supplier that holds the share. */
   holder?: string;
+  /** Supplier that the holder has staked on. */
+  backs?: string;
 }
 
 export interface ReadMarket<T> {
@@ -164,19 +181,30 @@ function procurement<T>(f: Field<T>, r: Reader<T>, value: unknown): ReadMarket<T
 
 function feeOf<T>(r: Reader<T>, value: unknown, ids: ReadonlySet<string>): Fee {
   if (value === undefined) return noFee;
-  const o = r.object(value, ['fee'], ['base', 'rate', 'holder'], 'a fee');
+  const o = r.object(value, ['fee'], ['base', 'rate', 'holder', 'backs'], 'a fee');
   const base = r.oneOf(o['base'], ['fee', 'base'], feeBases, 'fee base');
   r.amount(o['rate'], ['fee', 'rate'], 'rate');
   const fee: Fee = { base, rate: String(o['rate']) };
-  if (o['holder'] !== undefined) {
-    if (typeof o['holder'] !== 'string' || !ids.has(o['holder']))
-      throw new MarketFault(['fee', 'holder'], 'holder: want the id of a supplier');
-    fee.holder = o['holder'];
+  for (const who of ['holder', 'backs'] as const) {
+    if (o[who] === undefined) continue;
+    if (typeof o[who] !== 'string' || !ids.has(o[who]))
+      throw new MarketFault(['fee', who], `${who}: want the id of a supplier`);
+    fee[who] = o[who];
   }
   return fee;
 }
 
-export const feeBases = ['none', 'gross', 'v', 'residual', 'leave-one-out'] as const;
+/** Those of which somebody holds a share. */
+export const heldBases = [
+  'residual',
+  'leave-one-out',
+  'pot-gross',
+  'pot-v',
+  'pot-leave-one-out',
+  'pot-leave-both-out',
+] as const;
+export const feeBases = ['none', 'gross', 'v', ...heldBases] as const;
+export const isHeld = (fee: Fee): boolean => (heldBases as readonly string[]).includes(fee.base);
 
 function incomeOf<T>(f: Field<T>, r: Reader<T>, value: unknown, suppliers: readonly Supplier<T>[]) {
   const at = ['income'];

@@ -14,7 +14,7 @@ import {
 } from '../../mechanisms/pricing/one-shot-index.ts';
 import { type Deviation, withdrawals } from './deviations.ts';
 import { type Family, type Gene, Random, styles } from './families.ts';
-import { decimal6, type NumberReader, readDouble, readExact } from './market-json.ts';
+import { decimal6, isHeld, type NumberReader, readDouble, readExact } from './market-json.ts';
 import {
   bestWelfare,
   budgetOf,
@@ -111,14 +111,14 @@ class Prober {
       }
       return worst;
     }
-    const holder = this.setting.fee.base === 'residual' || this.setting.fee.base === 'leave-one-out';
+    const holder = isHeld(this.setting.fee);
     let truth = holder ? null : run(doubles, readDouble, this.setting, m);
     let truthful = 0;
     let last = '';
     for (const d of tries(m)) {
       this.pairs++;
       if (d.near) this.near++;
-      const setting = settingFor(this.setting, d.agent);
+      const setting = settingFor(this.setting, d.agent, m);
       if (d.agent !== last) {
         last = d.agent;
         if (holder) truth = run(doubles, readDouble, setting, m);
@@ -143,7 +143,7 @@ class Prober {
       pair = { truthful: c.truthful, deviant: c.deviant };
     } else {
       const d = found.deviation!;
-      const setting = settingFor(this.setting, d.agent);
+      const setting = settingFor(this.setting, d.agent, m);
       const said = exactMarket(d.market);
       const before = run(rationals, readExact, setting, truth);
       const after = run(rationals, readExact, setting, said);
@@ -160,10 +160,13 @@ class Prober {
   }
 }
 
-/** The holder of a residual share is whoever is being examined. */
-function settingFor(s: Setting, agent: string): Setting {
-  if (s.fee.base !== 'residual' && s.fee.base !== 'leave-one-out') return s;
-  return { ...s, fee: { ...s.fee, holder: agent } };
+/** Whoever is being examined holds the share, and has staked on itself or on the first of the others. */
+function settingFor(s: Setting, agent: string, m: Market<number>): Setting {
+  if (!isHeld(s.fee)) return s;
+  const fee = { ...s.fee, holder: agent };
+  if (s.fee.backs !== undefined && m.kind === 'procurement')
+    fee.backs = s.fee.backs === 'self' ? agent : (m.suppliers.find((x) => x.id !== agent)?.id ?? agent);
+  return { ...s, fee };
 }
 
 const trueSelf = (own: readonly Own[]): Own[] => {
@@ -381,7 +384,7 @@ function shrink(p: Prober, hit: Gene): { example: CounterExample; gain: number }
   // Only a mechanism that does not answer the same market alike twice fails here and not before.
   const pair = p.exact(m, found);
   if (pair === null) found.about += '; but the mechanism does not answer the same market alike twice';
-  const { fee } = found.agent === null ? p.setting : settingFor(p.setting, found.agent);
+  const { fee } = found.agent === null ? p.setting : settingFor(p.setting, found.agent, m);
   const gain = found.gain;
   let { deviation } = found;
   if (p.property === 'ir') deviation = [...withdrawals(m)].find((d) => d.agent === found.agent) ?? null;
@@ -425,7 +428,7 @@ function clearest(p: Prober, m: Market<number>): Found {
   let best = worst;
   let size = Number.POSITIVE_INFINITY;
   for (const d of tries(m)) {
-    const setting = settingFor(p.setting, d.agent);
+    const setting = settingFor(p.setting, d.agent, m);
     const truth = run(doubles, readDouble, setting, m);
     const lied = run(doubles, readDouble, setting, d.market);
     const gain = gainOf(

@@ -166,7 +166,11 @@ export function addCertify(program: Command): void {
     .addOption(
       new Option('--delivery <delivery>', 'whether undelivered units are paid').choices(['verified', 'unverified']),
     )
-    .option('--fee <fee>', 'none, gross, v, residual or leave-one-out, with a rate: gross:0.1')
+    .option(
+      '--fee <fee>',
+      'none, gross, v, residual, leave-one-out, or a pot that stake earns from (pot-gross, pot-v, pot-leave-one-out, ' +
+        'pot-leave-both-out) @self or @other; with a rate: gross:0.1, pot-v@other:0.2',
+    )
     .option('--markets <n>', 'markets to search', counted, 1000)
     .option('--scenario <file>', 'measure regret on the running market instead, with failures and placement')
     .option('--replications <n>', 'with --scenario: replications, each with every ask', counted, 30)
@@ -179,11 +183,13 @@ export function addCertify(program: Command): void {
       'after',
       `
 Exit 1 when the property is violated (with --expect: when a verdict is not the expected one). "No violation found" is evidence on the
-markets searched; "exhausted" covers a whole grid; neither is a proof. With a residual fee, whoever is examined holds the share.
+markets searched; "exhausted" covers a whole grid; neither is a proof. With a residual fee or a pot,
+whoever is examined holds the share and has staked on itself or on the first other supplier.
 
 Examples:
   janction certify --mechanism pvcg --property dsic-cost
   janction certify --mechanism pvcg --property dsic-cost --fee gross:0.1 --json
+  janction certify --mechanism pvcg --property dsic-cost --fee pot-leave-one-out@other:0.2
   janction certify --mechanism pvcg --property wbb --kind gang
   janction certify --mechanism mcafee --property dsic-cost --exhaust 6
   janction certify --all --expect docs/mechanisms.expected.json
