@@ -23,6 +23,7 @@ export const FactKind = {
   settle: 12,
   progress: 13,
   stake: 14,
+  payer: 15,
 } as const;
 
 /** Why a machine left: it broke, or its owner took it back. */
@@ -147,6 +148,14 @@ export interface StakeFact {
   act: StakeAct;
 }
 
+/** A user stops answering debit notes, or answers again. Its standing orders (top-ups) go on. */
+export interface PayerFact {
+  kind: typeof FactKind.payer;
+  user: string;
+  answers: boolean;
+  seq: number;
+}
+
 export type Fact =
   | StartedFact
   | ExitedFact
@@ -161,10 +170,11 @@ export type Fact =
   | TakeoverFact
   | SettleFact
   | ProgressFact
-  | StakeFact;
+  | StakeFact
+  | PayerFact;
 
 /** Phase of each kind: release 0, failure 1, message 2, arrival 3; a cancel comes after the arrivals it may speak of. Indexed by kind. */
-export const phaseOfKind = [0, 0, 0, 0, 1, 1, 2, 2, 3, 4, 3, 3, 3, 2, 3] as const;
+export const phaseOfKind = [0, 0, 0, 0, 1, 1, 2, 2, 3, 4, 3, 3, 3, 2, 3, 3] as const;
 
 export const ActionKind = { start: 1, kill: 2, release: 3 } as const;
 

@@ -31,6 +31,7 @@ export const MessageKind = {
   withdraw: 55,
   broken: 56,
   progress: 57,
+  metered: 58,
 } as const;
 
 /** The terms a job is sold under; stored by Settlement with the hold and binding for the bill. */
@@ -204,6 +205,15 @@ export interface Reading {
   endUs: TimeUs;
   outcome: Outcome;
 }
+/** Node -> Settlement: the lease has run since `startUs` and still runs at `untilUs`; what contracts that pay as they go are paid by. */
+export interface Metered {
+  kind: typeof MessageKind.metered;
+  hold: number;
+  node: number;
+  part: number;
+  startUs: TimeUs;
+  untilUs: TimeUs;
+}
 export interface Ended {
   kind: typeof MessageKind.ended;
   lease: number;
@@ -337,4 +347,5 @@ export type Message =
   | Supersede
   | Withdraw
   | Broken
-  | Progress;
+  | Progress
+  | Metered;

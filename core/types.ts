@@ -178,6 +178,36 @@ export interface StakeRules {
   commissionBps: number[];
 }
 
+/** Who pays for lost work (core/settlement/losses.ts). */
+export const lossRules = ['provider-bears', 'fault-bears', 'whole-periods', 'user-pays'] as const;
+export type LossRule = (typeof lossRules)[number];
+
+export const contractKinds = ['hold', 'prepaid', 'escrow', 'notes'] as const;
+
+/**
+ * The contract under which jobs are sold, beyond the rate. `hold`: the dearest course is reserved and the use posted in the end. `prepaid`: it
+ * is paid into escrow at the start, released period by period, the rest refunded. `escrow`: a deposit is drained block by block and topped up.
+ * `notes`: nothing is reserved; the provider sends a debit note each period, and an invoice in the end.
+ */
+export interface ContractRules {
+  kind: (typeof contractKinds)[number];
+  /** Time between two meter readings of a running job, counted from stamp 0; unused by `hold`. */
+  periodUs: TimeUs;
+  /** `escrow`: length of a block, use that the deposit and each top-up cover, and who is paid when it does not suffice. */
+  blockUs: TimeUs;
+  depositUs: TimeUs;
+  shortage: 'first-come' | 'pro-rata';
+  topUp: boolean;
+  /** `notes`: how long a note may go unaccepted, and how long a buyer that answers takes to do so. */
+  acceptUs: TimeUs;
+  answerUs: TimeUs;
+  loss: LossRule;
+  /** Credit to the user for an attempt that its provider failed: share of what its use would have cost, basis points. */
+  creditBps: number;
+  /** What each provider lodges in currency 0 at the start, micro-units as a decimal integer: refunds and credits may seize it. */
+  providerDeposit: string;
+}
+
 /** Named graces of the deadline ladder (all >= 1 us): node limit < pool lease end < hold expiry. */
 export interface Graces {
   /** A lease may be started until this long after it was granted. */
@@ -211,6 +241,8 @@ export interface MarketConfig {
   shares: RevenueShares;
   stakes: ResourceStake[];
   staking?: StakeRules;
+  /** Absent = `hold`, where the provider bears its own failures. */
+  contract?: ContractRules;
   graces: Graces;
 }
 
@@ -278,6 +310,8 @@ export const Code = {
   invalidSpec: 23,
   jobFailed: 24,
   limit: 25,
+  /** The user did not pay: its escrow ran dry, or a debit note went unaccepted. */
+  unpaid: 26,
 } as const;
 export type Code = (typeof Code)[keyof typeof Code];
 
@@ -308,6 +342,7 @@ export const codeNames = [
   'invalid-spec',
   'job-failed',
   'limit',
+  'unpaid',
 ] as const;
 
 /** Attempts of one job share its number: hold = job * 4096 + attempt, and attempts count from 1. */

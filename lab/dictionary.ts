@@ -14,6 +14,10 @@ const purposes: Record<(typeof tableNames)[number], string> = {
   devices: 'One row per machine at the end of the run.',
   stakes: 'One row per act of a staker, slash or jail; empty where the scenario has no elections.',
   elections: 'One row per candidate of each election, and one per voter and pool it supports.',
+  quotes:
+    'One row per hold taken, where the scenario says under which contract jobs are sold (`billing.contract`); empty otherwise.',
+  meters: 'One row per meter reading of a part that runs on, under contracts that are paid while the job runs.',
+  adjustments: 'One row per amount by which what was paid differs from what was charged, under `billing.contract`.',
   accounts: 'One row per account at the end of the run: the fold of its transfers.',
 };
 

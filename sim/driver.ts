@@ -300,6 +300,7 @@ export class Simulation {
       case FactKind.takeover:
       case FactKind.settle:
       case FactKind.stake:
+      case FactKind.payer:
         return this.#hostOf![SETTLEMENT]!;
       default:
         return this.#hostOf![nodeAddress(this.options.config.pools.length, f.node)]!;

@@ -67,6 +67,11 @@ export function writeFact(out: ByteSink, f: Fact): void {
       out.uint(f.seq);
       writePlain(out, f.act);
       return;
+    case FactKind.payer:
+      out.text(f.user);
+      out.u8(f.answers ? 1 : 0);
+      out.uint(f.seq);
+      return;
   }
 }
 
@@ -106,6 +111,8 @@ export function readFact(src: ByteSource): Fact {
       return { kind, node: src.uint(), lease: src.uint(), fence: src.uint(), remainingUs: src.uint() };
     case FactKind.stake:
       return { kind, seq: src.uint(), act: readPlain(src) as StakeAct };
+    case FactKind.payer:
+      return { kind, user: src.text(), answers: src.u8() === 1, seq: src.uint() };
     default:
       throw new Error(`unknown fact kind ${kind}`);
   }

@@ -1,4 +1,5 @@
-import type { MarketConfig, StakeRules } from '../types.ts';
+import { MIN_ACCEPT_US } from '../settlement/debit-notes.ts';
+import { type ContractRules, contractKinds, lossRules, type MarketConfig, type StakeRules } from '../types.ts';
 
 /** Why a market cannot be built from the configuration, or null. The scenario loader says the same with file and line. */
 export function configFault(c: MarketConfig): string | null {
@@ -52,9 +53,31 @@ export function configFault(c: MarketConfig): string | null {
     if (!/^\d+$/.test(k.amount)) return `stake of ${k.staker}: amount must be a whole number of micro-units`;
     staked.set(k.provider, (staked.get(k.provider) ?? 0n) + BigInt(k.amount));
   }
+  const contract = c.contract === undefined ? null : contractFault(c, c.contract);
+  if (contract !== null) return contract;
   const staking = c.staking === undefined ? null : stakingFault(c, c.staking);
   if (staking !== null) return staking;
   for (const [provider, total] of staked) if (total === 0n) return `stake on ${provider} is zero`;
+  return null;
+}
+
+/** What is wrong with the contract, or null. */
+function contractFault(c: MarketConfig, r: ContractRules): string | null {
+  const whole = (v: number, least: number) => Number.isSafeInteger(v) && v >= least;
+  if (!contractKinds.includes(r.kind)) return `contract: unknown kind ${JSON.stringify(r.kind)}`;
+  if (!lossRules.includes(r.loss)) return `contract: unknown rule of losses ${JSON.stringify(r.loss)}`;
+  if (r.shortage !== 'first-come' && r.shortage !== 'pro-rata') return 'contract: shortage is first-come or pro-rata';
+  if (!whole(r.creditBps, 0) || r.creditBps > 10_000) return 'contract: creditBps must lie in 0 .. 10,000';
+  if (!/^\d{1,19}$/.test(r.providerDeposit)) return 'contract: providerDeposit must be whole micro-units';
+  if (r.kind === 'hold') return null;
+  if (!whole(r.periodUs, 1)) return 'contract: periodUs must be at least 1';
+  if (r.kind === 'escrow' && (!whole(r.blockUs, 1) || r.periodUs % r.blockUs !== 0))
+    return 'contract: periodUs must be a multiple of blockUs';
+  if (r.kind === 'escrow' && !whole(r.depositUs, r.periodUs)) return 'contract: depositUs must cover a period';
+  if (r.kind === 'notes' && (!whole(r.acceptUs, MIN_ACCEPT_US) || !whole(r.answerUs, 0)))
+    return 'contract: acceptUs must be at least 5 s';
+  if (c.pools.some((p) => p.supply !== undefined))
+    return `contract: ${r.kind} pays while jobs run; supply auctions need hold`;
   return null;
 }
 

@@ -8,9 +8,10 @@ import type { NodeAgent } from '../node/node-agent.ts';
 import { mayRun } from '../node/node-agent.ts';
 import { JobState } from '../pool/job.ts';
 import type { Pool } from '../pool/pool.ts';
+import { ContractState } from '../settlement/contract.ts';
 import type { Settlement } from '../settlement/settlement.ts';
-import { ContractState } from '../settlement/settlement.ts';
 import type { StakeBook } from '../settlement/stake-book.ts';
+import { depositFor } from '../settlement/terms.ts';
 import type { MarketConfig, TimeUs } from '../types.ts';
 import { attemptOfHold, jobOfHold, NEVER, WHOLE_GPU } from '../types.ts';
 
@@ -62,16 +63,24 @@ export const invariants: readonly Invariant[] = [
           if (c.pending !== 0) return `contract of job ${c.job} is dormant but holds transfer ${c.pending}`;
           continue;
         }
+        if (m.settlement.payments.streams(c.job)) continue;
         open++;
         const amount = m.settlement.ledger.pendingAmount(c.pending);
         if (amount === undefined) return `hold ${c.hold} of job ${c.job} has no pending transfer`;
-        if (amount !== c.quote.maxCharge)
+        const { contract } = m.config;
+        if (amount !== (contract === undefined ? c.quote.maxCharge : depositFor(c.spec, c.quote, contract)))
           return `hold ${c.hold} reserves ${amount}, the quote says ${c.quote.maxCharge}`;
       }
       return open + m.settlement.reservedSubsidies === m.settlement.ledger.pendingCount
         ? null
         : `${open} open holds and ${m.settlement.reservedSubsidies} reserved subsidies but ${m.settlement.ledger.pendingCount} pending transfers`;
     },
+  },
+  {
+    name: 'escrow-covers-streams',
+    scope: 'safety',
+    about: 'What lies in escrow is what running attempts have there, and none has taken more than its quote allows.',
+    check: (m) => m.settlement?.payments.fault() ?? null,
   },
   {
     name: 'stake-conserved',

@@ -135,7 +135,16 @@ export class Market {
       const paidUp = config.pools.some((p) => p.supply?.pay === 'availability');
       this.nodes.push(
         here(address)
-          ? new NodeAgent(address, i, spec, config.classes[spec.gpuClass]!, config.graces, port, paidUp)
+          ? new NodeAgent(
+              address,
+              i,
+              spec,
+              config.classes[spec.gpuClass]!,
+              config.graces,
+              port,
+              paidUp,
+              meterPeriod(config),
+            )
           : null,
       );
       this.#machines[address] = this.nodes[i]!;
@@ -308,6 +317,7 @@ export class Market {
       case FactKind.takeover:
       case FactKind.settle:
       case FactKind.stake:
+      case FactKind.payer:
         return SETTLEMENT;
       default:
         return nodeAddress(this.config.pools.length, (fact as { node: number }).node);
@@ -365,6 +375,10 @@ export class Market {
   }
 }
 
+/** How often nodes read their meters while a job runs; NEVER where a bill only needs the end. */
+const meterPeriod = ({ contract }: MarketConfig): TimeUs =>
+  contract === undefined || contract.kind === 'hold' ? NEVER : contract.periodUs;
+
 /**
  * Facts of one round: by phase, then source, then sequence within the source. A machine that goes down and up within a stamp did
  * so in the order of the driver's facts, which the sort keeps.
@@ -395,6 +409,7 @@ function sourceOf(f: Fact): string {
     case FactKind.submit:
       return `user:${f.spec.user}`;
     case FactKind.deposit:
+    case FactKind.payer:
       return `user:${f.user}`;
     case FactKind.cancel:
       return `job:${String(f.job).padStart(16, '0')}`;
@@ -420,6 +435,7 @@ function seqOf(f: Fact): number {
     case FactKind.takeover:
     case FactKind.settle:
     case FactKind.stake:
+    case FactKind.payer:
       return f.seq;
     case FactKind.contact:
       return f.until;

@@ -65,6 +65,7 @@ export interface NodeState {
   busyMilliUs: bigint;
   started: number;
   failures: number;
+  meterAtUs: TimeUs;
 }
 
 export class NodeAgent implements Machine {
@@ -75,6 +76,9 @@ export class NodeAgent implements Machine {
   /** The chain pays for availability: it must know. */
   readonly #paidUp: boolean;
   readonly #graces: Graces;
+  /** Full periods are multiples of this; NEVER = nobody asks before the end. */
+  readonly #meterUs: TimeUs;
+  #meterAtUs: TimeUs = NEVER;
   readonly #className: string;
   readonly #milli: number[];
   readonly #memory: number[];
@@ -103,12 +107,14 @@ export class NodeAgent implements Machine {
     graces: Graces,
     port: Port,
     paidUp = false,
+    meterUs: TimeUs = NEVER,
   ) {
     this.address = address;
     this.index = index;
     this.spec = spec;
     this.#port = port;
     this.#paidUp = paidUp;
+    this.#meterUs = meterUs;
     this.#graces = graces;
     this.#className = gpuClass.name;
     this.#milli = new Array<number>(spec.gpus).fill(WHOLE_GPU);
@@ -132,10 +138,25 @@ export class NodeAgent implements Machine {
     if (this.#wakeup <= now) {
       for (const l of [...this.#leases]) if (l.deadlineUs <= now) this.#expire(now, l);
     }
+    if (this.#meterAtUs <= now) this.#meter(now);
     let next: TimeUs = NEVER;
     const list = this.#leases;
     for (let i = 0; i < list.length; i++) if (list[i]!.deadlineUs < next) next = list[i]!.deadlineUs;
+    if (this.#meterUs < NEVER) {
+      const runs = list.some((l) => l.state === LeaseState.running);
+      this.#meterAtUs = runs ? (Math.floor(now / this.#meterUs) + 1) * this.#meterUs : NEVER;
+      next = Math.min(next, this.#meterAtUs);
+    }
     this.#wakeup = next;
+  }
+
+  /** At a full period: reads the meter of everything that goes on running. */
+  #meter(now: TimeUs): void {
+    for (const l of this.#leases) {
+      if (l.state !== LeaseState.running || l.startedUs >= now) continue;
+      const { hold, part, startedUs: startUs } = l;
+      this.#port.send(SETTLEMENT, { kind: MessageKind.metered, hold, node: this.index, part, startUs, untilUs: now });
+    }
   }
 
   #find(lease: number): NodeLease | undefined {
@@ -512,6 +533,7 @@ export class NodeAgent implements Machine {
       busyMilliUs: this.#busyMilliUs.value,
       started: this.#started,
       failures: this.#failures,
+      meterAtUs: this.#meterAtUs,
     };
   }
 
@@ -525,7 +547,8 @@ export class NodeAgent implements Machine {
     this.#busyMilliUs = new ExactSum(state.busyMilliUs);
     this.#started = state.started;
     this.#failures = state.failures;
-    let next: TimeUs = NEVER;
+    this.#meterAtUs = state.meterAtUs;
+    let next = state.meterAtUs;
     for (const s of state.leases) {
       const l = { ...s, gpus: [...s.gpus] };
       this.#leases.push(l);

@@ -5,8 +5,8 @@
 import type { PricingMechanism } from '../interfaces.ts';
 import { type Port, SETTLEMENT } from '../machine.ts';
 import { MessageKind, type Quote, type SupplyAward } from '../messages.ts';
-import { contractRate, demandOf, quoteId } from '../settlement/demand.ts';
-import { maxCharge } from '../settlement/metering.ts';
+import { contractRate, quoteId } from '../settlement/demand.ts';
+import { mostCharged } from '../settlement/terms.ts';
 import { Code, type JobSpec, type MarketConfig, NEVER, type TimeUs } from '../types.ts';
 import type { Cluster } from './cluster.ts';
 
@@ -166,8 +166,9 @@ export class PriceDesk {
       }
     }
     if (q === null) return null;
-    q.maxCharge = maxCharge(demandOf(spec), q, spec.limitUs);
-    q.id = quoteId(spec, q);
+    const { contract } = this.#config;
+    q.maxCharge = mostCharged(spec, q, contract);
+    q.id = quoteId(spec, q, contract);
     return q;
   }
 

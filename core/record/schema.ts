@@ -160,6 +160,50 @@ export const tables = {
     commission_bps: int('basis points', 'what the aggregator keeps of its share'),
     currency: text('currency of the amounts'),
   },
+  quotes: {
+    time_us: int('us', 'stamp at which the terms were taken'),
+    job_id: int('number', 'see jobs'),
+    attempt: int('count', 'hold attempt, from 1'),
+    quote_id: int('hash', 'hash of the terms'),
+    contract: text('hold, prepaid, escrow or notes'),
+    user: text('who pays'),
+    pool: text('pool that quoted'),
+    epoch: int('number', 'pricing epoch of the awards'),
+    limit_us: int('us', 'longest run that is covered'),
+    dearest_micro_per_gpu_hour: int('micro-units/GPU-hour', 'rate of the dearest class'),
+    currency: text('currency of the amounts'),
+    reserved_micro: money('taken before the job waits'),
+    most_micro: money('the most that the attempt can cost'),
+  },
+  meters: {
+    time_us: int('us', 'stamp at which the chain took the reading'),
+    lease_id: int('number', 'see placements'),
+    job_id: int('number', 'see jobs'),
+    attempt: int('count', 'hold attempt, from 1'),
+    part: int('index', 'part of the gang, from 0'),
+    pool: text('pool whose account is paid'),
+    provider: text('who owns the machine'),
+    gpu_class: text('GPU class'),
+    milli_gpu: int('milli-GPU', 'taken by the part in all'),
+    rate_micro_per_gpu_hour: int('micro-units/GPU-hour', 'contract rate of the class'),
+    start_us: int('us', 'process reported up'),
+    until_us: int('us', 'it still ran at this stamp'),
+    currency: text('currency of the amount'),
+    due_micro: money('what the part had cost by then'),
+  },
+  adjustments: {
+    time_us: int('us', 'stamp'),
+    job_id: int('number', 'see jobs'),
+    attempt: int('count', 'hold attempt'),
+    part: int('index', 'part of the gang that it is about'),
+    kind: text(
+      'unpaid (owed by the user when the attempt ended), debt-paid (of that, later), refund-short (paid for work that turned out free, and not got back), credit (from the provider for work it lost), credit-short (of that, not got)',
+    ),
+    user: text('user'),
+    provider: text('provider'),
+    currency: text('currency of the amount'),
+    amount_micro: money('amount'),
+  },
   accounts: {
     account: text('party, as in transfers'),
     currency: text('currency'),
@@ -171,7 +215,7 @@ export const tables = {
 } as const satisfies Record<string, Record<string, Column>>;
 
 /** Tables that count in the fingerprint only once they have rows: runs that do not use them keep theirs. */
-export const sparseTables: ReadonlySet<string> = new Set(['stakes', 'elections']);
+export const sparseTables: ReadonlySet<string> = new Set(['stakes', 'elections', 'quotes', 'meters', 'adjustments']);
 
 export type TableName = keyof typeof tables;
 export const tableNames = Object.keys(tables) as TableName[];

@@ -7,6 +7,19 @@ import { largestRemainder } from '../num/index.ts';
 
 export type ShortagePolicy = 'first-come' | 'pro-rata';
 
+/** What each due amount gets of `left`: all of it, or as the policy says where it does not suffice. */
+export function divideShortage(left: bigint, due: readonly bigint[], policy: ShortagePolicy): readonly bigint[] {
+  const sum = due.reduce((a, b) => a + b, 0n);
+  if (sum <= left) return due;
+  if (policy === 'pro-rata') return largestRemainder(left, due);
+  let rest = left;
+  return due.map((d) => {
+    const part = d < rest ? d : rest;
+    rest -= part;
+    return part;
+  });
+}
+
 export interface EscrowPayment {
   readonly id: string;
   readonly ratePerBlock: bigint;
@@ -36,8 +49,11 @@ export class BlockEscrow {
 
   /** Money in hand, less what is owed: negative when overdrawn. */
   get funds(): bigint {
-    const left = this.#deposits.reduce((s, d) => s + d.left, 0n);
-    return left - this.#payments.reduce((s, p) => s + p.unsettled, 0n);
+    return this.left - this.#payments.reduce((s, p) => s + p.unsettled, 0n);
+  }
+  /** Money in hand. */
+  get left(): bigint {
+    return this.#deposits.reduce((s, d) => s + d.left, 0n);
   }
   get overdrawn(): boolean {
     return this.#overdrawn;
@@ -76,16 +92,27 @@ export class BlockEscrow {
     const blocks = BigInt(at - this.#settledAt);
     this.#settledAt = at;
     if (blocks === 0n || this.#overdrawn || this.#payments.length === 0) return;
-    const due = this.#payments.map((p) => p.ratePerBlock * blocks);
-    const sum = due.reduce((a, b) => a + b, 0n);
-    const left = this.#deposits.reduce((s, d) => s + d.left, 0n);
-    const shares = sum <= left || this.#policy === 'first-come' ? null : largestRemainder(left, due);
+    this.pay(this.#payments.map((p) => p.ratePerBlock * blocks));
+  }
+
+  /** Pays what has become due for each payment, in order; what the deposits do not cover is owed. */
+  pay(due: readonly bigint[]): void {
+    const parts = divideShortage(this.left, due, this.#policy);
     this.#payments.forEach((p, i) => {
-      const paid = this.#draw(shares === null ? due[i]! : shares[i]!);
+      const paid = this.#draw(parts[i]!);
       p.transferred += paid;
       p.unsettled += due[i]! - paid;
+      if (paid < due[i]!) this.#overdrawn = true;
     });
-    this.#overdrawn = sum > left;
+  }
+
+  /** Closes the account: nothing is owed to anybody any more, and what is left goes back. */
+  close(): bigint {
+    const { left } = this;
+    this.#deposits.length = 0;
+    for (const p of this.#payments) p.unsettled = 0n;
+    this.#overdrawn = false;
+    return left;
   }
 
   /** Up to `amount` from the deposits, the first one first. */
@@ -98,6 +125,14 @@ export class BlockEscrow {
       if (drawn === amount) break;
     }
     return drawn;
+  }
+
+  static of(state: EscrowState, policy: ShortagePolicy): BlockEscrow {
+    const escrow = new BlockEscrow(state.settledAt, policy);
+    for (const d of state.deposits) escrow.#deposits.push({ ...d });
+    for (const p of state.payments) escrow.#payments.push({ ...p });
+    escrow.#overdrawn = state.overdrawn;
+    return escrow;
   }
 
   snapshot(): EscrowState {

@@ -23,6 +23,15 @@ export interface DebitNoteTerms {
 export const GOLEM_TERMS: DebitNoteTerms = { intervalUs: 120_000_000, acceptWithinUs: 240_000_000 };
 export const MIN_ACCEPT_US = 5_000_000;
 
+export interface DebitNotesState {
+  nextNoteUs: TimeUs;
+  open: { number: number; total: bigint; dueUs: TimeUs } | null;
+  number: number;
+  accepted: bigint;
+  broken: boolean;
+  invoiced: bigint | null;
+}
+
 export class DebitNotes {
   readonly #terms: DebitNoteTerms;
   #nextNoteUs: TimeUs;
@@ -61,9 +70,24 @@ export class DebitNotes {
     }
     if (now < this.#nextNoteUs) return null;
     this.#nextNoteUs = now + this.#terms.intervalUs;
+    this.issue(now, total);
+    return 'note';
+  }
+
+  /** A note for the total so far. */
+  issue(now: TimeUs, total: bigint): void {
     // A newer note replaces the one before, but not its deadline: a buyer cannot be silent for ever.
     this.#open = { number: ++this.#number, total, dueUs: this.#open?.dueUs ?? now + this.#terms.acceptWithinUs };
-    return 'note';
+  }
+
+  /** Until when the open note may be accepted; NEVER = none is open. */
+  get dueUs(): TimeUs {
+    return this.#open?.dueUs ?? NEVER;
+  }
+
+  /** The total that the open note asks for; null = none is open. */
+  get asked(): bigint | null {
+    return this.#open?.total ?? null;
   }
 
   /** The buyer accepts a total; less than asked counts as no acceptance. */
@@ -72,6 +96,28 @@ export class DebitNotes {
     this.#accepted = total;
     this.#open = null;
     return true;
+  }
+
+  snapshot(): DebitNotesState {
+    return {
+      nextNoteUs: this.#nextNoteUs,
+      open: this.#open === null ? null : { ...this.#open },
+      number: this.#number,
+      accepted: this.#accepted,
+      broken: this.#broken,
+      invoiced: this.#invoiced,
+    };
+  }
+
+  static of(terms: DebitNoteTerms, s: DebitNotesState): DebitNotes {
+    const notes = new DebitNotes(terms, 0);
+    notes.#nextNoteUs = s.nextNoteUs;
+    notes.#open = s.open === null ? null : { ...s.open };
+    notes.#number = s.number;
+    notes.#accepted = s.accepted;
+    notes.#broken = s.broken;
+    notes.#invoiced = s.invoiced;
+    return notes;
   }
 
   /** The one invoice after the end, for the last total: whatever no note covered included. */

@@ -1,6 +1,6 @@
 import type { Quote } from '../messages.ts';
 import { Digest, mulDiv } from '../num/index.ts';
-import type { JobSpec } from '../types.ts';
+import type { ContractRules, JobSpec } from '../types.ts';
 
 /** What a job asks for, summed over its gang. */
 export interface GangDemand {
@@ -35,8 +35,8 @@ export function isTaskOf(spec: JobSpec, part: number, parts: number, gpus: numbe
 const scratch = new Digest();
 const EMPTY = scratch.state();
 
-/** 52-bit hash of the terms and of what is sold: the binding id of a quote. Never 0. */
-export function quoteId(spec: JobSpec, q: Omit<Quote, 'id'>): number {
+/** 52-bit hash of the terms, of the contract in force and of what is sold: the binding id of a quote. Never 0. */
+export function quoteId(spec: JobSpec, q: Omit<Quote, 'id'>, rules?: ContractRules): number {
   const d = scratch;
   d.restore(EMPTY);
   d.mixInt(spec.job);
@@ -58,6 +58,12 @@ export function quoteId(spec: JobSpec, q: Omit<Quote, 'id'>): number {
     d.mixInt(q.rates[i]!);
   }
   d.mixBigInt(q.maxCharge);
+  if (rules !== undefined) {
+    for (const text of [rules.kind, rules.shortage, rules.loss]) d.mixString(text);
+    for (const n of [rules.periodUs, rules.blockUs, rules.depositUs, rules.acceptUs, rules.answerUs, rules.creditBps])
+      d.mixInt(n);
+    d.mixInt(rules.topUp ? 1 : 0);
+  }
   return d.value52() + 1;
 }
 

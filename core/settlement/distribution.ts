@@ -76,6 +76,15 @@ export class Distribution {
     earned.set(provider, (earned.get(provider) ?? 0n) + amount);
   }
 
+  /** Takes up to `amount` back from what a provider has earned and was not yet paid; answers how much. */
+  takeBack(pool: number, currency: number, provider: string, amount: bigint): bigint {
+    const earned = this.#earned[pool]![currency]!;
+    const has = earned.get(provider) ?? 0n;
+    const taken = amount < has ? amount : has;
+    if (taken > 0n) earned.set(provider, has - taken);
+    return taken;
+  }
+
   run(now: TimeUs): void {
     this.#earned.forEach((byCurrency, pool) => {
       byCurrency.forEach((earned, currency) => {
@@ -109,6 +118,7 @@ export class Distribution {
     let verifiers = 0n;
     let treasury = 0n;
     for (const [provider, gross] of earned) {
+      if (gross === 0n) continue;
       const [own, stakers, agg, ver, tre] = largestRemainder(gross, this.#weights) as [
         bigint,
         bigint,

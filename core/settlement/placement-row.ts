@@ -1,6 +1,6 @@
 import type { Row } from '../record/schema.ts';
 import { attemptOfHold, type MarketConfig, type Outcome, outcomeNames, type TimeUs } from '../types.ts';
-import type { Contract } from './settlement.ts';
+import type { Contract } from './contract.ts';
 import type { SupplyTerms } from './supply.ts';
 
 /** One part of a claimed attempt. */
@@ -14,6 +14,8 @@ export interface ClaimedPart {
   read: boolean;
   startUs: TimeUs;
   endUs: TimeUs;
+  /** Up to which stamp it was metered while it ran; -1 = never. */
+  meteredUs: TimeUs;
   outcome: Outcome;
   supply: SupplyTerms;
 }

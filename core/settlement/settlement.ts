@@ -10,10 +10,8 @@ import { type Machine, nodeAddress, type Port, poolAddress } from '../machine.ts
 import {
   type Awards,
   type Claim,
-  type History,
   type Message,
   MessageKind,
-  type Quote,
   type Reading,
   type Release,
   type Reserve,
@@ -23,57 +21,23 @@ import { clonePlain } from '../plain.ts';
 import {
   attemptOfHold,
   Code,
-  type JobSpec,
   jobOfHold,
   LAST_ATTEMPT,
   type MarketConfig,
   NEVER,
   Outcome,
-  outcomeNames,
   type TimeUs,
 } from '../types.ts';
-import { contractRate, demandOf, isTaskOf, quoteId } from './demand.ts';
+import { AwardBooks, type AwardBooksState } from './award-books.ts';
+import { type Contract, ContractState, isPossible } from './contract.ts';
+import { isTaskOf } from './demand.ts';
 import { Distribution, type DistributionState } from './distribution.ts';
-import { type Account, Ledger, LedgerCode, type LedgerState, MAX_AMOUNT } from './ledger.ts';
-import { chargeOf, gangOutcome, isCharged, maxCharge, type Usage } from './metering.ts';
+import { type Account, Ledger, type LedgerState } from './ledger.ts';
+import { gangOutcome, isCharged } from './metering.ts';
+import { Payments, type PaymentsState } from './payments.ts';
 import { type ClaimedPart, placementRow } from './placement-row.ts';
 import { Staking, type StakingState } from './staking.ts';
 import { noTerms, Supply, type SupplyState } from './supply.ts';
-
-export const ContractState = { held: 0, claimed: 1, dormant: 2 } as const;
-export type ContractState = (typeof ContractState)[keyof typeof ContractState];
-
-/** One job's terms, from its first hold until its end or the end of its quote. */
-export interface Contract {
-  job: number;
-  hold: number;
-  /** Who runs it now; a takeover changes it. */
-  pool: number;
-  /** Pool whose revenue account the hold pays into. */
-  pot: number;
-  spec: JobSpec;
-  quote: Quote;
-  submittedUs: TimeUs;
-  history: History;
-  state: ContractState;
-  pending: number;
-  /** End of the quote while held, of the hold once claimed; NEVER while dormant. */
-  expiresUs: TimeUs;
-  quoteEndUs: TimeUs;
-  /** Number of the attempt's first part; 0 until a node has claimed. */
-  lease: number;
-  parts: number;
-  claimUntilUs: TimeUs;
-  claims: ClaimedPart[];
-  /** Why the pool has given the job up: forget the terms with the hold. ok = it has not. */
-  closing: Code;
-}
-
-interface AwardBook {
-  epoch: number;
-  /** award number -> [class, rate] */
-  awards: Map<number, readonly [number, number]>;
-}
 
 export interface SettlementState {
   ledger: LedgerState;
@@ -81,7 +45,8 @@ export interface SettlementState {
   distribution: DistributionState;
   supply: SupplyState;
   staking: StakingState | null;
-  books: [number, [number, number, number][]][][];
+  books: AwardBooksState;
+  payments: PaymentsState;
   term: number;
   nodePool: number[];
   superseded: number[];
@@ -103,8 +68,8 @@ export class Settlement implements Machine {
   readonly #userAccounts: Map<string, Account>[];
   readonly #contracts = new Map<number, Contract>();
   readonly #deadlines: Deadlines;
-  /** Award books of each pool: the last two epochs. */
-  #books: AwardBook[][];
+  readonly #books: AwardBooks;
+  readonly payments: Payments;
   readonly #inbox = new Inbox();
   #term = 0;
   #nodePool: number[];
@@ -142,7 +107,16 @@ export class Settlement implements Machine {
     this.#supply = new Supply(config, this.ledger, this.#distribution);
     this.#userAccounts = config.currencies.map(() => new Map());
     this.#deadlines = new Deadlines((job, at) => this.#contracts.get(job)?.expiresUs === at);
-    this.#books = config.pools.map(() => []);
+    this.#books = new AwardBooks(config);
+    this.payments = new Payments(
+      config,
+      this.ledger,
+      this.#distribution,
+      this.#supply,
+      port,
+      (job) => this.#contracts.get(job),
+      (job, code) => this.#withdraw({ kind: MessageKind.withdraw, job, code }),
+    );
     this.#nodePool = config.nodes.map((n) => n.pool);
     this.#superseded = config.pools.map(() => 0);
   }
@@ -152,7 +126,7 @@ export class Settlement implements Machine {
   }
 
   nextWakeup(): TimeUs {
-    const next = Math.min(this.#deadlines.next(), this.#nextEpochUs);
+    const next = Math.min(this.#deadlines.next(), this.#nextEpochUs, this.payments.nextWakeup());
     return this.staking === null ? next : Math.min(next, this.staking.nextWakeup());
   }
 
@@ -161,6 +135,8 @@ export class Settlement implements Machine {
     const inbox = this.#inbox;
     for (let i = 0; i < inbox.count; i++) this.#handle(now, inbox.input(i), inbox.sender(i));
     inbox.clear();
+    this.payments.flush(now);
+    this.payments.due(now);
     for (let job = this.#deadlines.take(now); job >= 0; job = this.#deadlines.take(now))
       this.#expire(now, this.#contracts.get(job)!);
     this.staking?.due(now);
@@ -183,12 +159,17 @@ export class Settlement implements Machine {
         return this.#claim(now, input);
       case MessageKind.reading:
         return this.#reading(now, input);
+      case MessageKind.metered:
+        return this.payments.metered(now, input);
       case MessageKind.awards:
         return this.#awards(now, input, from - 1);
       case MessageKind.health:
         return this.#supply.health(now, input.node, input.up);
       case FactKind.deposit:
-        return this.#deposit(now, input.user, input.currency, BigInt(input.amount));
+        this.#deposit(now, input.user, input.currency, BigInt(input.amount));
+        return this.payments.deposited(now, input.user, input.currency);
+      case FactKind.payer:
+        return this.payments.payer(now, input.user, input.answers);
       case FactKind.takeover:
         return this.#takeover(now, input.from, input.to);
       case FactKind.settle:
@@ -217,6 +198,7 @@ export class Settlement implements Machine {
       const amount = BigInt(u.deposit);
       if (amount > 0n) this.#deposit(now, u.id, u.currency, amount);
     }
+    this.payments.open(now);
     this.#supply.open(now);
     this.staking?.open(now);
     this.#term = 1;
@@ -242,18 +224,14 @@ export class Settlement implements Machine {
     if (known !== undefined && (known.state !== ContractState.dormant || known.pool !== pool))
       return this.#refuse(pool, m.hold, Code.holdOpen);
     const inherited = known !== undefined && known.quote.id === m.quote.id && now < known.quoteEndUs;
-    const check = inherited ? Code.ok : this.#checkQuote(m, pool);
+    const check = inherited ? Code.ok : this.#books.check(m, pool);
     if (check !== Code.ok) return this.#refuseTerms(pool, m.hold, check);
     // Terms that bind are those that were agreed, whatever the pool says of them now.
     const { spec, quote } = inherited ? known : m;
     const account = this.#userAccount(spec.user, quote.currency);
     if (account === undefined) return this.#refuseTerms(pool, m.hold, Code.unknownUser);
-    const revenue = this.#distribution.revenue(pool, quote.currency);
-    const booked = this.ledger.reserve(now, account, revenue, quote.maxCharge, m.hold, 'hold');
-    if (booked !== LedgerCode.ok) {
-      const code = booked === LedgerCode.exceedsCredits ? Code.insufficientFunds : Code.amountOverflow;
-      return this.#refuseTerms(pool, m.hold, code);
-    }
+    const booked = this.payments.reserve(now, account, { spec, quote, hold: m.hold }, pool);
+    if (booked !== Code.ok) return this.#refuseTerms(pool, m.hold, booked);
     const quoteEndUs = inherited ? known.quoteEndUs : Math.min(NEVER, now + this.config.graces.quoteUs);
     const contract: Contract = {
       job,
@@ -296,21 +274,6 @@ export class Settlement implements Machine {
     const account = this.ledger.find(`user:${user}`, currency);
     if (account !== undefined) this.#userAccounts[currency]!.set(user, account);
     return account;
-  }
-
-  /** The quote must restate awards this chain has booked, and its sum must follow from them. */
-  #checkQuote(m: Reserve, pool: number): Code {
-    const q = m.quote;
-    const book = this.#books[pool]!.find((b) => b.epoch === q.epoch);
-    if (book === undefined || q.classes.length === 0) return Code.awardUnknown;
-    for (let i = 0; i < q.classes.length; i++) {
-      const award = book.awards.get(q.awards[i]!);
-      if (award === undefined || award[0] !== q.classes[i]) return Code.awardUnknown;
-      if (contractRate(award[1], q.currency, this.config.tokenPriceMicro) !== q.rates[i]) return Code.quoteMismatch;
-    }
-    const sum = maxCharge(demandOf(m.spec), q, m.spec.limitUs);
-    if (sum > MAX_AMOUNT) return Code.amountOverflow;
-    return sum === q.maxCharge && quoteId(m.spec, q) === q.id ? Code.ok : Code.quoteMismatch;
   }
 
   #release(now: TimeUs, m: Release, pool: number): void {
@@ -423,6 +386,7 @@ export class Settlement implements Machine {
       read: false,
       startUs: -1,
       endUs: -1,
+      meteredUs: -1,
       outcome: Outcome.notStarted,
       supply: c.quote.currency === 0 ? supply : noTerms,
     };
@@ -432,6 +396,7 @@ export class Settlement implements Machine {
     c.state = ContractState.claimed;
     c.expiresUs = c.claimUntilUs + this.config.graces.holdUs;
     this.#deadlines.add(c.job, c.expiresUs);
+    this.payments.begin(now, c);
     this.#port.decide(c.hold, c.lease, now);
     for (const p of c.claims) {
       this.#port.send(nodeAddress(this.config.pools.length, p.node), {
@@ -473,21 +438,14 @@ export class Settlement implements Machine {
 
   #post(now: TimeUs, c: Contract): void {
     const outcome = gangOutcome(c.claims);
-    const { charge, shares } = isCharged(outcome) ? chargeOf(c.claims.map(usageOf)) : nothingCharged;
-    if (charge > 0n) {
-      const code = this.ledger.post(now, c.pending, charge, outcomeNames[outcome]);
-      if (code !== LedgerCode.ok)
-        throw new Error(`settlement: charge ${charge} of hold ${c.hold} is not covered (code ${code})`);
-    } else this.ledger.void(now, c.pending, outcomeNames[outcome]);
+    const { charge, shares } = this.payments.end(now, c, outcome);
     let startUs = -1;
     let endUs = -1;
     for (let i = 0; i < c.claims.length; i++) {
       const p = c.claims[i]!;
-      const share = shares[i] ?? 0n;
-      if (share > 0n) this.#accrue(c, p, share);
       if (p.startUs >= 0 && (startUs < 0 || p.startUs < startUs)) startUs = p.startUs;
       if (p.endUs > endUs) endUs = p.endUs;
-      this.#port.row('placements', placementRow(this.config, c, p, share));
+      this.#port.row('placements', placementRow(this.config, c, p, shares[i] ?? 0n));
     }
     this.#port.decide(c.hold, Number(charge & 0xfffffffffffffn), outcome);
     // What may be tried again keeps its terms; what is over is forgotten.
@@ -510,34 +468,25 @@ export class Settlement implements Machine {
     this.#sendResolved(c.pool, c.hold, outcome, closing, charge, startUs, endUs);
   }
 
-  #accrue(c: Contract, p: ClaimedPart, share: bigint): void {
-    const { provider } = this.config.nodes[p.node]!;
-    const t = p.supply;
-    if (t.of === 0) return this.#distribution.accrue(c.pot, c.quote.currency, provider, share);
-    const pay = this.#supply.earned(c.pot, t, p.gpuMilli * p.gpus.length, p.startUs, p.endUs, share);
-    this.#distribution.accrueSupply(c.pot, provider, pay, share - pay);
-  }
-
   #expire(now: TimeUs, c: Contract): void {
+    if (this.payments.streams(c.job)) {
+      // Nobody says any more what ran: the machines count as lost, their use as what they had metered.
+      for (const p of c.claims) {
+        if (p.read) continue;
+        p.outcome = Outcome.nodeFailure;
+        p.startUs = p.meteredUs < 0 ? -1 : p.startUs;
+        p.endUs = p.meteredUs;
+      }
+      return this.#post(now, c);
+    }
     this.#void(now, c, c.state === ContractState.claimed ? 'hold-expired' : 'quote-expired', Outcome.notStarted);
   }
 
   #awards(now: TimeUs, m: Awards, pool: number): void {
-    const books = this.#books[pool]!;
-    const last = books[books.length - 1];
-    const ok =
-      (last === undefined || m.epoch > last.epoch) &&
-      m.awards.every(
-        (a) =>
-          Number.isSafeInteger(a.rateMicro) &&
-          a.rateMicro >= 0 &&
-          Number.isInteger(a.gpuClass) &&
-          this.config.classes[a.gpuClass] !== undefined,
-      );
+    const ok = this.#books.sound(m, pool);
     const booked = ok && this.#supply.sound(m, pool, this.#nodePool) && this.#supply.book(now, m, pool);
     if (booked) {
-      books.push({ epoch: m.epoch, awards: new Map(m.awards.map((a) => [a.award, [a.gpuClass, a.rateMicro]])) });
-      if (books.length > 2) books.shift();
+      this.#books.book(m, pool);
       for (const a of m.awards) this.#port.decide(a.award, a.gpuClass, a.rateMicro);
       for (const a of m.supply ?? []) this.#port.decide(a.award, a.node, a.gpus, a.payMicro);
     }
@@ -630,12 +579,8 @@ export class Settlement implements Machine {
       distribution: this.#distribution.snapshot(),
       supply: this.#supply.snapshot(),
       staking: this.staking?.snapshot() ?? null,
-      books: this.#books.map((books) =>
-        books.map((b): [number, [number, number, number][]] => [
-          b.epoch,
-          [...b.awards].map(([award, [c, r]]) => [award, c, r]),
-        ]),
-      ),
+      books: this.#books.snapshot(),
+      payments: this.payments.snapshot(),
       term: this.#term,
       nodePool: this.#nodePool,
       superseded: this.#superseded,
@@ -655,12 +600,8 @@ export class Settlement implements Machine {
       this.#contracts.set(c.job, c);
       this.#deadlines.add(c.job, c.expiresUs);
     }
-    this.#books = s.books.map((books) =>
-      books.map(([epoch, awards]) => ({
-        epoch,
-        awards: new Map(awards.map(([award, c, r]) => [award, [c, r] as const])),
-      })),
-    );
+    this.#books.restore(s.books);
+    this.payments.restore(s.payments);
     this.#term = s.term;
     this.#nodePool = s.nodePool;
     this.#superseded = s.superseded;
@@ -669,17 +610,3 @@ export class Settlement implements Machine {
     this.#lateReadings = s.lateReadings;
   }
 }
-
-/** Nothing ran, or something did for at most the job's limit: so a charge never exceeds its hold. */
-const isPossible = (m: Reading, spec: JobSpec): boolean =>
-  m.startUs < 0
-    ? m.endUs < 0 && m.outcome !== Outcome.completed
-    : m.endUs >= m.startUs && m.endUs - m.startUs <= spec.limitUs;
-
-const usageOf = (p: ClaimedPart): Usage => ({
-  rateMicro: p.rateMicro,
-  milli: p.gpuMilli * p.gpus.length,
-  us: p.endUs - p.startUs,
-});
-
-const nothingCharged: { charge: bigint; shares: readonly bigint[] } = { charge: 0n, shares: [] };

@@ -72,9 +72,9 @@ function describe(now: TimeUs, a: Action): string {
 }
 
 /** Columns that are money; everything else in a row is a decision or follows from one. */
-const invoiceTables: readonly TableName[] = ['transfers', 'accounts'];
+const invoiceTables: readonly TableName[] = ['transfers', 'accounts', 'adjustments'];
 const isMoney = (table: TableName, column: string): boolean =>
-  invoiceTables.includes(table) || /charge|charged/.test(column);
+  invoiceTables.includes(table) || /charge|charged|due_micro/.test(column);
 
 /** Columns that name a row. */
 const keys: Record<TableName, readonly string[]> = {
@@ -88,6 +88,9 @@ const keys: Record<TableName, readonly string[]> = {
   devices: ['node'],
   stakes: ['time_us', 'act', 'staker', 'provider', 'pool', 'offence_id'],
   elections: ['time_us', 'occasion', 'pool', 'voter'],
+  quotes: ['job_id', 'attempt'],
+  meters: ['lease_id', 'until_us'],
+  adjustments: ['job_id', 'attempt', 'part', 'kind', 'time_us'],
   accounts: ['account', 'currency'],
 };
 

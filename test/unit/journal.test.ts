@@ -31,6 +31,7 @@ const facts: Fact[] = [
   { kind: FactKind.deposit, user: 'alice', currency: 1, amount: '12345678901234567890', seq: 4 },
   { kind: FactKind.takeover, from: 0, to: 1, seq: 9 },
   { kind: FactKind.settle, seq: 0 },
+  { kind: FactKind.payer, user: 'zoë-🎬', answers: true, seq: 3 },
   {
     kind: FactKind.progress,
     node: 40_000,

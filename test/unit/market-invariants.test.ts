@@ -3,17 +3,19 @@ import { describe, expect, test } from 'vitest';
 import { checkInvariants, InvariantViolation, invariants } from '../../core/market/invariants.ts';
 import type { NodeLease } from '../../core/node/node-agent.ts';
 import type { Position } from '../../core/settlement/stake-book.ts';
-import { NEVER } from '../../core/types.ts';
+import { type MarketConfig, NEVER } from '../../core/types.ts';
+import { contractRules } from '../support/contracts.ts';
 import { arrival, config, SECOND, simulation, spec, task } from '../support/market.ts';
 import { stakeRules } from '../support/stakes.ts';
 
 /** A market with jobs running on several nodes and one waiting. */
-function busy() {
+function busy(over: Partial<MarketConfig> = {}) {
   const jobs = Array.from({ length: 7 }, (_, i) =>
     arrival(i * SECOND, 3600 * SECOND, spec(i + 1, { groups: [task(2)], classes: [0], user: 'bob' })),
   );
   const stakers = ['sam', 'tom'].map((id) => ({ id, tokens: '500', bonded: '100', nominates: [0] }));
-  const { sim } = simulation(config({ staking: stakeRules({ stakers, commissionBps: [0, 0], minBond: '1' }) }), jobs);
+  const staking = stakeRules({ stakers, commissionBps: [0, 0], minBond: '1' });
+  const { sim } = simulation(config({ staking, ...over }), jobs);
   sim.runUntil(60 * SECOND);
   return sim.markets[0]!;
 }
@@ -36,6 +38,9 @@ const breakers: Record<string, (m: ReturnType<typeof busy>) => void> = {
   'holds-resolve-once': (m) => {
     const c = [...m.settlement!.contracts()][0]!;
     c.quote = { ...c.quote, maxCharge: c.quote.maxCharge + 1n };
+  },
+  'escrow-covers-streams': (m) => {
+    m.settlement!.ledger.find('escrow:east', 0)!.debitsPosted += 1n;
   },
   'stake-conserved': (m) => {
     firstPosition(m).lots[0]!.amount += 1n;
@@ -90,7 +95,7 @@ describe('named laws', () => {
 
   for (const [name, break_] of Object.entries(breakers)) {
     test(`${name} is noticed when broken`, () => {
-      const m = busy();
+      const m = busy(name.startsWith('escrow') ? { contract: contractRules({ kind: 'prepaid' }) } : {});
       break_(m);
       const law = invariants.find((i) => i.name === name)!;
       expect(law.check(m)).toMatch(/\w/);
