@@ -31,7 +31,7 @@ export interface ResolvedScenario {
   processes: {
     startUs: TimeUs;
     killUs: TimeUs;
-    checkpoint?: { everyUs: TimeUs; saveUs: TimeUs; restoreUs: TimeUs };
+    checkpoint?: { everyUs: TimeUs; writeUs?: TimeUs; saveUs: TimeUs; restoreUs: TimeUs };
     progress?: 'linear' | 'muri-artifact';
   };
 }

@@ -4,10 +4,12 @@ import { JournalError } from '../../core/journal/journal.ts';
 import { type TableName, tableNames } from '../../core/record/schema.ts';
 import { Finding, oneLine, UsageError } from '../errors.ts';
 import { type ClosedLoopJson, closedLoop, recordedRun } from '../execution/closed-loop.ts';
-import { type Gate, gates } from '../execution/gates.ts';
+import { BILL_LIMIT, type Gate, gates, LIMITS } from '../execution/gates.ts';
 import {
   type CalibrationInput,
   compareRuns,
+  type Errors,
+  figuresOf,
   measured,
   type OpenLoopJson,
   type Outcomes,
@@ -31,6 +33,8 @@ export interface ValidateJson {
   /** One entry for each scenario, its runs being repeats; empty when no run was executed. */
   openLoop: OpenLoopJson[];
   gates: Gate[];
+  /** Largest errors that the gates let pass. */
+  limits: Errors;
 }
 
 interface Group {
@@ -68,6 +72,7 @@ export async function validateCommand(
     closedLoop: closed!,
     openLoop,
     gates: gates(closed!, openLoop),
+    limits: { ...LIMITS, bill: BILL_LIMIT },
   };
 }
 
@@ -108,6 +113,8 @@ function openLoopOf({ manifest, runs }: Group, calibration: CalibrationInput | n
     load,
     repeats: runs.length,
     measured: plain.measured,
+    eachRun: runs.map(figuresOf),
+    noise: plain.noise,
     uncalibrated: plain.prediction,
     calibrated: calibration === null ? null : guess(calibration).prediction,
   };

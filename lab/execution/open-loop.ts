@@ -174,8 +174,14 @@ export interface Errors {
   bill: number;
 }
 
-export interface Prediction {
+/** One run by itself. */
+export interface RunFigures {
   metrics: Metrics;
+  /** Time from submission to end that 0 %, 5 %, … 100 % of the completed jobs kept within, seconds; empty when none completed. */
+  completionTwentieths: number[];
+}
+
+export interface Prediction extends RunFigures {
   errors: Errors;
   /** Figures whose error is no larger than the runs differ among themselves: neither right nor wrong. */
   indistinguishable: (keyof Errors)[];
@@ -188,6 +194,9 @@ export interface OpenLoopJson {
   load: number;
   repeats: number;
   measured: Record<keyof Metrics, MeasuredMetric>;
+  eachRun: RunFigures[];
+  /** What the runs differ by among themselves, as errors are counted; null with fewer than two runs. */
+  noise: Errors | null;
   /** With the scenario's own process times. */
   uncalibrated: Prediction;
   /** With what `calibrate` measured; null without --calibration. */
@@ -207,10 +216,21 @@ function overRuns(values: readonly number[]): MeasuredMetric {
 const relative = (predictedValue: number, actual: number): number =>
   actual === 0 ? (predictedValue === 0 ? 0 : 1) : Math.abs(predictedValue / actual - 1);
 
+/** The k-th of 20 equal parts ends at the smallest value that so many jobs kept within. */
+const twentieths = (sorted: readonly number[]): number[] =>
+  sorted.length === 0
+    ? []
+    : Array.from({ length: 21 }, (_, k) => round(sorted[Math.max(0, Math.ceil((k * sorted.length) / 20) - 1)]!));
+
+export const figuresOf = (o: Outcomes): RunFigures => ({
+  metrics: o.metrics,
+  completionTwentieths: twentieths(o.completionSeconds),
+});
+
 export function compareRuns(
   runs: readonly Outcomes[],
   guess: Outcomes,
-): { prediction: Prediction; measured: OpenLoopJson['measured'] } {
+): { prediction: Prediction; measured: OpenLoopJson['measured']; noise: Errors | null } {
   const keys = Object.keys(guess.metrics) as (keyof Metrics)[];
   const over = Object.fromEntries(
     keys.map((k) => [k, overRuns(runs.map((r) => r.metrics[k]))]),
@@ -227,27 +247,26 @@ export function compareRuns(
     utilisationPoints: round(100 * Math.abs(guess.metrics.utilisation - over.utilisation.mean)),
     bill: round(Math.max(0, ...users.map((u) => relative(billOf(guess, u), meanBill(u))))),
   };
-  return {
-    prediction: { metrics: guess.metrics, errors, indistinguishable: withinNoise(runs, over, errors) },
-    measured: over,
-  };
+  const noise = noiseFloor(runs, over);
+  // An error no larger than that is neither right nor wrong.
+  const indistinguishable =
+    noise === null ? [] : (Object.keys(noise) as (keyof Errors)[]).filter((k) => errors[k] <= noise[k]);
+  return { prediction: { ...figuresOf(guess), errors, indistinguishable }, measured: over, noise };
 }
 
-/** The noise floor of each figure is what the runs differ by among themselves. */
-function withinNoise(runs: readonly Outcomes[], over: OpenLoopJson['measured'], errors: Errors): (keyof Errors)[] {
-  if (runs.length < 2) return [];
+function noiseFloor(runs: readonly Outcomes[], over: OpenLoopJson['measured']): Errors | null {
+  if (runs.length < 2) return null;
   let ks = 0;
   for (const a of runs)
     for (const b of runs) ks = Math.max(ks, kolmogorovSmirnov(a.completionSeconds, b.completionSeconds));
   const users = [...new Set(runs.flatMap((r) => [...r.bills.keys()]))];
   const bill = Math.max(0, ...users.map((u) => overRuns(runs.map((r) => Number(r.bills.get(u) ?? 0n))).spread ?? 0));
-  const floor: Errors = {
+  return {
     makespan: over.makespanSeconds.spread!,
     meanCompletion: over.meanCompletionSeconds.spread!,
     p95Completion: over.p95CompletionSeconds.spread!,
-    ks,
-    utilisationPoints: 100 * (over.utilisation.max - over.utilisation.min),
+    ks: round(ks),
+    utilisationPoints: round(100 * (over.utilisation.max - over.utilisation.min)),
     bill,
   };
-  return (Object.keys(floor) as (keyof Errors)[]).filter((k) => errors[k] <= floor[k]);
 }

@@ -3,7 +3,7 @@
  * markets that queue. Simulated figures come with 99 % intervals over replications, and must hold the closed form.
  */
 import type { Command } from 'commander';
-import { chiSquareQuantile, exp, expm1, sqrt, utf8 } from '../../core/num/index.ts';
+import { chiSquareQuantile, utf8 } from '../../core/num/index.ts';
 import { HOUR_US } from '../../core/types.ts';
 import { shipped } from '../../mechanisms/index.ts';
 import { type ResolvedScenario, resolveScenario } from '../../scenarios/index.ts';
@@ -12,6 +12,7 @@ import { runScenario, Streams } from '../../sim/index.ts';
 import type { RunJson } from '../../sim/summary.ts';
 import { Finding } from '../errors.ts';
 import { print } from '../flags.ts';
+import { dalyInterval, expectedRunTime, optimalInterval } from '../stats/checkpoint-interval.ts';
 import { meanInterval } from '../stats/interval.ts';
 import { exactly, type Figure, simpleStudy, within } from './simple-study.ts';
 import { dataDir, findData, needData, type Study, type StudyFlags, studyCommand, type ValidationRow } from './study.ts';
@@ -28,38 +29,6 @@ function holds(what: string, theory: number, values: readonly number[], digits: 
     obtained: `${rounded(mean, digits)} ± ${rounded(half, digits)}`,
     agrees: Math.abs(mean - theory) <= half,
   };
-}
-
-/** Daly's higher-order estimate of the best interval between checkpoints, in the units of its arguments. */
-export function dalyInterval(checkpoint: number, mtbf: number): number {
-  if (checkpoint >= 2 * mtbf) return mtbf;
-  const r = checkpoint / (2 * mtbf);
-  return sqrt(2 * checkpoint * mtbf) * (1 + sqrt(r) / 3 + r / 9) - checkpoint;
-}
-
-/** The interval that minimises the expected run time: mtbf (1 + W0(-e^(-1 - checkpoint/mtbf))), by Newton's method on w e^w. */
-export function optimalInterval(checkpoint: number, mtbf: number): number {
-  const goal = -exp(-1 - checkpoint / mtbf);
-  // Start right of the branch point at w = -1: w = -1 + p with p = sqrt(2 (1 + e goal)).
-  let w = -1 + sqrt(2 * (1 + goal * Math.E));
-  for (let i = 0; i < 100; i++) {
-    const e = exp(w);
-    const step = (w * e - goal) / (e * (1 + w));
-    w -= step;
-    if (Math.abs(step) < 1e-15) break;
-  }
-  return mtbf * (1 + w);
-}
-
-/** Expected wall time of `work` with a checkpoint after every interval; restarts can fail too. */
-export function expectedRunTime(
-  work: number,
-  interval: number,
-  checkpoint: number,
-  restart: number,
-  mtbf: number,
-): number {
-  return ((mtbf * exp(restart / mtbf) * expm1((interval + checkpoint) / mtbf)) / interval) * work;
 }
 
 /** One job's wall time under exponential failures: segments of work and checkpoint, restarts from the last checkpoint. */

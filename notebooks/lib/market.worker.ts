@@ -3,6 +3,7 @@ import { shipped } from '../../mechanisms/index.ts';
 import { resolveScenario, ScenarioError } from '../../scenarios/index.ts';
 import quickstart from '../../scenarios/quickstart/scenario.yaml?raw';
 import { finishRun, prepareRun } from '../../sim/run.ts';
+import { breathe } from './breathe.ts';
 import type { FromMarket, MarketResult, ToMarket } from './market.ts';
 
 /** Slices of a run between which the worker listens. */
@@ -11,16 +12,6 @@ const SLICES = 12;
 let latest = 0;
 
 const post = (message: FromMarket): void => postMessage(message);
-/** Lets a message that waits come in. */
-const breathe = (): Promise<void> =>
-  new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port2.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port1.postMessage(0);
-  });
 
 addEventListener('message', (event: MessageEvent<ToMarket>) => {
   latest = event.data.id;

@@ -107,7 +107,9 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
 function processesOf(s: ParsedScenario): ResolvedScenario['processes'] {
   const { start, kill, checkpoint: c } = s.fleet.processes;
   const times = { startUs: start, killUs: kill };
-  return c === undefined ? times : { ...times, checkpoint: { everyUs: c.every, saveUs: c.save, restoreUs: c.restore } };
+  if (c === undefined) return times;
+  const write = c.write === 0 ? {} : { writeUs: c.write };
+  return { ...times, checkpoint: { everyUs: c.every, ...write, saveUs: c.save, restoreUs: c.restore } };
 }
 
 /** Overrides first, then by line and column. */

@@ -123,6 +123,9 @@ export function fleetSchema(f: Fields) {
               'Work between two checkpoints that survive the loss of a machine. Default 0: only when told to end.',
             )
             .prefault('0 second'),
+          write: f
+            .duration('Run time that each of those checkpoints takes, in which no work is done. Default 0.')
+            .prefault('0 second'),
           save: f.duration('Time to write one when told to end. Default 10 second.').prefault('10 second'),
           restore: f
             .duration('Run time of an attempt before it goes on from one. Default 10 second.')

@@ -22,6 +22,8 @@ export interface ProcessTimes {
 export interface CheckpointTimes {
   /** Work between two checkpoints that survive a machine's loss; 0 = a checkpoint is only taken when the job is told to end. */
   everyUs: TimeUs;
+  /** Run time that each of these takes, in which no work is done (linear progress only); absent = none. */
+  writeUs?: TimeUs;
   /** From the order to kill until the checkpoint is written; then the kill takes its own time. */
   saveUs: TimeUs;
   /** Run time of an attempt before it goes on from a checkpoint. */
@@ -95,6 +97,9 @@ export interface ProcessesState {
   kept: [number, TimeUs][];
   gangs: [number, GangState][];
 }
+
+/** Run time of work at a speed. */
+const runTime = (workUs: TimeUs, speedMilli: number): TimeUs => Math.ceil((workUs * 1000) / speedMilli);
 
 /** The processes of a simulated fleet: answers core's actions with facts, after the times a real machine takes. */
 export class Processes implements ProcessModel {
@@ -196,12 +201,17 @@ export class Processes implements ProcessModel {
     const ran = Math.max(0, now - gang.upUs - gang.overheadUs);
     gang.upUs = -1;
     if (checkpoint === undefined) return;
+    const { everyUs, writeUs = 0 } = checkpoint;
+    const cycleUs = runTime(everyUs, gang.speedMilli) + writeUs;
+    // Whole cycles of work and write; 0 when writing takes no time, as then work alone tells.
+    const cycles = everyUs > 0 && writeUs > 0 ? Math.floor(ran / cycleUs) : 0;
+    const since = Math.floor(((ran - cycles * cycleUs) * gang.speedMilli) / 1000);
     const done =
       progress === 'muri-artifact'
         ? gang.workUs - gang.leftUs
-        : Math.min(gang.workUs, Math.floor((ran * gang.speedMilli) / 1000));
-    const { everyUs } = checkpoint;
-    const kept = told ? done : everyUs > 0 ? done - (done % everyUs) : 0;
+        : Math.min(gang.workUs, cycles * everyUs + (writeUs > 0 && everyUs > 0 ? Math.min(everyUs, since) : since));
+    const durable = writeUs > 0 ? cycles * everyUs : done - (done % everyUs);
+    const kept = told ? done : everyUs > 0 ? durable : 0;
     if (kept > 0) this.#kept.set(gang.job, (this.#kept.get(gang.job) ?? 0) + kept);
   }
 
@@ -250,13 +260,23 @@ export class Processes implements ProcessModel {
         this.#forecast(gang, now);
         return { kind: FactKind.started, node: p.node, lease, fence: p.fence };
       }
-      const end = now + gang.overheadUs + Math.ceil((gang.workUs * 1000) / gang.speedMilli);
+      const end = now + gang.overheadUs + this.#runTimeOf(gang);
       const outcome = gang.fails ? Outcome.failed : Outcome.completed;
       for (const m of gang.members) {
         if (m.state === 'up') m.event = this.#queue.push(end, Phase.release, WorldEvent.exited, m.lease, outcome);
       }
     }
     return { kind: FactKind.started, node: p.node, lease, fence: p.fence };
+  }
+
+  /** What is left of a gang's work, with the checkpoints on the way: none is written at its end. */
+  #runTimeOf(gang: Gang): TimeUs {
+    const { everyUs = 0, writeUs = 0 } = this.#times.checkpoint ?? {};
+    if (everyUs === 0 || writeUs === 0) return runTime(gang.workUs, gang.speedMilli);
+    const cycles = Math.max(0, Math.ceil(gang.workUs / everyUs) - 1);
+    return (
+      cycles * (runTime(everyUs, gang.speedMilli) + writeUs) + runTime(gang.workUs - cycles * everyUs, gang.speedMilli)
+    );
   }
 
   #exited(lease: number, outcome: number): Fact {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ValidateJson } from '../../lab/commands/validate.ts';
 import type { RunJson } from '../../sim/summary.ts';
 import { janction, root } from '../support/cli.ts';
 import { launch, noBrowser, open, overlaps, sizes, tiny } from './browser.ts';
@@ -16,7 +17,9 @@ const pages = [
   'find-the-lie',
   'elections',
   'rewards',
+  'checkpoints',
   'fragmentation',
+  'real',
   'your-runs',
 ] as const;
 
@@ -50,12 +53,14 @@ describe.skipIf(noBrowser !== '')(`notebooks in a browser${noBrowser === '' ? ''
       pvcg: 'svg[aria-label="utility by report"]',
       elections: 'svg[aria-label="seats by bloc and rule"]',
       rewards: 'svg[aria-label="inequality over the year by rule"]',
+      checkpoints: '.command',
+      real: 'svg[aria-label="distribution of completion times, measured and predicted"]',
       fragmentation: 'svg[aria-label="map of GPUs under two policies"]',
       'find-the-lie': 'button[aria-label*="is violated"]',
       'your-runs': '#folder',
     };
     await page.waitForSelector(ready[name] ?? 'main h1');
-    if (name === 'find-the-lie') await page.waitForSelector('.status:not(:has(progress))');
+    if (name === 'find-the-lie' || name === 'checkpoints') await page.waitForSelector('.status:not(:has(progress))');
   };
   const faults = (page: Page) => page.locator('.observablehq--error').allTextContents();
   /** Labelled inputs of a form: the number beside a slider. */
@@ -185,6 +190,8 @@ describe.skipIf(noBrowser !== '')(`notebooks in a browser${noBrowser === '' ? ''
     for (const label of ['stake of the bloc', 'stake of the middle', 'stake of the small']) await set(page, label, '0');
     await page.waitForSelector('.message');
     expect(await page.textContent('.message')).toMatch(/Nobody holds any stake/);
+    await set(page, 'stake of the bloc', '50');
+    await page.waitForFunction(() => document.querySelector('.message') === null);
     await page.goto(`${home}rewards.html`);
     await settled(page, 'rewards');
     const lines = await page.locator('svg[aria-label="inequality over the year by rule"]').innerHTML();
@@ -201,6 +208,78 @@ describe.skipIf(noBrowser !== '')(`notebooks in a browser${noBrowser === '' ? ''
       (old) => document.querySelector('svg[aria-label="map of GPUs under two policies"]')!.innerHTML !== old,
       map,
     );
+    await context.close();
+  });
+
+  test('failures and checkpoints: the command line gives the same run, and the simulated means agree with the curve', async () => {
+    const { context, page, errors } = await open(browser, `${home}checkpoints.html`, home, sizes[0]);
+    await settled(page, 'checkpoints');
+    const same = async (): Promise<RunJson> => {
+      const text = (await page.textContent('.command'))!;
+      const line = text.split('\n')[0]!.replace('npx janction ', '');
+      const args = [...line.matchAll(/'([^']*)'|(\S+)/g)].map((m) => m[1] ?? m[2]!);
+      const json = JSON.parse(janction([...args, '--json', '--quiet']).out) as RunJson;
+      expect(text).toContain(`fingerprint ${json.fingerprint}`);
+      return json;
+    };
+    const usual = await same();
+    const chart = 'completion time by interval between checkpoints';
+    expect(await titleOf(page, chart)).toMatch(/^Writing every 81\.6 min costs least.*every simulated mean agrees$/);
+    expect(await page.locator(`svg[aria-label="${chart}"] circle`).count()).toBe(9);
+    await set(page, 'replications of 100 jobs', '1');
+    await set(page, 'a machine fails every … hours', '48');
+    await page.waitForFunction(() => document.querySelector('.command')?.textContent?.includes('mtbf=48 hour'));
+    await settled(page, 'checkpoints');
+    const other = await same();
+    expect(other.fingerprint).not.toBe(usual.fingerprint);
+    expect(await page.textContent('.cards')).toContain(`${Math.round((other.jctSeconds.mean / 3600) * 10) / 10} h; `);
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
+  test('simulated against real: the shipped result, a result of one’s own, and files that are none', async () => {
+    const { context, page, errors } = await open(browser, `${home}real.html`, home, sizes[0]);
+    await settled(page, 'real');
+    const shipped = readFileSync(join(root, 'notebooks/data/philly-slice-cpu2.json'), 'utf8');
+    const result = JSON.parse(shipped) as ValidateJson;
+    expect(await page.textContent('main')).toMatch(/two processor slots, not GPUs/);
+    expect(await page.textContent('.cards')).toContain(String(result.closedLoop.decisions));
+    const dots = page.locator('svg[aria-label="measured and predicted figure by setting"] circle');
+    expect(await dots.count()).toBe(result.runs);
+    const base = mkdtempSync(join(tmpdir(), 'janction-real-'));
+    try {
+      const give = async (name: string, text: string, says: RegExp): Promise<void> => {
+        writeFileSync(join(base, name), text);
+        await page.setInputFiles('#result', join(base, name));
+        await page.waitForFunction(
+          ([source]) => new RegExp(source!).test(document.querySelector('.message')?.textContent ?? ''),
+          [says.source],
+        );
+      };
+      await give('cut.json', shipped.slice(0, 700), /cut\.json is no JSON/);
+      await give('run.json', '{"schema":"janction.run/1"}', /run\.json has schema "janction\.run\/1"/);
+      await give('none.json', '[]', /none\.json has schema none/);
+      await give('older.json', JSON.stringify({ ...result, limits: undefined }), /written by an older version/);
+      await give('simulated.json', JSON.stringify({ ...result, openLoop: [] }), /about simulated runs only/);
+      await give('huge.json', ' '.repeat(8_100_000), /has 8 MB/);
+      const own = { ...result, openLoop: result.openLoop.slice(0, 1) };
+      writeFileSync(join(base, 'own.json'), JSON.stringify(own));
+      await page.setInputFiles('#result', join(base, 'own.json'));
+      await page.waitForFunction(
+        ([n]) =>
+          document.querySelectorAll('svg[aria-label="measured and predicted figure by setting"] circle').length === n,
+        [result.openLoop[0]!.repeats],
+      );
+      expect(await page.locator('.message').count()).toBe(0);
+      const before = await titleOf(page, 'measured and predicted figure by setting');
+      await set(page, 'figure', 'utilisation');
+      await page.waitForFunction(() => document.body.textContent!.includes('the predicted utilisation is'));
+      expect(await titleOf(page, 'measured and predicted figure by setting')).not.toBe(before);
+    } finally {
+      rmSync(base, { recursive: true, force: true });
+    }
+    expect(await faults(page)).toEqual([]);
+    expect(errors).toEqual([]);
     await context.close();
   });
 

@@ -6,7 +6,13 @@ import type { CalibrationJson } from '../../executor/calibrate.ts';
 import type { ValidateJson } from '../../lab/commands/validate.ts';
 import type { ClosedLoopJson } from '../../lab/execution/closed-loop.ts';
 import { gates } from '../../lab/execution/gates.ts';
-import { compareRuns, kolmogorovSmirnov, type OpenLoopJson, type Outcomes } from '../../lab/execution/open-loop.ts';
+import {
+  compareRuns,
+  figuresOf,
+  kolmogorovSmirnov,
+  type OpenLoopJson,
+  type Outcomes,
+} from '../../lab/execution/open-loop.ts';
 import { inTemp, janction } from '../support/cli.ts';
 
 const sorted = (list: readonly number[]): number[] => [...list].sort((a, b) => a - b);
@@ -52,7 +58,7 @@ const closed = {
 } as ClosedLoopJson;
 
 function group(runs: Outcomes[], guess: Outcomes, over: Partial<OpenLoopJson> = {}): OpenLoopJson {
-  const { prediction, measured } = compareRuns(runs, guess);
+  const { prediction, measured, noise } = compareRuns(runs, guess);
   return {
     scenario: 's',
     scenarioSha256: '',
@@ -60,6 +66,8 @@ function group(runs: Outcomes[], guess: Outcomes, over: Partial<OpenLoopJson> = 
     load: 1,
     repeats: runs.length,
     measured,
+    eachRun: runs.map(figuresOf),
+    noise,
     uncalibrated: prediction,
     calibrated: null,
     ...over,
@@ -80,6 +88,12 @@ describe('gates of fidelity', () => {
     expect(near.indistinguishable).toContain('meanCompletion');
     const far = compareRuns(five, run([104, 208, 312])).prediction;
     expect(far.indistinguishable).not.toContain('meanCompletion');
+    const { noise } = compareRuns(five, run([100, 200, 300]));
+    expect(noise).toMatchObject({ makespan: 0.02, meanCompletion: 0.02, utilisationPoints: 0 });
+    expect(compareRuns(five.slice(1, 2), run([100, 200, 300])).noise).toBeNull();
+    expect(figuresOf(five[0]!).completionTwentieths.filter((_, k) => [0, 6, 7, 20].includes(k))).toEqual([
+      100, 100, 200, 300,
+    ]);
     expect(far.errors).toMatchObject({ makespan: 0.04, meanCompletion: 0.04, p95Completion: 0.04, bill: 0.04 });
   });
 

@@ -128,6 +128,38 @@ describe('one GPU, a job of higher priority comes', () => {
     }
   });
 
+  test('periodic checkpoints take their time; a write that is cut off does not count', () => {
+    const checkpoint = { everyUs: 20 * SECOND, writeUs: 5 * SECOND, saveUs: 0, restoreUs: 0 };
+    const processes = { ...instant, checkpoint };
+    const alone = simulation(one(rule), [low(100)], { processes });
+    alone.sim.finish();
+    // Four writes on the way, none at the end.
+    expect(attempts(alone.rows).map((a) => a.slice(0, 3))).toEqual([[0, 120, 'completed']]);
+    // Told to end at 48 s: one cycle of 25 s, 20 s of work in the next and 3 s of a write. Told, it saves all it has done.
+    const told = simulation(one(rule), [low(100), high(48, 10)], { processes });
+    told.sim.finish();
+    expect(attempts(told.rows).map((a) => a.slice(0, 3))).toEqual([
+      [0, 48, 'preempted'],
+      [58, 58 + 60 + 10, 'completed'],
+    ]);
+    // Losing its machine then, it has the first checkpoint only.
+    const c = one({ name: 'fifo', params: {} });
+    const lost = simulation(c, [arrival(0, 100 * SECOND, spec(1, { maxAttempts: 3 }))], {
+      processes,
+      lives: c.nodes.map(() => ({
+        availability: { kind: 'always' as const },
+        mtbfUs: 0,
+        repairUs: 0,
+        outages: [{ fromUs: 48 * SECOND, toUs: 60 * SECOND, cause: 'x' }],
+      })),
+    });
+    lost.sim.finish();
+    expect(attempts(lost.rows).map((a) => a.slice(0, 3))).toEqual([
+      [0, 48, 'node-failure'],
+      [60, 60 + 80 + 15, 'completed'],
+    ]);
+  });
+
   test('a machine’s loss keeps what was checkpointed in time', () => {
     const checkpoint = { everyUs: 20 * SECOND, saveUs: 0, restoreUs: 0 };
     const c = one({ name: 'fifo', params: {} });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { dalyInterval, erlangB, erlangC, expectedRunTime, optimalInterval } from '../../lab/reproduce/world-studies.ts';
+import { erlangB, erlangC } from '../../lab/reproduce/world-studies.ts';
+import { dalyInterval, expectedRunTime, optimalInterval } from '../../lab/stats/checkpoint-interval.ts';
 import { failurePresets, llama3Causes, volunteerHosts } from '../../scenarios/load/presets.ts';
 import { timeDistribution } from '../../sim/index.ts';
 
