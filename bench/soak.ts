@@ -56,6 +56,11 @@ const soaks: Record<string, { file: string; runs: number; about: string }> = {
     runs: 200,
     about: 'snapshot, restore and dropped caches at random moments',
   },
+  scheduler: {
+    file: 'test/laws/scheduler.test.ts',
+    runs: 10_000,
+    about: 'random clusters and job streams under every pair of policies, against the slow obvious scheduler',
+  },
   fgd: {
     file: 'test/reference/fgd.test.ts',
     runs: 40,

@@ -146,7 +146,7 @@ export interface SchedulerView {
   preempt(job: RunningJob, inFavourOf: WaitingJob | null): void;
   /**
    * Where the jobs would stand if they were placed in this order on the machines that are up, all empty: nodes of the tasks, or
-   * null for a job that does not fit. Ends when nothing more can fit; jobs beyond that are not in the answer.
+   * null for a job that does not fit.
    */
   layout(jobs: Iterable<WaitingJob>): (readonly number[] | null)[];
   /** Nodes of a running job's tasks. */

@@ -204,7 +204,8 @@ export class Forecast {
     for (let i = 0; i < ends.length; i++) {
       const a = ends[i]!;
       free += a.gpus.length;
-      for (let k = Math.floor(free / shape.gpus); k > times.length; k--) times.push(a.endUs);
+      const fit = Math.floor(free / shape.gpus);
+      while (times.length < fit) times.push(a.endUs);
     }
     return times;
   }
@@ -246,7 +247,8 @@ export class Forecast {
       }
       cpu += a.cpuMilli;
       ram += a.ramMiB;
-      for (let k = slots(); k > times.length; k--) times.push(a.endUs);
+      const fit = slots();
+      while (times.length < fit) times.push(a.endUs);
     }
     return times;
   }

@@ -381,10 +381,17 @@ class Shadow {
     // Room only shrinks within one layout: a demand that failed fails again.
     const blocked = new Set<number>();
     for (const job of jobs) {
-      if (capacity === 0) break;
-      const parts = blocked.has(job.shape.id)
-        ? null
-        : placeGang(cluster, this.#policy, job.shape, null, context.of((job as PoolJob).hold, (job as PoolJob).quote));
+      // When every GPU is taken, tasks without GPUs may still find room.
+      const parts =
+        blocked.has(job.shape.id) || (capacity === 0 && job.shape.totalMilli > 0)
+          ? null
+          : placeGang(
+              cluster,
+              this.#policy,
+              job.shape,
+              null,
+              context.of((job as PoolJob).hold, (job as PoolJob).quote),
+            );
       if (parts === null) {
         blocked.add(job.shape.id);
         answer.push(null);

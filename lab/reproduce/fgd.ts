@@ -238,7 +238,7 @@ export function measureFgd(
   const total = gpus * 1000;
   const frag = new Float64Array(scenario.market.nodes.length);
   const left: NodeLeft = { gpuClass: 0, cpuMilli: 0, left: new Int32Array(8), gpus: 0 };
-  const bins = Array.from({ length: 131 }, () => ({ events: 0, allo: 0, ratio: 0, frag: 0 }));
+  const bins = Array.from({ length: 131 }, (): Bin => ({ allo: [], ratio: [], frag: [] }));
   let seen = 0;
   let asked = 0;
   for (let i = 0; i < arrivals.length; i++) {
@@ -259,24 +259,54 @@ export function measureFgd(
     for (let node = 0; node < frag.length; node++) lost += frag[node]!;
     const bin = bins[halfEven(asked / perPercent)];
     if (bin !== undefined) {
-      bin.events++;
-      bin.allo += hundredths(used / perPercent);
-      bin.ratio += hundredths((100 * lost) / (total - used));
-      bin.frag += (100 * lost) / 1000 / gpus;
+      bin.allo.push(hundredths(used / perPercent));
+      bin.ratio.push(hundredths((100 * lost) / (total - used)));
+      bin.frag.push((100 * lost) / 1000 / gpus);
     }
     if (i % 256 === 0) options.onProgress?.(i / arrivals.length);
   }
   simulation.finish();
   const { cancelled, rejected } = pool.counts;
-  const columns = (value: (b: (typeof bins)[number]) => number): Columns =>
-    Object.fromEntries(bins.flatMap((b, k) => (b.events === 0 ? [] : [[String(k), value(b)]])));
+  const columns = (value: (b: Bin) => number): Columns =>
+    Object.fromEntries(bins.flatMap((b, k) => (b.allo.length === 0 ? [] : [[String(k), value(b)]])));
   return {
     pods: arrivals.length,
     failedPods: cancelled + rejected,
-    allocatedPercent: columns((b) => hundredths(b.allo / b.events)),
-    fragRatioPercent: columns((b) => b.ratio / b.events),
-    fragPercent: columns((b) => hundredths(b.frag / b.events)),
+    allocatedPercent: columns((b) => hundredths(numpyMean(b.allo))),
+    fragRatioPercent: columns((b) => numpyMean(b.ratio)),
+    fragPercent: columns((b) => hundredths(numpyMean(b.frag))),
   };
+}
+
+/** What was measured at each event of one column. */
+interface Bin {
+  allo: number[];
+  ratio: number[];
+  frag: number[];
+}
+
+/**
+ * Mean of a list as numpy adds it, which decides how a mean halfway between two printed digits is rounded: up to 128 numbers in
+ * eight interleaved sums, longer lists in halves whose length is a multiple of eight.
+ */
+function numpyMean(list: readonly number[]): number {
+  const sum = (from: number, to: number): number => {
+    const n = to - from;
+    if (n > 128) {
+      const half = from + Math.floor(n / 16) * 8;
+      return sum(from, half) + sum(half, to);
+    }
+    const whole = n < 8 ? from : to - (n % 8);
+    let total = 0;
+    if (whole > from) {
+      const r = list.slice(from, from + 8);
+      for (let i = from + 8; i < whole; i++) r[(i - from) % 8]! += list[i]!;
+      total = r[0]! + r[1]! + (r[2]! + r[3]!) + (r[4]! + r[5]! + (r[6]! + r[7]!));
+    }
+    for (let i = whole; i < to; i++) total += list[i]!;
+    return total;
+  };
+  return sum(0, list.length) / list.length;
 }
 
 /** To the nearest whole number, halves to the even one (as numpy does). */

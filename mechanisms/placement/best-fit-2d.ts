@@ -9,6 +9,7 @@ export class BestFit2d extends ScoredPlacement {
   protected score(cluster: ClusterView, node: number, shape: TaskShape): number {
     const cpu = cluster.freeCpuMilli(node) - shape.cpuMilli;
     const gpu = cluster.freeMilli(node) - shape.gpus * shape.gpuMilli;
-    return Math.trunc(100 * (1 - (0.5 * cpu) / CPU_SCALE_MILLI - (0.5 * gpu) / GPU_SCALE_MILLI));
+    // Added first and taken from 1 then, as in the study: the other way round rounds differently.
+    return Math.trunc((1 - (cpu / CPU_SCALE_MILLI / 2 + gpu / GPU_SCALE_MILLI / 2)) * 100);
   }
 }
