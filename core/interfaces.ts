@@ -288,6 +288,35 @@ export interface StakeWeight {
   weight(stake: bigint, lockUs: TimeUs): bigint;
 }
 
+/** What a pool last told the edge of itself: it may be stale. */
+export interface PoolAdvert {
+  /** Index of the pool. */
+  readonly pool: number;
+  /** Stamp of what it says; -1 = it has never been heard. */
+  readonly atUs: TimeUs;
+  /** Milli-GPU of machines that are up, leased, and asked for by jobs that wait. */
+  readonly capacityMilli: number;
+  readonly usedMilli: number;
+  readonly waitingMilli: number;
+  /** Price of each class, micro-units per GPU-hour; -1 = not sold. */
+  readonly rateMicro: readonly number[];
+  /** In the user's own region. */
+  readonly near: boolean;
+}
+
+export interface RoutingContext {
+  readonly now: TimeUs;
+  /** Uniform on 0 .. n-1, a function of the journal's key, the job and the purpose. */
+  draw(purpose: string, n: number): number;
+}
+
+/** Which pool a job enters. Chosen once, at the edge, from what pools have told; core never moves a job by it. */
+export interface RoutingPolicy {
+  readonly name: string;
+  /** Position in `adverts`, which holds one entry per pool that the user may go to, in order of pools, and is never empty. */
+  choose(job: JobSpec, adverts: readonly PoolAdvert[], context: RoutingContext): number;
+}
+
 /** Builds the mechanisms that a configuration names; throws a plain Error with a clear message when it cannot. */
 export interface MechanismRegistry {
   queueing(name: string, params: Record<string, unknown>): QueueingPolicy;
@@ -295,6 +324,7 @@ export interface MechanismRegistry {
   pricing(name: string, params: Record<string, unknown>, classes: readonly string[]): PricingMechanism;
   election?(name: string, params: Record<string, unknown>): ElectionRule;
   stakeWeight?(name: string, params: Record<string, unknown>): StakeWeight;
+  routing?(name: string, params: Record<string, unknown>): RoutingPolicy;
 }
 
 export type { JobSpec, TaskGroup, TimeUs };

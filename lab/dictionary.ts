@@ -18,6 +18,10 @@ const purposes: Record<(typeof tableNames)[number], string> = {
     'One row per hold taken, where the scenario says under which contract jobs are sold (`billing.contract`); empty otherwise.',
   meters: 'One row per meter reading of a part that runs on, under contracts that are paid while the job runs.',
   adjustments: 'One row per amount by which what was paid differs from what was charged, under `billing.contract`.',
+  network:
+    'One row each time a partition opens or heals, an aggregator’s host goes down or comes back, or is taken over; empty without a network.',
+  views:
+    'One row per pool and sampling interval: its picture of its machines against the machines; empty without a network.',
   accounts: 'One row per account at the end of the run: the fold of its transfers.',
 };
 

@@ -72,6 +72,24 @@ function moneyLines(r: RunJson): string {
   return table([['', 'USD', 'JCT'], ...rows.map((row, i) => [...row, money(jct[i]!)])]);
 }
 
+function networkLines(n: NonNullable<RunJson['network']>): string {
+  const hours = (x: number | null): string => (x === null ? 'n/a' : trim(x));
+  return table([
+    ['partitions', group(n.partitions)],
+    ['aggregators’ hosts that went down', group(n.crashes)],
+    ['pools taken over by the chain’s order', group(n.takeovers)],
+    ['packets sent', group(n.packets.sent)],
+    [
+      'of these lost, doubled, cut off',
+      `${group(n.packets.lost)}, ${group(n.packets.doubled)}, ${group(n.packets.cut)}`,
+    ],
+    ['times a pool did not answer a user', group(n.edge.retries)],
+    ['jobs given to idle pools', group(n.stolen)],
+    ['GPU-hours free and not offered', hours(n.ghostGpuHours)],
+    ['GPU-hours offered and not there', hours(n.phantomGpuHours)],
+  ]);
+}
+
 export function readable(scenario: ResolvedScenario, r: RunJson, out: string | null, how = 'simulated'): string {
   const q = (name: string, x: RunJson['waitSeconds']) => [
     name,
@@ -127,6 +145,7 @@ export function readable(scenario: ResolvedScenario, r: RunJson, out: string | n
       ]),
     );
   }
+  if (r.network !== undefined) parts.push('', 'Network', networkLines(r.network));
   if (r.economics.imputed.length > 0)
     parts.push('', 'Imputed, because the trace does not say it', ...r.economics.imputed.map((note) => `  ${note}`));
   parts.push(

@@ -7,6 +7,7 @@ import type {
   PlacementPolicy,
   PricingMechanism,
   QueueingPolicy,
+  RoutingPolicy,
   StakeWeight,
 } from '../core/interfaces.ts';
 import { type ApprovalRule, balance, elect } from './elections/index.ts';
@@ -41,8 +42,13 @@ import { Sjf } from './queueing/sjf.ts';
 import { Srsf } from './queueing/srsf.ts';
 import { type RemainingParams, Srtf } from './queueing/srtf.ts';
 import { type WeightRule, weightOf } from './rewards/weights.ts';
+import { LeastLoaded } from './routing/least-loaded.ts';
+import { Locality, type LocalityParams } from './routing/locality.ts';
+import { PowerOfTwo } from './routing/power-of-two.ts';
+import { PriceThenLoad, type PriceThenLoadParams } from './routing/price-then-load.ts';
+import { RandomRouting } from './routing/random.ts';
 
-export { placementNames, pricingNames, queueingNames } from './names.ts';
+export { placementNames, pricingNames, queueingNames, routingNames } from './names.ts';
 export { BestFit, Easy, Fgd, type FgdParams, Fifo, FirstFit, Posted, type PostedParams, Sjf };
 
 type Params = Record<string, unknown>;
@@ -82,6 +88,14 @@ const pricing: Record<string, (p: Params, classes: readonly string[]) => Pricing
   pvcg: (p, classes) => new SupplyAuction(pvcg, p as unknown as SupplyAuctionParams, classes),
   'pay-as-bid': (p, classes) => new SupplyAuction(payAsBid, p as unknown as SupplyAuctionParams, classes),
   'uniform-price': (p, classes) => new SupplyAuction(uniformPrice, p as unknown as SupplyAuctionParams, classes),
+};
+
+const routing: Record<string, (p: Params) => RoutingPolicy> = {
+  random: () => new RandomRouting(),
+  'least-loaded': () => new LeastLoaded(),
+  'power-of-two': () => new PowerOfTwo(),
+  'price-then-load': (p) => new PriceThenLoad(p as PriceThenLoadParams),
+  locality: (p) => new Locality(p as LocalityParams),
 };
 
 /** Supports in whole tokens, rounded down, so that no voter lends more than it has. */
@@ -131,4 +145,5 @@ export const shipped: MechanismRegistry = {
   pricing: (name, params, classes) => pick(pricing, 'pricing mechanism', name)(params, classes),
   election: (name, params) => pick(elections, 'election rule', name)(params),
   stakeWeight: (name, params) => pick(stakeWeights, 'stake weight', name)(params),
+  routing: (name, params) => pick(routing, 'routing policy', name)(params),
 };

@@ -32,3 +32,5 @@ export const supplyAuctionNames = ['pvcg', 'pay-as-bid', 'uniform-price'] as con
 /** Rules by which stakers elect aggregators, and ways in which stake counts in revenue. */
 export const electionNames = ['phragmen', 'phragmms', 'mes', 'top-k'] as const;
 export const stakeWeightNames = ['linear', 'sqrt', 'capped', 'lock-weighted'] as const;
+/** How the edge chooses a pool. */
+export const routingNames = ['random', 'least-loaded', 'power-of-two', 'price-then-load', 'locality'] as const;

@@ -22,6 +22,10 @@ export interface ResolvedScenario {
   demand: PersonaDemandSpec | TraceDemandSpec | ListDemandSpec;
   /** Behaviour of those who have stake; absent when stakes stand still. */
   stakers?: StakeWorldSpec;
+  /** Hosts and the wires between them; absent = everything on one host, without delay. */
+  network?: NetworkSpec;
+  /** How the edge chooses a pool for a job; absent = the pool that the demand names. */
+  routing?: RoutingSpec;
   /** Private costs that are drawn per provider instead of given per group, by GPU class. */
   costs: { gpuClass: number; spread: Spread }[];
   /**
@@ -70,6 +74,55 @@ export interface VerificationSpec {
     volatility: number;
     drift: number;
   } | null;
+}
+
+/** A time window in which two sets of hosts cannot reach each other. */
+export interface Partition {
+  name?: string;
+  fromUs: TimeUs;
+  toUs: TimeUs;
+  /** Hosts on one side; all others are on the other. */
+  side: readonly number[];
+  /** Labels of users on that side. */
+  users?: readonly string[];
+}
+
+/** A host is down from one stamp to another: it forgets nothing that it had sent or written, and hears nothing. */
+export interface Crash {
+  host: number;
+  fromUs: TimeUs;
+  toUs: TimeUs;
+}
+
+/** Settlement is host 0, every pool has a host of its own, and the machines of a provider share one. */
+export interface NetworkSpec {
+  hosts: number;
+  /** Host of every machine, by address: Settlement, pools, nodes. */
+  hostOf: number[];
+  links: { resendUs: TimeUs; resendMaxUs: TimeUs; window: number };
+  minUs: TimeUs;
+  delay: TimeFamily;
+  regions: { of: number[]; farUs: TimeUs };
+  loss: number;
+  duplicate: number;
+  reorder: number;
+  reorderUs: TimeUs;
+  partitions: Partition[];
+  crashes: Crash[];
+  /** How often machines tell their pool that they are there, and how long it counts on them. */
+  heartbeat: { everyUs: TimeUs; ttlUs: TimeUs };
+  /** After how long without a sign of a pool's host the chain hands its machines on, and to whom, in this order; null = never. */
+  takeover: { afterUs: TimeUs; by: number[] } | null;
+}
+
+export interface RoutingSpec {
+  policy: MechanismRef;
+  /** How often pools tell the edge their load and prices. */
+  advertiseUs: TimeUs;
+  /** Pools each kind of user may go to, and its region; '' = any label. */
+  users: { label: string; pools: number[]; region: number }[];
+  /** Region of each pool; all 0 where none are named. */
+  poolRegions: number[];
 }
 
 export interface ResolvedNode {

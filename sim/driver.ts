@@ -8,19 +8,23 @@ import type { JournalWriter } from '../core/journal/journal.ts';
 import type { Packet } from '../core/link/link.ts';
 import { empty } from '../core/lists.ts';
 import { nodeAddress, poolAddress, SETTLEMENT } from '../core/machine.ts';
-import { checkInvariants, type MarketView } from '../core/market/invariants.ts';
+import { checkInvariants, type MarketView, viewOf } from '../core/market/invariants.ts';
 import { Market, type MarketState, type RowSink, type Topology } from '../core/market/market.ts';
+import { Timers } from '../core/market/timers.ts';
 import { pow } from '../core/num/index.ts';
 import type { Row, TableName } from '../core/record/schema.ts';
 import { type MarketConfig, NEVER, type TimeUs } from '../core/types.ts';
-import type { StakeWorldSpec, Urgency } from '../scenarios/resolved.ts';
+import type { NetworkSpec, RoutingSpec, StakeWorldSpec, Urgency } from '../scenarios/resolved.ts';
 import { LadderQueue } from './kernel/ladder-queue.ts';
 import { type EventQueue, emptyEvent, type QueueState } from './kernel/queue.ts';
 import type { StreamState, Streams } from './kernel/streams.ts';
 import type { Arrival, DemandSource } from './world/demand.ts';
+import { Edge, type EdgeState } from './world/edge.ts';
 import { Phase, WorldEvent } from './world/events.ts';
 import { Fleet, type FleetState, type NodeLife } from './world/fleet.ts';
-import type { Network } from './world/network.ts';
+import type { ContactRule } from './world/heartbeats.ts';
+import { Mesh, type MeshCounts, type MeshState } from './world/mesh.ts';
+import type { Network, PacketCounts } from './world/network.ts';
 import { Processes, type ProcessModel, type ProcessTimes } from './world/processes.ts';
 import { StakeWorld, type StakeWorldState, type VerificationCounts } from './world/stakers.ts';
 
@@ -38,10 +42,15 @@ export interface SimulationOptions {
   /** End of the run; NEVER = until the demand is used up and every job is over. */
   horizonUs: TimeUs;
   rows?: RowSink;
-  /** One per host; absent = no journal. */
+  /** One per host, or one of all of them, whose header says so; absent = no journal. */
   journals?: readonly JournalWriter[];
+  journal?: JournalWriter;
   /** Hosts and the wires between them; absent = one host. */
   network?: Network;
+  /** What the hosts do about each other: heartbeats, takeovers; absent = nothing. */
+  mesh?: Pick<NetworkSpec, 'heartbeat' | 'takeover'> & { contact?: ContactRule };
+  /** How jobs find their pool; absent = as the demand says. */
+  routing?: RoutingSpec;
   /** Check every law after every step instead of only at the end. */
   checkEveryEvent?: boolean;
   queue?: EventQueue;
@@ -73,6 +82,10 @@ export interface SimulationState {
   processes: unknown;
   network: unknown;
   stakers: StakeWorldState | null;
+  mesh: (MeshState & { counts: MeshCounts }) | null;
+  edge: EdgeState;
+  /** Hosts that are down, and what waits for each. */
+  down: [number, Fact[]][];
   work: [number, JobWork][];
   pending: Arrival | null;
   submitted: number;
@@ -88,6 +101,12 @@ export class Simulation {
   readonly #processes: ProcessModel;
   readonly #network: Network | null;
   readonly #stakers: StakeWorld | null;
+  readonly #mesh: Mesh | null;
+  readonly #edge: Edge;
+  /** Next wakeup of every host; NEVER while it is down. */
+  readonly #wakeups: Timers;
+  /** Hosts that are down, and the facts that wait for them. */
+  readonly #down = new Map<number, Fact[]>();
   readonly #hostOf: readonly number[] | null;
   readonly #work = new Map<number, JobWork>();
   readonly #rows: RowSink | null;
@@ -129,16 +148,49 @@ export class Simulation {
     this.markets = Array.from({ length: hosts }, (_, host) => {
       const topology: Topology | null =
         this.#network === null ? null : { host, hostOf: this.#network.hostOf, links: this.#network.links };
-      const journal = options.journals?.[host];
+      const journal = options.journal ?? options.journals?.[host];
+      const of = options.journal === undefined ? 0 : host;
       const digest = () => market.digest;
       const market: Market = new Market(
         config,
         registry,
         rows,
-        journal === undefined ? null : { step: (now, facts) => journal.step(now, facts, digest) },
+        journal === undefined ? null : { step: (now, facts) => journal.step(now, facts, digest, of) },
         topology,
       );
       return market;
+    });
+    this.#wakeups = new Timers(hosts);
+    for (let h = 0; h < hosts; h++) this.#wakeups.set(h, this.markets[h]!.nextWakeup());
+    const stakers = this.#stakers;
+    const view = () => this.view();
+    this.#mesh =
+      this.#network === null || options.mesh === undefined
+        ? null
+        : new Mesh({
+            spec: options.mesh,
+            network: this.#network,
+            config,
+            queue: this.#queue,
+            view,
+            crash: (host) => {
+              this.#down.set(host, []);
+              this.#wakeups.set(host, NEVER);
+            },
+            restart: (t, host) => this.#restart(t, host),
+            row: (table, row) => this.#row(table, row),
+            ...(stakers === null ? {} : { aggregator: (pool, up) => stakers.aggregator(pool, up) }),
+            ...(options.mesh.contact === undefined ? {} : { contact: options.mesh.contact }),
+          });
+    const routing = options.routing ?? null;
+    this.#edge = new Edge({
+      spec: routing,
+      policy: routing === null ? null : registry.routing!(routing.policy.name, routing.policy.params),
+      network: this.#network,
+      config,
+      queue: this.#queue,
+      view,
+      heirOf: (pool) => this.#heirOf(pool),
     });
   }
 
@@ -180,6 +232,16 @@ export class Simulation {
   get verification(): VerificationCounts | null {
     return this.#stakers?.counts ?? null;
   }
+  /** What the network did; null on one host. */
+  get wires(): (MeshCounts & { packets: PacketCounts }) | null {
+    if (this.#network === null) return null;
+    const none = { partitions: 0, crashes: 0, takeovers: 0 };
+    return { ...(this.#mesh?.counts ?? none), packets: this.#network.counts };
+  }
+  /** Jobs that no pool has taken yet, and times a pool did not answer at the edge. */
+  get edge(): { waiting: number; retries: number } {
+    return { waiting: this.#edge.waiting, retries: this.#edge.retries };
+  }
   /** Law checks made so far. */
   get checks(): number {
     return this.#checks;
@@ -189,6 +251,8 @@ export class Simulation {
     this.#opened = true;
     this.#fleet.open();
     this.#stakers?.open();
+    this.#mesh?.open();
+    this.#edge.open();
     this.#pull();
   }
 
@@ -199,14 +263,12 @@ export class Simulation {
 
   /** First stamp at which something happens, or NEVER. */
   #nextTime(): TimeUs {
-    let next = this.#queue.peekTime();
-    for (const m of this.markets) next = Math.min(next, m.nextWakeup());
-    return next;
+    return Math.min(this.#queue.peekTime(), this.#wakeups.next());
   }
 
   /** Nothing left that could change a job. */
   #idle(): boolean {
-    if (this.#pending !== null || !this.#wiresEmpty()) return false;
+    if (this.#pending !== null || !this.#wiresEmpty() || this.#edge.waiting > 0) return false;
     for (const m of this.markets) if (m.hasLiveJobs) return false;
     return true;
   }
@@ -231,7 +293,7 @@ export class Simulation {
   #stamp(t: TimeUs): void {
     const queue = this.#queue;
     if (queue.peekTime() > t && this.#processes.advance === undefined) {
-      for (let h = 0; h < this.markets.length; h++) if (this.markets[h]!.nextWakeup() === t) this.#step(h, t, []);
+      while (this.#wakeups.next() === t) this.#step(this.#wakeups.first(), t, []);
       return;
     }
     const facts = this.#facts;
@@ -239,12 +301,15 @@ export class Simulation {
     const event = this.#event;
     while (queue.peekTime() === t) {
       queue.pop(event);
-      if (event.type === WorldEvent.stake) {
-        facts.push(...this.#stakers!.happen(t, event.a, event.b));
-        continue;
+      const { type, a, b } = event;
+      if (type === WorldEvent.stake) facts.push(...this.#stakers!.happen(t, a, b));
+      else if (type === WorldEvent.mesh) facts.push(...this.#mesh!.happen(t, a, b));
+      else if (type === WorldEvent.edge) facts.push(...this.#edge.happen(t, a, b));
+      else if (type === WorldEvent.arrival) facts.push(...this.#arrive(t));
+      else {
+        const fact = this.#happen(t, type, a, b);
+        if (fact !== null) facts.push(fact);
       }
-      const fact = this.#happen(t, event.type, event.a, event.b);
-      if (fact !== null) facts.push(fact);
     }
     const reports = this.#processes.advance?.(t);
     if (reports !== undefined) for (let i = 0; i < reports.length; i++) facts.push(reports[i]!);
@@ -252,10 +317,44 @@ export class Simulation {
       if (facts.length > 0 || this.markets[0]!.nextWakeup() === t) this.#step(0, t, facts);
       return;
     }
-    for (let h = 0; h < this.markets.length; h++) {
-      const own = facts.filter((f) => this.#hostOfFact(f) === h);
-      if (own.length > 0 || this.markets[h]!.nextWakeup() === t) this.#step(h, t, own);
+    const due = this.#byHost(facts);
+    while (this.#wakeups.next() === t) {
+      const h = this.#wakeups.first();
+      if (!due.has(h)) due.set(h, []);
+      this.#wakeups.set(h, NEVER);
     }
+    for (const h of [...due.keys()].sort((a, b) => a - b)) this.#step(h, t, due.get(h)!);
+  }
+
+  /** Facts by their hosts. What reaches a host that is down waits for it, but for packets: those are lost. */
+  #byHost(facts: readonly Fact[]): Map<number, Fact[]> {
+    const by = new Map<number, Fact[]>();
+    for (const f of facts) {
+      const h = this.#hostOfFact(f);
+      const waiting = this.#down.get(h);
+      if (waiting !== undefined) {
+        if (f.kind === FactKind.packet) this.#network!.counts.cut++;
+        else waiting.push(f);
+        continue;
+      }
+      const own = by.get(h);
+      if (own === undefined) by.set(h, [f]);
+      else own.push(f);
+    }
+    return by;
+  }
+
+  /**
+   * A host that was down takes its deadlines now, each under its own stamp, as after a restart from its journal. What it would have sent
+   * meanwhile never left; its links send it again.
+   */
+  #restart(t: TimeUs, host: number): void {
+    const facts = this.#down.get(host)!;
+    this.#down.delete(host);
+    const market = this.markets[host]!;
+    for (let due = market.nextWakeup(); due < t; due = market.nextWakeup()) this.#step(host, due, [], true);
+    this.#wakeups.set(host, market.nextWakeup());
+    if (facts.length > 0) this.#step(host, t, facts);
   }
 
   #happen(t: TimeUs, type: number, a: number, b: number): Fact | null {
@@ -267,13 +366,6 @@ export class Simulation {
       case WorldEvent.nodeDown:
       case WorldEvent.nodeUp:
         return this.#fleet.happen(t, type, a, b, (node) => this.#processes.lose(node, t));
-      case WorldEvent.arrival: {
-        const arrival = this.#pending!;
-        this.#work.set(arrival.spec.job, arrival);
-        this.#submitted++;
-        this.#pull();
-        return { kind: FactKind.submit, pool: this.#routed(arrival.pool), spec: arrival.spec };
-      }
       case WorldEvent.packet:
         return { kind: FactKind.packet, packet: this.#network!.take(a) };
       default:
@@ -281,9 +373,17 @@ export class Simulation {
     }
   }
 
+  #arrive(t: TimeUs): Fact[] {
+    const arrival = this.#pending!;
+    this.#work.set(arrival.spec.job, arrival);
+    this.#submitted++;
+    this.#pull();
+    return this.#edge.submit(t, arrival);
+  }
+
   /** Users go to whoever holds the seat of the pool they know: it stands on the chain. */
-  #routed(pool: number): number {
-    if (this.options.config.staking === undefined) return pool;
+  #heirOf(pool: number): number {
+    if (this.options.config.staking === undefined) return this.#mesh?.heirOf(pool) ?? pool;
     for (const m of this.markets) if (m.settlement !== null) return m.settlement.staking!.committee.holderOf(pool);
     return pool;
   }
@@ -307,9 +407,11 @@ export class Simulation {
     }
   }
 
-  #step(host: number, t: TimeUs, facts: readonly Fact[]): void {
+  /** `mute`: what it sends is lost. */
+  #step(host: number, t: TimeUs, facts: readonly Fact[], mute = false): void {
     const market = this.markets[host]!;
     const effects = market.step(t, facts);
+    this.#wakeups.set(host, market.nextWakeup());
     this.#steps++;
     const observer = this.options.observer;
     if (observer !== undefined) {
@@ -317,26 +419,21 @@ export class Simulation {
       for (const a of effects.actions) observer.action(t, a);
     }
     for (let i = 0; i < effects.actions.length; i++) this.#processes.act(t, effects.actions[i]!);
-    for (let i = 0; i < effects.packets.length; i++) this.#transmit(t, effects.packets[i]!);
+    if (!mute) for (let i = 0; i < effects.packets.length; i++) this.#transmit(t, effects.packets[i]!);
     if (this.options.checkEveryEvent === true) this.#checks += checkInvariants(this.view(), this.#wiresEmpty());
   }
 
   #wiresEmpty(): boolean {
-    return this.#network === null || (!this.#network.busy && this.markets.every((m) => m.wiresEmpty));
+    if (this.#network === null) return true;
+    return this.#down.size === 0 && !this.#network.busy && this.markets.every((m) => m.wiresEmpty);
   }
 
   /** All machines of all hosts, for judging the laws. */
   view(): MarketView {
-    if (this.markets.length === 1) return this.markets[0]!;
-    const { config } = this.options;
-    return {
-      config,
-      now: this.now,
-      settlement: this.markets.find((m) => m.settlement !== null)?.settlement ?? null,
-      pools: config.pools.map((_, i) => this.markets.find((m) => m.pools[i] !== null)?.pools[i] ?? null),
-      nodes: config.nodes.map((_, i) => this.markets.find((m) => m.nodes[i] !== null)?.nodes[i] ?? null),
-    };
+    this.#view ??= viewOf(this.markets);
+    return this.markets.length === 1 ? this.#view : { ...this.#view, now: this.now };
   }
+  #view: MarketView | null = null;
 
   #transmit(t: TimeUs, packet: Packet): void {
     for (const [at, ticket] of this.#network!.transmit(t, packet))
@@ -346,12 +443,15 @@ export class Simulation {
   /** Inject facts at a stamp from outside the world's own events (an operator's acts, tests). */
   inject(t: TimeUs, facts: readonly Fact[]): void {
     this.runUntil(t);
-    this.markets.forEach((market, h) => {
-      // A run that is over has stopped before its next deadlines.
-      for (let due = market.nextWakeup(); due < t; due = market.nextWakeup()) this.#step(h, due, []);
-      const own = this.#hostOf === null ? facts : facts.filter((f) => this.#hostOfFact(f) === h);
-      if (own.length > 0) this.#step(h, t, own);
-    });
+    // A run that is over has stopped before its next deadlines.
+    this.#dueBefore(t);
+    if (facts.length === 0) return;
+    if (this.#hostOf === null) return this.#step(0, t, facts);
+    for (const [h, own] of [...this.#byHost(facts)].sort((a, b) => a[0] - b[0])) this.#step(h, t, own);
+  }
+
+  #dueBefore(t: TimeUs): void {
+    while (this.#wakeups.next() < t) this.#step(this.#wakeups.first(), this.#wakeups.next(), []);
   }
 
   /** Runs to the end, distributes what was charged, checks every law and writes the final rows. */
@@ -359,15 +459,14 @@ export class Simulation {
     if (this.#finished) return;
     this.runUntil(NEVER);
     const end = this.options.horizonUs >= NEVER ? this.now : this.options.horizonUs;
-    for (let h = 0; h < this.markets.length; h++) {
-      const market = this.markets[h]!;
-      for (let due = market.nextWakeup(); due < end; due = market.nextWakeup()) this.#step(h, due, []);
-      if (market.settlement !== null) this.#step(h, end, [{ kind: FactKind.settle, seq: 0 }]);
-    }
+    this.#dueBefore(end);
+    for (let h = 0; h < this.markets.length; h++)
+      if (this.markets[h]!.settlement !== null) this.#step(h, end, [{ kind: FactKind.settle, seq: 0 }]);
     this.#checks += checkInvariants(this.view(), this.#wiresEmpty());
     for (let h = 0; h < this.markets.length; h++) {
       const market = this.markets[h]!;
       this.options.journals?.[h]?.end(market.now, market.digest);
+      this.options.journal?.end(market.now, market.digest, h);
       market.report();
     }
     this.#finished = true;
@@ -384,6 +483,9 @@ export class Simulation {
       processes: this.#processes.snapshot(),
       network: this.#network?.snapshot() ?? null,
       stakers: this.#stakers?.snapshot() ?? null,
+      mesh: this.#mesh?.snapshot() ?? null,
+      edge: this.#edge.snapshot(),
+      down: [...this.#down],
       work: [...this.#work].map(([job, w]) => [
         job,
         {
@@ -406,12 +508,19 @@ export class Simulation {
     this.#queue.restore(state.queue);
     state.markets.forEach((m, h) => {
       this.markets[h]!.restore(m);
+      this.#wakeups.set(h, this.markets[h]!.nextWakeup());
     });
+    for (const [host, facts] of state.down) {
+      this.#down.set(host, facts);
+      this.#wakeups.set(host, NEVER);
+    }
     this.#demand.restore(state.demand as never);
     this.#fleet.restore(state.fleet);
     this.#processes.restore(state.processes as never);
     this.#network?.restore(state.network as never);
     if (state.stakers !== null) this.#stakers?.restore(state.stakers);
+    if (state.mesh !== null) this.#mesh?.restore(state.mesh);
+    this.#edge.restore(state.edge);
     for (const [job, w] of state.work) this.#work.set(job, { ...w });
     this.#pending = state.pending;
     this.#submitted = state.submitted;

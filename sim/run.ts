@@ -8,15 +8,19 @@ import { invariants } from '../core/market/invariants.ts';
 import type { Market, RowSink } from '../core/market/market.ts';
 import { JobState } from '../core/pool/job.ts';
 import { type Chunk, Recorder } from '../core/record/recorder.ts';
+import { ContractState } from '../core/settlement/settlement.ts';
 import type { MarketConfig, MechanismRef, TimeUs } from '../core/types.ts';
 import { ENGINE } from '../core/version.ts';
 import type { ResolvedScenario, TraceJob } from '../scenarios/resolved.ts';
-import { Simulation } from './driver.ts';
+import { Simulation, type SimulationState } from './driver.ts';
 import type { EventQueue } from './kernel/queue.ts';
 import { Streams } from './kernel/streams.ts';
+import type { NetworkFacts } from './network-summary.ts';
 import { type RunJson, Summary } from './summary.ts';
 import { costNotes, withCosts } from './world/costs.ts';
 import { type DemandSource, ListDemand } from './world/demand.ts';
+import type { ContactRule } from './world/heartbeats.ts';
+import { Network } from './world/network.ts';
 import { PersonaDemand } from './world/personas.ts';
 import type { VerificationCounts } from './world/stakers.ts';
 import { TraceDemand } from './world/trace-demand.ts';
@@ -42,6 +46,10 @@ export interface RunOptions {
   queue?: EventQueue;
   /** Sees every row as it is written. */
   watch?: RowSink;
+  /** Where the random streams stand, for a simulation that is to be restored. */
+  streams?: SimulationState['streams'];
+  /** How heartbeats become contacts; absent = in closed form. */
+  contact?: ContactRule;
   /** Ask of a node in supply auctions, micro-USD per GPU-hour, given its provider's cost; absent = what the scenario says. */
   ask?: (node: number, costMicro: number) => number;
 }
@@ -76,6 +84,7 @@ export interface PreparedRun {
 export function prepareRun(given: ResolvedScenario, options: RunOptions): PreparedRun {
   const replication = options.replication ?? 0;
   const streams = new Streams(given.seed, replication);
+  if (options.streams !== undefined) streams.restore(options.streams);
   const scenario = withCosts(given, streams);
   const config = withAsks(marketConfig(given, replication), scenario, options.ask);
   const recorder = new Recorder(options.onChunk ?? null);
@@ -88,12 +97,20 @@ export function prepareRun(given: ResolvedScenario, options: RunOptions): Prepar
     },
   };
   const demand = demandSource(scenario, streams, options.traceRows, options.bidder);
+  const { network, routing } = scenario;
   const onJournal = options.onJournal;
   const journal =
     onJournal === undefined
       ? null
       : new JournalWriter(
-          { schema: JOURNAL_SCHEMA, engine: ENGINE, host: 0, config, solvers: options.solvers ?? {} },
+          {
+            schema: JOURNAL_SCHEMA,
+            engine: ENGINE,
+            host: 0,
+            config,
+            solvers: options.solvers ?? {},
+            ...(network === undefined ? {} : { topology: { hostOf: network.hostOf, links: network.links } }),
+          },
           onJournal,
         );
   const simulation = new Simulation({
@@ -110,7 +127,14 @@ export function prepareRun(given: ResolvedScenario, options: RunOptions): Prepar
     horizonUs: scenario.horizonUs,
     rows,
     checkEveryEvent: options.checkEveryEvent === true,
-    ...(journal === null ? {} : { journals: [journal] }),
+    ...(journal === null ? {} : { journal }),
+    ...(network === undefined
+      ? {}
+      : {
+          network: new Network(network, (from, to) => streams.get('wire', `${from}>${to}`)),
+          mesh: { ...network, ...(options.contact === undefined ? {} : { contact: options.contact }) },
+        }),
+    ...(routing === undefined ? {} : { routing }),
     ...(options.queue === undefined ? {} : { queue: options.queue }),
   });
   simulation.onValue((v) => summary.value(v));
@@ -159,13 +183,14 @@ export function runScenario(scenario: ResolvedScenario, options: RunOptions): Ru
 
 export function finishRun({ simulation, recorder, summary, imputed }: PreparedRun): RunJson {
   simulation.finish();
-  const { now, submitted, checks, failureCauses, verification } = simulation;
+  const { now, submitted, checks, failureCauses, verification, wires } = simulation;
   return resultOf(simulation.markets, recorder, summary, {
     now,
     submitted,
     checks,
     failureCauses,
     verification,
+    network: wires === null ? null : { ...wires, edge: simulation.edge },
     imputed: imputed(),
   });
 }
@@ -182,15 +207,18 @@ export function resultOf(
     imputed?: string[];
     failureCauses?: ReadonlyMap<string, number>;
     verification?: VerificationCounts | null;
+    network?: Omit<NetworkFacts, 'stolen'> | null;
   },
 ): RunJson {
   recorder.finish();
   let running = 0;
   let pending = 0;
   let restarts = 0;
+  let stolen = 0;
   for (const market of markets) {
     for (const pool of market.pools) {
       if (pool === null) continue;
+      stolen += pool.counts.stolen;
       restarts += pool.counts.restarts;
       for (const j of pool.jobs()) {
         if (j.state === JobState.leased) running++;
@@ -198,17 +226,25 @@ export function resultOf(
       }
     }
   }
+  const several = markets.length > 1;
+  // A pool that is cut off may still believe in jobs that it has lost: the chain says who runs.
+  if (several) {
+    running = 0;
+    for (const m of markets)
+      for (const c of m.settlement?.contracts() ?? []) if (c.state === ContractState.claimed) running++;
+  }
   return summary.toJson({
     fingerprint: recorder.fingerprint,
     endUs: run.now,
     submitted: run.submitted,
     running,
-    pending,
+    pending: several ? null : pending + (run.network?.edge.waiting ?? 0),
     restarts,
     registered: invariants.length,
     checks: run.checks,
     imputed: run.imputed ?? [],
     failureCauses: run.failureCauses ?? new Map(),
     verification: run.verification ?? null,
+    network: run.network == null ? null : { ...run.network, stolen },
   });
 }

@@ -8,6 +8,7 @@ import { ExactSum } from '../core/num/index.ts';
 import type { Row, TableName } from '../core/record/schema.ts';
 import { HOUR_US, type TimeUs } from '../core/types.ts';
 import type { ResolvedScenario } from '../scenarios/resolved.ts';
+import { type NetworkFacts, type NetworkJson, NetworkSummary } from './network-summary.ts';
 import { type StakeJson, StakeSummary } from './stake-summary.ts';
 import type { VerificationCounts } from './world/stakers.ts';
 
@@ -107,6 +108,8 @@ export interface RunJson {
   };
   /** Only where stakers elect: what the tables stakes and elections and the world's audits amount to. */
   stake?: StakeJson;
+  /** Only where the scenario has a network. */
+  network?: NetworkJson;
   invariants: { registered: number; checks: number; violations: number };
 }
 
@@ -123,7 +126,8 @@ export interface RunFacts {
   endUs: TimeUs;
   submitted: number;
   running: number;
-  pending: number;
+  /** null = whoever has not ended and does not run, wherever it is. */
+  pending: number | null;
   restarts: number;
   registered: number;
   checks: number;
@@ -131,6 +135,7 @@ export interface RunFacts {
   imputed: string[];
   failureCauses: ReadonlyMap<string, number>;
   verification: VerificationCounts | null;
+  network: NetworkFacts | null;
 }
 
 export class Summary implements RowSink {
@@ -138,6 +143,7 @@ export class Summary implements RowSink {
   readonly #counts: FinalCounts = { completed: 0, failed: 0, rejected: 0, cancelled: 0 };
   readonly #reasons = new Map<string, number>();
   readonly #stake = new StakeSummary();
+  readonly #network: NetworkSummary;
   readonly #waits: number[] = [];
   readonly #jcts: number[] = [];
   #firstSubmitUs = -1;
@@ -161,6 +167,7 @@ export class Summary implements RowSink {
 
   constructor(scenario: ResolvedScenario) {
     this.#scenario = scenario;
+    this.#network = new NetworkSummary(scenario.market.sampleUs);
     this.#money = scenario.market.currencies.map(noParties);
     this.#nodeCost = new Map(
       scenario.market.nodes.map((n, i) => [n.id, this.#atCost(scenario.nodes[i]!.costMicroPerGpuHour)]),
@@ -195,6 +202,8 @@ export class Summary implements RowSink {
         return this.#stake.act(row as Row<'stakes'>);
       case 'elections':
         return this.#stake.election(row as Row<'elections'>);
+      case 'views':
+        return this.#network.view(row as Row<'views'>);
       case 'accounts':
         return this.#account(row as Row<'accounts'>);
       case 'prices': {
@@ -313,6 +322,8 @@ export class Summary implements RowSink {
     // Token amounts enter the economics at the run's fixed price.
     const inUsd = (u: bigint, t: bigint): bigint => u + (t * BigInt(s.market.tokenPriceMicro)) / 1_000_000n;
     const chargedMicro = inUsd(usd.charged, jct.charged);
+    const { completed, failed, rejected, cancelled } = this.#counts;
+    const ended = completed + failed + rejected + cancelled;
     const useful = hours(this.#usefulMilliUs.value);
     const valued = this.#valued && this.#counts.completed > 0;
     const revenue = [...this.#providerRevenue.values()].map(Number);
@@ -325,7 +336,12 @@ export class Summary implements RowSink {
       seed: s.seed,
       fingerprint: facts.fingerprint,
       simulatedSeconds: facts.endUs / 1e6,
-      jobs: { submitted: facts.submitted, ...this.#counts, running: facts.running, pending: facts.pending },
+      jobs: {
+        submitted: facts.submitted,
+        ...this.#counts,
+        running: facts.running,
+        pending: facts.pending ?? facts.submitted - ended - facts.running,
+      },
       rejectedBecause: Object.fromEntries([...this.#reasons].sort((a, b) => (a[0] < b[0] ? -1 : 1))),
       gpu: {
         count: s.market.nodes.reduce((n, x) => n + x.gpus, 0),
@@ -341,7 +357,7 @@ export class Summary implements RowSink {
       failures: {
         node: this.#nodeFailures,
         gpu: 0,
-        aggregator: 0,
+        aggregator: facts.network?.crashes ?? 0,
         ownerReturns: this.#ownerReturns,
         restarts: facts.restarts,
         lostGpuHours: hours(this.#lostMilliUs),
@@ -368,6 +384,7 @@ export class Summary implements RowSink {
         imputed: facts.imputed,
       },
       ...(s.market.staking === undefined ? {} : { stake: this.#stake.toJson(facts.verification) }),
+      ...(facts.network === null ? {} : { network: this.#network.toJson(facts.network) }),
       invariants: { registered: facts.registered, checks: facts.checks, violations: 0 },
     };
   }

@@ -1,11 +1,12 @@
 /** Compact binary form of facts: a kind byte, then LEB128 fields. A typical fact takes 6 to 60 bytes. */
 import { type DownCause, type Fact, FactKind, type StakeAct } from '../facts.ts';
-import type { Packet } from '../link/link.ts';
+import type { Letter, Packet } from '../link/link.ts';
 import type { JobSpec, Outcome, TaskGroup } from '../types.ts';
 import type { ByteSink, ByteSource } from './bytes.ts';
 import { readPlain, writePlain } from './plain-codec.ts';
 
-export function writeFact(out: ByteSink, f: Fact): void {
+/** `bare`: packets without their letters, which whoever reads knows from the sender. */
+export function writeFact(out: ByteSink, f: Fact, bare = false): void {
   out.u8(f.kind);
   switch (f.kind) {
     case FactKind.started:
@@ -28,7 +29,8 @@ export function writeFact(out: ByteSink, f: Fact): void {
       out.uint(f.node);
       return;
     case FactKind.packet:
-      writePlain(out, f.packet);
+      if (bare) writeBare(out, f.packet);
+      else writePlain(out, f.packet);
       return;
     case FactKind.contact:
       out.uint(f.pool);
@@ -75,7 +77,7 @@ export function writeFact(out: ByteSink, f: Fact): void {
   }
 }
 
-export function readFact(src: ByteSource): Fact {
+export function readFact(src: ByteSource, bare = false): Fact {
   const kind = src.u8();
   switch (kind) {
     case FactKind.started:
@@ -94,7 +96,7 @@ export function readFact(src: ByteSource): Fact {
     case FactKind.nodeUp:
       return { kind, node: src.uint() };
     case FactKind.packet:
-      return { kind, packet: readPlain(src) as Packet };
+      return { kind, packet: bare ? readBare(src) : (readPlain(src) as Packet) };
     case FactKind.contact:
       return { kind, pool: src.uint(), node: src.uint(), until: src.uint() };
     case FactKind.submit:
@@ -116,6 +118,29 @@ export function readFact(src: ByteSource): Fact {
     default:
       throw new Error(`unknown fact kind ${kind}`);
   }
+}
+
+/** Stands for a letter that a bare packet carried. */
+export const UNREAD: Letter = Object.freeze({ from: -1, to: -1, message: Object.freeze({}) as never });
+
+function writeBare(out: ByteSink, p: Packet): void {
+  out.uint(p.fromHost);
+  out.uint(p.toHost);
+  out.uint(p.ack);
+  out.uint(p.first);
+  out.uint(p.base);
+  out.uint(p.letters.length);
+  writeUints(
+    out,
+    p.letters.flatMap((l, i) => (l === null ? [i] : [])),
+  );
+}
+
+function readBare(src: ByteSource): Packet {
+  const head = { fromHost: src.uint(), toHost: src.uint(), ack: src.uint(), first: src.uint(), base: src.uint() };
+  const letters = new Array<Letter | null>(src.uint()).fill(UNREAD);
+  for (const i of readUints(src)) letters[i] = null;
+  return { ...head, letters };
 }
 
 function writeSpec(out: ByteSink, s: JobSpec): void {

@@ -7,10 +7,14 @@
  *               without facts, that facts of the same stamp followed or whose actions left the host
  *   check (3)   steps so far, digest of every decision so far
  *   end (4)     last stamp, digest: a journal without it was cut off
+ *   host (5)    whose frames follow, where the header names several hosts (a simulation's journal of all of them). There every
+ *               step is written, pulses too, each with the delta to its own host's last stamp: a host that was down takes its
+ *               deadlines late. Packets are written without what is in them: their senders' steps are in the same file
  *
  * A reader says at which byte a file stops making sense.
  */
 import type { Fact } from '../facts.ts';
+import type { Topology } from '../market/market.ts';
 import type { MarketConfig, TimeUs } from '../types.ts';
 import { ByteSink, ByteSource, crc32 } from './bytes.ts';
 import { readFact, writeFact } from './facts-codec.ts';
@@ -25,15 +29,17 @@ export interface JournalHeader {
   config: MarketConfig;
   /** Name and version of every injected solver, file and hash of every module of a user's own; empty when none. */
   solvers: Record<string, string>;
+  /** Present when the journal is that of all hosts of a simulation; `host` is then 0. */
+  topology?: Omit<Topology, 'host'>;
 }
 
-export const FrameType = { header: 1, step: 2, check: 3, end: 4 } as const;
+export const FrameType = { header: 1, step: 2, check: 3, end: 4, host: 5 } as const;
 
 export type Frame =
   | { type: typeof FrameType.header; header: JournalHeader; offset: number }
-  | { type: typeof FrameType.step; now: TimeUs; facts: Fact[]; offset: number }
-  | { type: typeof FrameType.check; steps: number; digest: string; offset: number }
-  | { type: typeof FrameType.end; now: TimeUs; digest: string; offset: number };
+  | { type: typeof FrameType.step; host: number; now: TimeUs; facts: Fact[]; offset: number }
+  | { type: typeof FrameType.check; host: number; steps: number; digest: string; offset: number }
+  | { type: typeof FrameType.end; host: number; now: TimeUs; digest: string; offset: number };
 
 /** Steps between two check frames: how closely a replay can name the first difference. */
 export const CHECK_EVERY = 1024;
@@ -53,6 +59,9 @@ export class JournalWriter {
   /** Stamp of a pulse that no facts have followed yet. */
   #pulsed: TimeUs = -1;
   #steps = 0;
+  /** Of each host, where there are several; and the one whose frames are being written. */
+  readonly #hosts: JournalPosition[] | null;
+  #host = -1;
 
   /**
    * `flush` receives finished frames; the bytes are only valid during the call. `resumed` continues a journal that was cut
@@ -66,6 +75,10 @@ export class JournalWriter {
   ) {
     this.#flush = flush;
     this.#flushAt = flushAt;
+    this.#hosts =
+      header.topology === undefined
+        ? null
+        : Array.from({ length: Math.max(...header.topology.hostOf) + 1 }, () => ({ last: 0, steps: 0 }));
     if (resumed !== null) {
       this.#last = resumed.last;
       this.#steps = resumed.steps;
@@ -86,7 +99,8 @@ export class JournalWriter {
   }
 
   /** `digest` is asked for when a check frame is due: the state before this step. */
-  step(now: TimeUs, facts: readonly Fact[], digest: () => string): void {
+  step(now: TimeUs, facts: readonly Fact[], digest: () => string, host = 0): void {
+    if (this.#hosts !== null) return this.#stepOf(this.#hosts[host]!, host, now, facts, digest);
     if (facts.length === 0) {
       this.#pulsed = now;
       return;
@@ -101,6 +115,29 @@ export class JournalWriter {
     this.#steps++;
     this.#write(now, facts);
     if (this.#out.length >= this.#flushAt) this.flush();
+  }
+
+  #stepOf(at: JournalPosition, host: number, now: TimeUs, facts: readonly Fact[], digest: () => string): void {
+    this.#on(host);
+    if (at.steps > 0 && at.steps % CHECK_EVERY === 0) {
+      this.#body.uint(at.steps);
+      this.#body.text(digest());
+      this.#frame(FrameType.check);
+    }
+    at.steps++;
+    this.#body.uint(now - at.last);
+    this.#body.uint(facts.length);
+    for (let i = 0; i < facts.length; i++) writeFact(this.#body, facts[i]!, true);
+    this.#frame(FrameType.step);
+    at.last = now;
+    if (this.#out.length >= this.#flushAt) this.flush();
+  }
+
+  #on(host: number): void {
+    if (host === this.#host) return;
+    this.#host = host;
+    this.#body.uint(host);
+    this.#frame(FrameType.host);
   }
 
   /**
@@ -121,7 +158,8 @@ export class JournalWriter {
     this.#last = now;
   }
 
-  end(now: TimeUs, digest: string): void {
+  end(now: TimeUs, digest: string, host = 0): void {
+    if (this.#hosts !== null) this.#on(host);
     this.#body.uint(now);
     this.#body.text(digest);
     this.#frame(FrameType.end);
@@ -166,27 +204,43 @@ export function* readJournal(
     if (bytes[i] !== MAGIC.charCodeAt(i)) throw new JournalError(i, 'this is no janction journal (bad magic)');
   }
   const src = new ByteSource(bytes, from?.offset ?? MAGIC.length);
-  let last: TimeUs = from?.last ?? 0;
+  const last = new Map<number, TimeUs>([[0, from?.last ?? 0]]);
+  let host = 0;
+  let several = false;
   let first = from === null;
   while (!src.done) {
     const offset = src.at;
-    let frame: Frame;
+    let frame: Frame | number;
     try {
-      frame = readFrame(bytes, src, offset, last);
+      frame = readFrame(bytes, src, offset, host, last.get(host) ?? 0, several);
     } catch (e) {
       if (e instanceof JournalError) throw e;
       throw new JournalError(offset, (e as Error).message);
     }
+    if (typeof frame === 'number') {
+      if (!several) throw new JournalError(offset, 'a host is named in the journal of one');
+      host = frame;
+      continue;
+    }
     if (first !== (frame.type === FrameType.header))
       throw new JournalError(offset, 'the header must come first and once');
     first = false;
-    if (frame.type === FrameType.step) last = frame.now;
+    if (frame.type === FrameType.header) several = frame.header.topology !== undefined;
+    if (frame.type === FrameType.step) last.set(host, frame.now);
     yield frame;
   }
   if (first) throw new JournalError(bytes.length, 'the header is missing');
 }
 
-function readFrame(bytes: Uint8Array, src: ByteSource, offset: number, last: TimeUs): Frame {
+/** A frame, or the host whose frames follow. */
+function readFrame(
+  bytes: Uint8Array,
+  src: ByteSource,
+  offset: number,
+  host: number,
+  last: TimeUs,
+  several: boolean,
+): Frame | number {
   const type = src.u8();
   const length = src.uint();
   const from = src.at;
@@ -197,7 +251,7 @@ function readFrame(bytes: Uint8Array, src: ByteSource, offset: number, last: Tim
   if (sum !== crc32(bytes, offset, to))
     throw new JournalError(offset, 'checksum does not match: the frame was changed or torn');
   const body = new ByteSource(bytes, from, to);
-  let frame: Frame;
+  let frame: Frame | number;
   switch (type) {
     case FrameType.header: {
       const header = JSON.parse(body.text()) as JournalHeader;
@@ -209,15 +263,18 @@ function readFrame(bytes: Uint8Array, src: ByteSource, offset: number, last: Tim
     case FrameType.step: {
       const now = last + body.uint();
       const facts: Fact[] = [];
-      for (let n = body.uint(); n > 0; n--) facts.push(readFact(body));
-      frame = { type, now, facts, offset };
+      for (let n = body.uint(); n > 0; n--) facts.push(readFact(body, several));
+      frame = { type, host, now, facts, offset };
       break;
     }
     case FrameType.check:
-      frame = { type, steps: body.uint(), digest: body.text(), offset };
+      frame = { type, host, steps: body.uint(), digest: body.text(), offset };
       break;
     case FrameType.end:
-      frame = { type, now: body.uint(), digest: body.text(), offset };
+      frame = { type, host, now: body.uint(), digest: body.text(), offset };
+      break;
+    case FrameType.host:
+      frame = body.uint();
       break;
     default:
       throw new JournalError(offset, `unknown frame type ${type}`);

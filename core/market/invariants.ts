@@ -24,6 +24,22 @@ export interface MarketView {
   readonly nodes: readonly (NodeAgent | null)[];
 }
 
+/** All machines of all hosts. */
+export function viewOf(hosts: readonly MarketView[]): MarketView {
+  const first = hosts[0]!;
+  if (hosts.length === 1) return first;
+  const { config } = first;
+  let now = 0;
+  for (const m of hosts) now = Math.max(now, m.now);
+  return {
+    config,
+    now,
+    settlement: hosts.find((m) => m.settlement !== null)?.settlement ?? null,
+    pools: config.pools.map((_, i) => hosts.find((m) => m.pools[i] !== null)?.pools[i] ?? null),
+    nodes: config.nodes.map((_, i) => hosts.find((m) => m.nodes[i] !== null)?.nodes[i] ?? null),
+  };
+}
+
 export interface Invariant {
   name: string;
   scope: 'local' | 'safety' | 'agreement';
@@ -245,7 +261,9 @@ export const invariants: readonly Invariant[] = [
         for (let i = 0; i < nodes.length; i++) {
           const n = m.nodes[nodes[i]!];
           if (n === null || n === undefined || n.poolOf !== p.address) continue;
-          if (p.cluster.isUp(i) !== n.isUp) return `pool ${p.id} believes node ${n.spec.id} ${n.isUp ? 'down' : 'up'}`;
+          // A machine that has not been heard of is as good as gone, whatever it does.
+          if (p.cluster.isUp(i) !== (n.isUp && p.hears(i)))
+            return `pool ${p.id} believes node ${n.spec.id} ${n.isUp ? 'down' : 'up'}`;
           for (let g = 0; g < n.spec.gpus; g++) {
             const idle = p.cluster.freeMilliOf(i, g) + (p.supply?.closedMilli(i, g) ?? 0);
             if (idle !== n.freeMilliOf(g)) {

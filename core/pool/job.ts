@@ -96,6 +96,8 @@ export interface PoolCounts {
   handedOver: number;
   restarts: number;
   preemptions: number;
+  /** Of those handed over, the ones that an idle pool asked for. */
+  stolen: number;
 }
 
 export const noCounts = (): PoolCounts => ({
@@ -108,6 +110,7 @@ export const noCounts = (): PoolCounts => ({
   handedOver: 0,
   restarts: 0,
   preemptions: 0,
+  stolen: 0,
 });
 
 /** The job's row once it is over; `now` is when the pool learnt it. */

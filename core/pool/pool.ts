@@ -570,6 +570,10 @@ export class Pool implements Machine, SchedulerHost {
   get waitingCount(): number {
     return this.#scheduler.waiting;
   }
+  /** Present price of each class, micro-units per GPU-hour; -1 = not sold. */
+  get prices(): readonly number[] {
+    return this.#desk.prices;
+  }
   jobs(): IterableIterator<PoolJob> {
     return this.#jobs.all();
   }
@@ -579,6 +583,10 @@ export class Pool implements Machine, SchedulerHost {
   /** Node indices in local order. */
   nodes(): readonly number[] {
     return this.#roster.nodes;
+  }
+  /** At its last pulse the pool counted on having heard of the node. */
+  hears(local: number): boolean {
+    return this.#roster.hears(this.now, local);
   }
   get term(): number {
     return this.#roster.term;

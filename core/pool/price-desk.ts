@@ -60,6 +60,11 @@ export class PriceDesk {
     return this.#rates !== null;
   }
 
+  /** Present price of each class, micro-units per GPU-hour; -1 = not sold. */
+  get prices(): readonly number[] {
+    return this.#rates?.rate ?? this.#config.classes.map(() => -1);
+  }
+
   /** The pool knows its machines: the first clearing may happen. */
   wake(now: TimeUs): void {
     if (this.#nextEpochUs === NEVER && this.#rates === null && this.#proposed === null) {

@@ -121,6 +121,11 @@ export class Roster {
     return came;
   }
 
+  /** The node has been heard of in time. */
+  hears(now: TimeUs, local: number): boolean {
+    return this.#contactUntilUs[local]! >= now;
+  }
+
   /** Nodes not heard of in time take no new leases. */
   expire(now: TimeUs): void {
     for (let local = this.#lapses.take(now - 1); local >= 0; local = this.#lapses.take(now - 1))

@@ -3,7 +3,7 @@
  * of rows in memory; the fingerprint depends on every cell and on the order of the rows of each table, and on nothing else.
  */
 import { Digest, type DigestState } from '../num/index.ts';
-import { type Column, type Row, sparseTables, type TableName, tableNames, tables } from './schema.ts';
+import { type Column, type Row, sparseTables, type TableName, tableNames, tables, worldTables } from './schema.ts';
 
 export type ColumnData = Float64Array | BigInt64Array | string[];
 
@@ -131,6 +131,7 @@ export interface RecorderState {
   digest: DigestState;
   names: string[];
   tables: { table: TableName; rows: number; total: number; columns: (number[] | bigint[])[] }[];
+  world: [TableName, RecorderState][];
 }
 
 export class Recorder {
@@ -140,15 +141,21 @@ export class Recorder {
   readonly #names: string[] = [];
   readonly #nameIds = new Map<string, number>();
   readonly #flush: ((chunk: Chunk) => void) | null;
+  /** Each table that the world writes has names and a digest of its own: a replay makes the rest without it. */
+  readonly #world = new Map<TableName, Recorder>();
 
   /** `flush` receives full chunks, valid only during the call; null = fingerprint and counts only. */
-  constructor(flush: ((chunk: Chunk) => void) | null) {
+  constructor(flush: ((chunk: Chunk) => void) | null, only: TableName | null = null) {
     this.#flush = flush;
-    for (const t of tableNames) this.#tables.set(t, new TableBuilder(t));
+    for (const t of only === null ? tableNames : [only]) {
+      if (only === null && worldTables.has(t)) this.#world.set(t, new Recorder(flush, t));
+      else this.#tables.set(t, new TableBuilder(t));
+    }
   }
 
   row<T extends TableName>(table: T, row: Row<T>): void {
-    const t = this.#tables.get(table)!;
+    const t = this.#tables.get(table);
+    if (t === undefined) return this.#world.get(table)!.row(table, row);
     if (t.rows === t.capacity) t.grow();
     const at = t.rows;
     const columns = t.columns;
@@ -204,10 +211,11 @@ export class Recorder {
   /** Hands on what is left, empty tables included, so that every table exists. */
   finish(): void {
     for (const t of this.#tables.values()) if (t.rows > 0 || t.total === 0) this.#emit(t);
+    for (const w of this.#world.values()) w.finish();
   }
 
   rowsOf(table: TableName): number {
-    return this.#tables.get(table)!.total;
+    return this.#tables.get(table)?.total ?? this.#world.get(table)!.rowsOf(table);
   }
 
   /** 16 hex digits over every cell of every row so far, whether its chunk is full or not. */
@@ -217,6 +225,7 @@ export class Recorder {
     for (const t of this.#tables.values()) t.mixInto(d);
     for (const t of this.#tables.values()) if (t.total > 0 || !sparseTables.has(t.table)) d.mixInt(t.total);
     for (const name of this.#names) d.mixString(name);
+    for (const [t, w] of this.#world) if (w.rowsOf(t) > 0) d.mixString(w.fingerprint);
     return d.hex();
   }
 
@@ -233,11 +242,13 @@ export class Recorder {
           c.isBig ? Array.from(c.bigs.subarray(0, t.rows)) : Array.from(c.ints.subarray(0, t.rows)),
         ),
       })),
+      world: [...this.#world].map(([t, w]) => [t, w.snapshot()]),
     };
   }
 
   /** Into a fresh recorder. */
   restore(state: RecorderState): void {
+    for (const [t, w] of state.world) this.#world.get(t)!.restore(w);
     this.#digest.restore(state.digest);
     for (const name of state.names) {
       this.#nameIds.set(name, this.#names.length);

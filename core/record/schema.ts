@@ -204,6 +204,24 @@ export const tables = {
     currency: text('currency of the amount'),
     amount_micro: money('amount'),
   },
+  network: {
+    time_us: int('us', 'stamp'),
+    event: text('partition, heal, crash, restart or takeover'),
+    name: text('partition; empty otherwise'),
+    pool: text('pool whose host goes down or comes back, or that is taken over; empty for partitions'),
+    to_pool: text('who takes over, where the scenario names it; empty otherwise, and where stakers’ votes decide'),
+    hosts: int('count', 'hosts on the partition’s side, or 1'),
+  },
+  views: {
+    time_us: int('us', 'stamp'),
+    pool: text('pool'),
+    host: text('up, cut (off the chain by a partition) or down'),
+    nodes: int('count', 'machines that the chain has given to the pool'),
+    silent_nodes: int('count', 'of those, the ones that are up and that the pool does not count on'),
+    ghost_milli: int('milli-GPU', 'free on machines that are up, and not offered by the pool'),
+    phantom_milli: int('milli-GPU', 'offered by the pool, and taken or gone on the machine'),
+    heartbeat_age_us: int('us', 'age of the oldest last heartbeat of those machines; -1 = it has none'),
+  },
   accounts: {
     account: text('party, as in transfers'),
     currency: text('currency'),
@@ -216,6 +234,9 @@ export const tables = {
 
 /** Tables that count in the fingerprint only once they have rows: runs that do not use them keep theirs. */
 export const sparseTables: ReadonlySet<string> = new Set(['stakes', 'elections', 'quotes', 'meters', 'adjustments']);
+
+/** Tables that the simulated world writes: what no machine of the market sees. A replay does not make them. */
+export const worldTables: ReadonlySet<string> = new Set(['network', 'views']);
 
 export type TableName = keyof typeof tables;
 export const tableNames = Object.keys(tables) as TableName[];

@@ -91,6 +91,8 @@ const keys: Record<TableName, readonly string[]> = {
   quotes: ['job_id', 'attempt'],
   meters: ['lease_id', 'until_us'],
   adjustments: ['job_id', 'attempt', 'part', 'kind', 'time_us'],
+  network: ['time_us', 'event', 'name', 'pool'],
+  views: ['pool', 'time_us'],
   accounts: ['account', 'currency'],
 };
 

@@ -75,6 +75,12 @@ export function assignDevices(scenario: ResolvedScenario, devices: readonly Devi
     throw new UsageError(
       'stake.rules: voters, cheats and auditors are simulated only; leave stake.rules out to execute (stake.resources may stay)',
     );
+  if (scenario.network !== undefined)
+    throw new UsageError('network: wires and their faults are simulated only; leave network out to execute');
+  if (scenario.routing !== undefined)
+    throw new UsageError(
+      'scheduling.routing: an execution submits each job to the pool that its user keeps to; leave routing out to execute',
+    );
   const needed = gpusOf(scenario);
   if (needed > devices.length) {
     throw new UsageError(

@@ -218,13 +218,13 @@ export function explainJob(journal: Iterable<Frame>, registry: MechanismRegistry
       yield f;
     }
   }
-  const { market, header } = replay(until(), spies, rows);
+  const { markets, header } = replay(until(), spies, rows);
   watcher.close(endUs);
   if (spec === null) return null;
   return explanation(header.config, spec, pool, submittedUs, watcher, kept, stateNow());
 
   function stateNow(): string {
-    for (const p of market.pools)
+    for (const p of markets.flatMap((m) => m.pools))
       for (const j of p?.jobs() ?? [])
         if (j.spec.job === target) return j.state === JobState.leased ? 'running' : 'waiting';
     return 'unknown';

@@ -14,6 +14,7 @@ import { decodeScenario, Places, readYaml } from './document.ts';
 import { type OpenFile, resolveFleet } from './fleet.ts';
 import { CURRENCIES, resolveBilling, resolvePools, resolveStakes } from './market.ts';
 import type { Report } from './names.ts';
+import { resolveNetwork, resolveRouting } from './network.ts';
 import { applySets } from './overrides.ts';
 import { resolveStaking } from './stake.ts';
 
@@ -74,6 +75,8 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
   const billing = resolveBilling(s, report);
   const stakes = resolveStakes(s, fleet, report);
   const staking = resolveStaking(s, fleet, stakes, report);
+  const network = resolveNetwork(s, fleet, report);
+  const routing = demand === null ? null : resolveRouting(s, fleet, demand, report);
   if (s.output.sample < 1) report(['output', 'sample'], 'no time at all; write a duration above zero, or "none"');
   if (demand === null) return null;
   return {
@@ -100,6 +103,8 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
     demand: demand.demand,
     costs: fleet.costs,
     ...(staking === null ? {} : { stakers: staking.world }),
+    ...(network === null ? {} : { network }),
+    ...(routing === null ? {} : { routing }),
     processes: processesOf(s),
   };
 }

@@ -5,6 +5,7 @@ import { pricingNames } from '../../mechanisms/names.ts';
 import { demandSchema } from './demand.ts';
 import { type Fields, modulePath, name, whole } from './fields.ts';
 import { failuresSchema, fleetSchema } from './fleet.ts';
+import { networkSchema } from './network.ts';
 import { schedulingSchema } from './scheduling.ts';
 import { stakeSchema, verificationSchema } from './stake.ts';
 
@@ -110,16 +111,6 @@ function billingSchema(f: Fields) {
     .describe('Who is paid what, and when.');
 }
 
-/** A key of a version to come: taken only when it says nothing. */
-function later(what: string) {
-  const error = 'not available in this version; leave the key empty';
-  return z
-    .record(z.string(), z.unknown(), { error })
-    .refine((v) => Object.keys(v).length === 0, { error })
-    .describe(`${what}: not available in this version; leave it empty.`)
-    .optional();
-}
-
 /** The schema of a scenario file; what it parses to is in base units but still refers to things by name. */
 export function scenarioSchema(f: Fields) {
   return z
@@ -138,7 +129,7 @@ export function scenarioSchema(f: Fields) {
       billing: billingSchema(f).prefault({}),
       stake: stakeSchema(f).prefault({}),
       verification: verificationSchema(f).optional(),
-      network: later('Delays and faults of the wires'),
+      network: networkSchema(f).optional(),
       failures: failuresSchema(f).prefault({}),
       output: z
         .strictObject({

@@ -1,7 +1,7 @@
 /** Scheduling: which policies, with which parameters. Each parses to the policy's own parameters in base units. */
 import { z } from 'zod';
 import { rat } from '../../core/num/index.ts';
-import { placementNames, queueingNames } from '../../mechanisms/names.ts';
+import { placementNames, queueingNames, routingNames } from '../../mechanisms/names.ts';
 import { type Fields, mechanism, name, names, whole } from './fields.ts';
 
 /** Parameters of the shipped policies; one that is not named here takes none. */
@@ -76,6 +76,41 @@ function placementParams(f: Fields): Record<string, z.ZodRawShape> {
   };
 }
 
+/** How the edge chooses a pool for each job. */
+function routingSchema(f: Fields) {
+  return mechanism(
+    'routing policy',
+    routingNames,
+    Object.fromEntries(
+      routingNames.map((n) => [
+        n,
+        {
+          advertise: f.duration('How often pools tell their load and prices. Default 30 second.').optional(),
+          ...(n === 'price-then-load'
+            ? {
+                tolerance: f
+                  .number('How much dearer than the cheapest a pool may be. Default 0.', rat(0), rat(100))
+                  .optional(),
+              }
+            : {}),
+          ...(n === 'price-then-load' || n === 'locality'
+            ? {
+                full: f
+                  .number(
+                    'Load (leased and waiting GPUs over those that are up) from which a pool is left for others. Default 1.',
+                    rat(0),
+                    rat(1000),
+                  )
+                  .optional(),
+              }
+            : {}),
+        },
+      ]),
+    ),
+    `Which pool a job enters, of those its user may use: ${routingNames.join(', ')}. Default: each user keeps to one pool, drawn once.`,
+  );
+}
+
 export function schedulingSchema(f: Fields) {
   const queueing = () =>
     mechanism(
@@ -96,6 +131,7 @@ export function schedulingSchema(f: Fields) {
     .strictObject({
       queueing: queueing().prefault('easy'),
       placement: placement().prefault('best-fit'),
+      routing: routingSchema(f).optional(),
       pools: z.record(name('Pool.'), own).describe('What single pools do differently.').prefault({}),
     })
     .describe('Who goes first and where jobs run.');

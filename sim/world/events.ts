@@ -8,6 +8,8 @@ export const WorldEvent = {
   packet: 6,
   recorded: 7,
   stake: 8,
+  mesh: 9,
+  edge: 10,
 } as const;
 
 /** Phases, in the order of core's fact phases. */

@@ -117,6 +117,11 @@ export class StakeWorld {
     return { kind: FactKind.stake, seq: ++this.#seq, act };
   }
 
+  /** The chain is told that an aggregator has stopped answering, or is back. */
+  aggregator(pool: number, up: boolean): Fact {
+    return this.#fact({ do: 'aggregator', pool, up });
+  }
+
   /** Facts of an event. */
   happen(t: TimeUs, kind: number, id: number): Fact[] {
     switch (kind) {
@@ -124,7 +129,7 @@ export class StakeWorld {
         return this.#round(t);
       case Kind.down:
       case Kind.up:
-        return [this.#fact({ do: 'aggregator', pool: id, up: kind === Kind.up })];
+        return [this.aggregator(id, kind === Kind.up)];
       case Kind.report: {
         const c = this.#cases.get(id)!;
         const v = this.#o.spec.verification!;

@@ -4,21 +4,26 @@ import { Streams } from '../../sim/kernel/streams.ts';
 import { Network, type NetworkOptions, type Partition } from '../../sim/world/network.ts';
 import { SECOND } from './market.ts';
 
-export function wires(c: MarketConfig, seed: number, over: Partial<NetworkOptions> = {}): Network {
+export function wires(
+  c: MarketConfig,
+  seed: number,
+  { meanUs = 20_000, ...over }: Partial<NetworkOptions> & { meanUs?: number } = {},
+): Network {
   const machines = 1 + c.pools.length + c.nodes.length;
+  const streams = new Streams(seed);
   return new Network(
     {
       hosts: machines,
       hostOf: Array.from({ length: machines }, (_, i) => i),
       links: { resendUs: SECOND / 2, resendMaxUs: 30 * SECOND, window: 64 },
       minUs: 5_000,
-      meanUs: 20_000,
+      delay: { family: 'exponential', meanUs },
       loss: 0,
       duplicate: 0,
       partitions: [],
       ...over,
     },
-    new Streams(seed).get('network', 'wires'),
+    (from, to) => streams.get('wire', `${from}>${to}`),
   );
 }
 

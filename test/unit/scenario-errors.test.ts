@@ -324,7 +324,70 @@ describe('keys and names', () => {
       added('stake: { rules: {} }\nverification: { cheats: [{ group: lab }] }\n'),
       '17:26: cheats: wants either a share of results or "rational: true"; write one of them',
     ],
-    ['network', added('network: lossy\n'), '16:10: network: not available in this version; leave the key empty'],
+    [
+      'a network that is none',
+      added('network: lossy\n'),
+      '16:10: network: "lossy" is not a mapping (key: value); write a mapping (key: value)',
+    ],
+    [
+      'a partition of nobody',
+      added('network: { partitions: [{ from: 1 hour, to: 2 hour, side: {} }] }\n'),
+      '16:59: side: nobody is on this side; name pools, groups, providers, personas, regions or the chain',
+    ],
+    [
+      'a partition of everybody',
+      added(
+        'network: { partitions: [{ from: 1 hour, to: 2 hour, side: { chain: true, pools: main, groups: lab } }] }\n',
+      ),
+      '16:59: side: everybody is on this side, so nothing is cut; leave somebody out',
+    ],
+    [
+      'a partition that ends before it begins',
+      added('network: { partitions: [{ from: 2 hour, to: 1 hour, side: { chain: true } }] }\n'),
+      '16:25: partitions: ends before it begins; put the two in order',
+    ],
+    [
+      'a partition that never heals and repeats',
+      added('network: { partitions: [{ from: 0 hour, to: never, every: 1 hour, side: { chain: true } }] }\n'),
+      '16:59: every: not longer than it lasts; write a longer period',
+    ],
+    [
+      'a pool that is none',
+      added('network: { crashes: [{ pool: mian, from: 1 hour, to: 2 hour }] }\n'),
+      '16:30: pool: unknown pool "mian"; did you mean "main"?',
+    ],
+    [
+      'a group that is none',
+      added('network: { partitions: [{ from: 1 hour, to: 2 hour, side: { groups: labs } }] }\n'),
+      '16:69: groups: unknown group "labs"; did you mean "lab"?',
+    ],
+    [
+      'crashes that overlap',
+      added(
+        'network: { crashes: [{ pool: main, from: 1 hour, to: 3 hour }, { pool: main, from: 2 hour, to: 4 hour }] }\n',
+      ),
+      '16:64: crashes: overlaps another crash of the same pool; leave a gap between them',
+    ],
+    [
+      'a takeover by nobody',
+      added('network: { takeover: {} }\n'),
+      '16:22: takeover: there is no other pool that could take over; add one under fleet.pools',
+    ],
+    [
+      'loss above nine tenths',
+      added('network: { loss: 95 % }\n'),
+      '16:18: loss: "95 %" is out of range; write 0 to 0.9, or a percentage',
+    ],
+    [
+      'a wire without delay',
+      added('network: { latency: { min: 0 ms } }\n'),
+      '16:28: min: no time at all; write at least "1 us"',
+    ],
+    [
+      'a routing policy that is none',
+      added('scheduling: { routing: power-of-tow }\n'),
+      '16:24: routing: unknown "power-of-tow"; did you mean "power-of-two"?',
+    ],
   ])('%s', (_, source, message) => {
     expect(refusal(source)).toBe(`f.yaml:${message}`);
   });
