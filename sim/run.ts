@@ -8,7 +8,7 @@ import { invariants } from '../core/market/invariants.ts';
 import type { Market, RowSink } from '../core/market/market.ts';
 import { JobState } from '../core/pool/job.ts';
 import { type Chunk, Recorder } from '../core/record/recorder.ts';
-import { ContractState } from '../core/settlement/settlement.ts';
+import { ContractState } from '../core/settlement/contract.ts';
 import type { MarketConfig, MechanismRef, TimeUs } from '../core/types.ts';
 import { ENGINE } from '../core/version.ts';
 import type { ResolvedScenario, TraceJob } from '../scenarios/resolved.ts';
