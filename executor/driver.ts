@@ -191,8 +191,13 @@ export class Executor {
   }
 
   #remember(a: PlannedArrival): void {
-    const { workUs, fails, command } = a;
-    this.#work.set(a.spec.job, command === undefined ? { workUs, fails } : { workUs, fails, command });
+    const { workUs, fails, command, challenge } = a;
+    this.#work.set(a.spec.job, {
+      workUs,
+      fails,
+      ...(command === undefined ? {} : { command }),
+      ...(challenge === undefined ? {} : { challenge }),
+    });
   }
 
   /** Asks the executor to stop after the turn in progress; the run stays resumable. */

@@ -4,6 +4,7 @@
  */
 import type { Action, Fact } from '../core/facts.ts';
 import type { JobSpec, TimeUs } from '../core/types.ts';
+import type { Challenge } from './work/challenge.ts';
 
 /** What the world knows of a job and core does not. */
 export interface Work {
@@ -13,6 +14,8 @@ export interface Work {
   fails: boolean;
   /** The user's own command; absent = the built-in workload of the length of the work. */
   command?: readonly string[];
+  /** Instead: the proof-of-contribution challenge, whose answer is checked before the job counts as completed. */
+  challenge?: Challenge;
 }
 
 /** What the lease gives the job of its machine; 0 = not declared. */

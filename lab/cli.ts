@@ -19,6 +19,7 @@ const files: [names: string[], load: () => Promise<Add>][] = [
   [['audit'], async () => (await import('./commands/audit.ts')).addAudit],
   [['validate'], async () => (await import('./commands/validate.ts')).addValidate],
   [['calibrate'], async () => (await import('./commands/calibrate.ts')).addCalibrate],
+  [['challenge'], async () => (await import('./commands/challenge.ts')).addChallenge],
   [['invoice', 'statement'], async () => (await import('./commands/invoice.ts')).addInvoice],
   [['report'], async () => (await import('./commands/report.ts')).addReport],
   [['explain'], async () => (await import('./commands/explain.ts')).addExplain],

@@ -276,6 +276,8 @@ export interface ListedArrival {
   urgency?: Urgency;
   /** What an execution runs; absent = the built-in workload. A simulation never looks. */
   command?: string[];
+  /** Side of the matrices of the proof-of-contribution challenge that an execution runs instead. */
+  challenge?: number;
 }
 
 export interface Urgency {

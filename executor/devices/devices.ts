@@ -4,7 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { ExecutorError } from '../executor-error.ts';
-import { nvidiaDevices } from './nvidia.ts';
+import { gpuDrivers } from './gpu-driver.ts';
 
 export interface Device {
   /** UUID of a GPU or MIG instance, cpu:0 …, or with Slurm MACHINE:NUMBER. */
@@ -12,6 +12,10 @@ export interface Device {
   kind: 'cpu' | 'nvidia' | 'slurm';
   name: string;
   memoryMiB: number;
+  /** UUID of the card; of a MIG instance, the card that carries it. */
+  card?: string;
+  /** Number of the card's device file (/dev/nvidiaN), where the driver says it. */
+  minor?: number;
 }
 
 export const MAX_CPU_SLOTS = 4096;
@@ -26,17 +30,19 @@ export function findDevices(wanted: string, needed: number): Device[] {
     return cpuSlots(n);
   }
   if (wanted === 'nvidia') {
-    const found = nvidiaDevices();
+    const found = gpus().filter((d) => d.kind === 'nvidia');
     if (found.length === 0)
-      throw new ExecutorError('--devices nvidia: no NVIDIA GPU on this machine (nvidia-smi lists none); use cpu:N');
+      throw new ExecutorError('--devices nvidia: no NVIDIA GPU on this machine (its driver lists none); use cpu:N');
     return found;
   }
   if (wanted === 'auto') {
-    const found = nvidiaDevices();
+    const found = gpus();
     return found.length > 0 ? found : cpuSlots(Math.max(needed, 1));
   }
   throw new ExecutorError(`--devices ${wanted}: write auto, cpu:N (for example cpu:2) or nvidia`);
 }
+
+const gpus = (): Device[] => gpuDrivers().flatMap((d) => d.devices());
 
 const cpuSlots = (n: number): Device[] =>
   Array.from({ length: n }, (_, i) => ({

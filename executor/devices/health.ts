@@ -8,6 +8,8 @@
  *   dead      gone, or its memory cannot be trusted: its machine is reported down and what ran on it is lost
  */
 
+import type { CardHealth } from './gpu-driver.ts';
+
 export type HealthState = 'healthy' | 'suspect' | 'drain' | 'dead';
 
 export interface Observation {
@@ -84,5 +86,42 @@ export class DeviceHealth {
   #become(state: HealthState): void {
     this.#state = state;
     this.#clean = 0;
+  }
+}
+
+/** Watches the cards of a run and says when one changes its state. */
+export class HealthWatch {
+  readonly #health = new Map<string, DeviceHealth>();
+  readonly #ask: () => Promise<CardHealth[]>;
+  readonly #onChange: (card: string, state: HealthState, evidence: string) => void;
+
+  constructor(
+    cards: readonly string[],
+    onChange: (card: string, state: HealthState, evidence: string) => void,
+    ask: () => Promise<CardHealth[]>,
+  ) {
+    for (const c of cards) this.#health.set(c, new DeviceHealth());
+    this.#ask = ask;
+    this.#onChange = onChange;
+  }
+
+  async look(): Promise<void> {
+    let rows: CardHealth[];
+    try {
+      rows = await this.#ask();
+    } catch {
+      // A driver that does not answer lists nothing.
+      rows = [];
+    }
+    for (const [card, health] of this.#health) {
+      const row = rows.find((r) => r.card === card);
+      const before = health.state;
+      const after = health.observe({
+        present: row !== undefined && row.gone !== true,
+        uncorrected: row?.uncorrected ?? null,
+        xids: row?.xids ?? [],
+      });
+      if (after !== before) this.#onChange(card, after, health.evidence.at(-1) ?? 'nothing against it for a while');
+    }
   }
 }

@@ -1,26 +1,69 @@
 /** What nvidia-smi says: devices, the processes on them, their health. Nothing is configured, MIG included. */
-import { execFile, execFileSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import type { Device } from './devices.ts';
-import { DeviceHealth, type HealthState } from './health.ts';
+import type { CardHealth, GpuDriver, GpuUse } from './gpu-driver.ts';
 
 const TIMEOUT_MS = 20_000;
 
-/** GPUs and MIG instances by UUID; none when there is no driver. */
-export function nvidiaDevices(list: () => string = () => smi(['-L'])): Device[] {
-  try {
-    return parseNvidiaList(list());
-  } catch {
-    return [];
-  }
-}
+type Smi = (args: readonly string[]) => string;
 
-function smi(args: readonly string[]): string {
-  return execFileSync('nvidia-smi', args, {
-    encoding: 'utf8',
-    timeout: TIMEOUT_MS,
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
+const callSmi: Smi = (args) =>
+  execFileSync('nvidia-smi', args, { encoding: 'utf8', timeout: TIMEOUT_MS, stdio: ['ignore', 'pipe', 'ignore'] });
+
+/** Where NVML cannot be called: the program that comes with the driver, and the kernel's log for Xid errors. */
+export class NvidiaSmi implements GpuDriver {
+  readonly name = 'nvidia-smi';
+  readonly #smi: Smi;
+  readonly #kernel: () => string;
+  readonly #devices: Device[];
+
+  constructor(smi: Smi = callSmi, kernel?: () => string) {
+    this.#smi = smi;
+    let text = '';
+    try {
+      text = smi(['-L']);
+    } catch {
+      // No driver: no devices.
+    }
+    this.#devices = parseNvidiaList(text);
+    this.#kernel = kernel ?? (this.#devices.length > 0 ? kernelMessages() : () => '');
+  }
+
+  devices(): Device[] {
+    return this.#devices;
+  }
+
+  async use(): Promise<Map<string, GpuUse>> {
+    const processes = parseApps(this.#smi(['--query-compute-apps=gpu_uuid,pid', '--format=csv,noheader']));
+    const memory = parseMemory(this.#smi(['--query-gpu=uuid,memory.used', '--format=csv,noheader,nounits']));
+    return new Map(
+      this.#devices.map((d) => {
+        // It speaks of cards only: of a MIG instance nothing is known but what lists it by its own number.
+        const pids = processes.get(d.id) ?? [];
+        return [d.id, { pids, usedMiB: d.card === d.id ? (memory.get(d.id) ?? null) : null }];
+      }),
+    );
+  }
+
+  async health(): Promise<CardHealth[]> {
+    const rows = this.#smi([
+      '--query-gpu=uuid,pci.bus_id,ecc.errors.uncorrected.volatile.total',
+      '--format=csv,noheader,nounits',
+    ]);
+    const xids = parseXids(this.#kernel());
+    const found: CardHealth[] = [];
+    for (const line of rows.split('\n')) {
+      const [card, bus, errors] = line.split(',').map((s) => s.trim());
+      if (card === undefined || bus === undefined) continue;
+      found.push({
+        card,
+        uncorrected: /^\d+$/.test(errors ?? '') ? Number(errors) : null,
+        xids: xids.filter((x) => x.bus === shortBus(bus)).map((x) => x.xid),
+      });
+    }
+    return found;
+  }
 }
 
 /** From `nvidia-smi -L`. A GPU in MIG mode is offered as its instances, not as itself. */
@@ -37,23 +80,24 @@ export function parseNvidiaList(text: string): Device[] {
     const card = /^GPU \d+: (.+?) \(UUID: (GPU-[0-9a-fA-F-]+)\)/.exec(line);
     if (card !== null) {
       close();
-      gpu = { id: card[2]!, kind: 'nvidia', name: card[1]!, memoryMiB: 0 };
+      gpu = { id: card[2]!, kind: 'nvidia', name: card[1]!, memoryMiB: 0, card: card[2]! };
       continue;
     }
     const mig = /^\s+MIG (\S+)\s+Device\s+\d+: \(UUID: (MIG-[0-9a-zA-Z/-]+)\)/.exec(line);
     if (mig !== null && gpu !== null) {
       instances++;
-      devices.push({ id: mig[2]!, kind: 'nvidia', name: `${(gpu as Device).name} MIG ${mig[1]!}`, memoryMiB: 0 });
+      const { name, card } = gpu as Device;
+      devices.push({ id: mig[2]!, kind: 'nvidia', name: `${name} MIG ${mig[1]!}`, memoryMiB: 0, card: card! });
     }
   }
   close();
   return devices;
 }
 
-/** Processes on each GPU by UUID. Throws when the driver does not answer: then nothing is known to be free. */
-export function gpuProcesses(query: () => string = queryApps): Map<string, number[]> {
+/** Processes by UUID, from a list of UUID and process. */
+export function parseApps(text: string): Map<string, number[]> {
   const found = new Map<string, number[]>();
-  for (const line of query().split('\n')) {
+  for (const line of text.split('\n')) {
     const [uuid, pid] = line.split(',').map((s) => s.trim());
     if (uuid === undefined || !/^\d+$/.test(pid ?? '')) continue;
     const list = found.get(uuid) ?? [];
@@ -63,7 +107,15 @@ export function gpuProcesses(query: () => string = queryApps): Map<string, numbe
   return found;
 }
 
-const queryApps = (): string => smi(['--query-compute-apps=gpu_uuid,pid', '--format=csv,noheader']);
+/** MiB by UUID; `[N/A]` is left out. */
+function parseMemory(text: string): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const line of text.split('\n')) {
+    const [uuid, mib] = line.split(',').map((s) => s.trim());
+    if (uuid !== undefined && /^\d+$/.test(mib ?? '')) found.set(uuid, Number(mib));
+  }
+  return found;
+}
 
 /** Xid errors in kernel messages, by PCI address in lower case without its domain's leading zeros. */
 export function parseXids(text: string): { bus: string; xid: number }[] {
@@ -82,73 +134,6 @@ const shortBus = (bus: string): string =>
     .split(':')
     .slice(-2)
     .join(':');
-
-export interface HealthSources {
-  /** uuid, PCI address, uncorrected errors; one GPU a line. */
-  gpus(): Promise<string>;
-  /** Kernel messages since the last call. */
-  kernel(): string;
-}
-
-/** Watches the GPUs of a run and says when one changes its state. */
-export class HealthWatch {
-  readonly #health = new Map<string, DeviceHealth>();
-  readonly #sources: HealthSources;
-  readonly #onChange: (uuid: string, state: HealthState, evidence: string) => void;
-
-  constructor(
-    uuids: readonly string[],
-    onChange: (uuid: string, state: HealthState, evidence: string) => void,
-    sources: HealthSources = systemSources(),
-  ) {
-    for (const u of uuids) this.#health.set(u, new DeviceHealth());
-    this.#sources = sources;
-    this.#onChange = onChange;
-  }
-
-  async look(): Promise<void> {
-    let text: string;
-    try {
-      text = await this.#sources.gpus();
-    } catch {
-      text = '';
-    }
-    const rows = new Map<string, { bus: string; uncorrected: number | null }>();
-    for (const line of text.split('\n')) {
-      const [uuid, bus, errors] = line.split(',').map((s) => s.trim());
-      if (uuid === undefined || bus === undefined) continue;
-      rows.set(uuid, { bus: shortBus(bus), uncorrected: /^\d+$/.test(errors ?? '') ? Number(errors) : null });
-    }
-    const xids = parseXids(this.#sources.kernel());
-    for (const [uuid, health] of this.#health) {
-      const row = rows.get(uuid);
-      const before = health.state;
-      const after = health.observe({
-        present: row !== undefined,
-        uncorrected: row?.uncorrected ?? null,
-        xids: xids.filter((x) => x.bus === row?.bus).map((x) => x.xid),
-      });
-      if (after !== before) this.#onChange(uuid, after, health.evidence.at(-1) ?? 'nothing against it for a while');
-    }
-  }
-}
-
-function systemSources(): HealthSources {
-  const kernel = kernelMessages();
-  return {
-    gpus: () =>
-      new Promise((resolve, reject) => {
-        const fields = 'uuid,pci.bus_id,ecc.errors.uncorrected.volatile.total';
-        execFile(
-          'nvidia-smi',
-          [`--query-gpu=${fields}`, '--format=csv,noheader,nounits'],
-          { timeout: TIMEOUT_MS },
-          (e, out) => (e === null ? resolve(out) : reject(e)),
-        );
-      }),
-    kernel,
-  };
-}
 
 /** What the kernel has said since the last call; nothing where its log may not be read. */
 function kernelMessages(): () => string {

@@ -25,10 +25,10 @@ export interface Cgroups {
 }
 
 /** Where groups can be made on this machine, or null. */
-export function findCgroups(root = ROOT): Cgroups | null {
+export function findCgroups(root = ROOT, self = '/proc/self/cgroup'): Cgroups | null {
   let own: string;
   try {
-    own = readFileSync('/proc/self/cgroup', 'utf8');
+    own = readFileSync(self, 'utf8');
   } catch {
     return null;
   }
@@ -51,13 +51,21 @@ function findVersion1(root: string, paths: Map<string, string>): Cgroups | null 
   return found.controllers.includes('pids') || found.controllers.includes('memory') ? found : null;
 }
 
+/**
+ * The nearest group, from our own up to the root, that may be written and hands controllers down. Our own mostly does not: a group
+ * with processes in it cannot, but the root and what a service manager has delegated can.
+ */
 function findVersion2(root: string, paths: Map<string, string>): Cgroups | null {
-  const base = join(root, paths.get('') ?? '/');
-  if (!canMake(base)) return null;
-  const enabled = new Set(readOr(join(base, 'cgroup.subtree_control')).split(/\s+/));
-  const controllers = CONTROLLERS.filter((c) => enabled.has(c) || enable(base, c));
-  if (controllers.length === 0) return null;
-  return { version: 2, base: Object.fromEntries(controllers.map((c) => [c, base])), controllers };
+  const steps = (paths.get('') ?? '/').split('/').filter((s) => s !== '');
+  for (let depth = steps.length; depth >= 0; depth--) {
+    const base = join(root, ...steps.slice(0, depth));
+    if (!canMake(base)) continue;
+    const enabled = new Set(readOr(join(base, 'cgroup.subtree_control')).split(/\s+/));
+    const controllers = CONTROLLERS.filter((c) => enabled.has(c) || enable(base, c));
+    if (controllers.length > 0)
+      return { version: 2, base: Object.fromEntries(controllers.map((c) => [c, base])), controllers };
+  }
+  return null;
 }
 
 function canMake(base: string): boolean {
@@ -156,6 +164,8 @@ export class JobGroup {
   }
 
   kill(): void {
+    // Version 2 kills a whole group at once, what is being forked included.
+    for (const d of this.#dirs) if (existsSync(join(d, 'cgroup.kill'))) writeFileSync(join(d, 'cgroup.kill'), '1');
     for (const pid of this.processes()) signal(pid, 'SIGKILL');
   }
 

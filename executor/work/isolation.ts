@@ -6,6 +6,9 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Device } from '../devices/devices.ts';
+import { nativeDirectories } from '../devices/native.ts';
 import { ExecutorError } from '../executor-error.ts';
 import { type Cgroups, findCgroups, JobGroup } from './cgroup.ts';
 
@@ -24,7 +27,8 @@ export interface Confinement {
   shares: readonly string[];
   /** The job keeps the host's network. */
   network: boolean;
-  nvidia: boolean;
+  /** Devices of the job; of the machine's GPUs it gets the files of these. */
+  devices: readonly Device[];
   /** Largest file, MiB; 0 = any. */
   fileMiB: number;
   /** The attempt's own checkpoint, and that of the attempt before when it is good. */
@@ -85,6 +89,9 @@ export function isolationName(i: Isolation): string {
   return layers.join('+');
 }
 
+/** The built-in work, wherever this package is installed. */
+const ownCode = fileURLToPath(new URL('../..', import.meta.url));
+
 /** Where the working directory appears. */
 export const INSIDE = '/janction/job';
 /** Where the attempt's own checkpoint appears, and the one to resume from. */
@@ -135,17 +142,23 @@ function sandbox(readOnly: readonly string[]): string[] {
 }
 
 function confinement(c: Confinement): string[] {
-  const software = dirname(process.execPath);
-  const own = dirname(import.meta.filename);
-  const args = sandbox([software, own, '/opt', ...c.shares]);
+  const nvidia = c.devices.filter((d) => d.kind === 'nvidia');
+  const args = sandbox([dirname(process.execPath), ownCode, '/opt', ...c.shares]);
   args.push('--bind', c.cwd, INSIDE, '--bind', c.checkpoint, INSIDE_CHECKPOINT, '--chdir', INSIDE);
   if (c.resume !== null) args.push('--ro-bind', c.resume, INSIDE_RESUME);
   if (c.network) args.push('--share-net', '--ro-bind-try', '/etc/resolv.conf', '/etc/resolv.conf');
-  if (c.nvidia) {
-    // Which card is named by CUDA_VISIBLE_DEVICES; the others' device files cannot be told apart by their UUIDs.
-    for (const name of readdirSync('/dev'))
-      if (name.startsWith('nvidia')) args.push('--dev-bind', `/dev/${name}`, `/dev/${name}`);
+  if (nvidia.length > 0) {
+    for (const name of nvidiaFiles(nvidia)) args.push('--dev-bind', `/dev/${name}`, `/dev/${name}`);
     args.push('--ro-bind-try', '/sys', '/sys');
+    for (const dir of [...nativeDirectories(), ...(process.env['LD_LIBRARY_PATH'] ?? '').split(':')])
+      if (dir.startsWith('/')) args.push('--ro-bind-try', dir, dir);
   }
   return args;
+}
+
+/** Of the cards' files only those of the job, where the driver says which they are; else all, and CUDA_VISIBLE_DEVICES alone tells. */
+function nvidiaFiles(devices: readonly Device[]): string[] {
+  const known = devices.every((d) => d.minor !== undefined);
+  const own = new Set(devices.map((d) => `nvidia${d.minor ?? ''}`));
+  return readdirSync('/dev').filter((f) => (/^nvidia\d+$/.test(f) ? !known || own.has(f) : f.startsWith('nvidia')));
 }

@@ -7,6 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import {
   type Action,
   ActionKind,
@@ -15,15 +16,17 @@ import {
   type ReleaseAction,
   type StartAction,
 } from '../../core/facts.ts';
-import { Outcome, WHOLE_GPU } from '../../core/types.ts';
+import { Outcome } from '../../core/types.ts';
 import type { Device } from '../devices/devices.ts';
+import type { GpuDriver, GpuUse } from '../devices/gpu-driver.ts';
 import type { HealthState } from '../devices/health.ts';
 import type { FactSink, Launcher, LeaseLimits, Work } from '../launcher.ts';
 import type { Remote } from '../launchers/slurm.ts';
 import { JobGroup, reapGroups } from './cgroup.ts';
+import { type Challenge, challengeArguments, type Verdict } from './challenge.ts';
 import { checkpointFault } from './checkpoint.ts';
 import { INSIDE, INSIDE_CHECKPOINT, INSIDE_RESUME, type Isolation, isolationName, wrap } from './isolation.ts';
-import { commandName, LEASE_VARIABLE, pause, processesOf, RUN_VARIABLE, reapRun, signal } from './proc.ts';
+import { commandName, LEASE_VARIABLE, pause, processesOf, RUN_VARIABLE, reapRun, signal, startTicks } from './proc.ts';
 import { holdsMoreThan } from './usage.ts';
 
 export interface LocalOptions {
@@ -33,13 +36,13 @@ export interface LocalOptions {
   nodeName(node: number): string;
   /** Device of each GPU of the scenario, by node and index. */
   deviceOf(node: number, gpu: number): Device;
-  /** Node that has the GPU; needed with `watch`. */
-  nodeOf?: (uuid: string) => number | undefined;
   timeScale: number;
   /** Wall milliseconds between SIGTERM and SIGKILL. */
   graceMs: number;
-  /** Share of a processor the built-in workload uses, percent. */
+  /** Share of its device that the built-in work uses, percent. */
   utilisation: number;
+  /** What the built-in work does, and what a whole device does of it in a second (GFLOP or GiB; 0 = not known). */
+  workload?: { kind: 'matmul' | 'copy'; rate: number };
   isolation: Isolation;
   /** Most that an attempt may keep in files, logs included, MiB; 0 = any. */
   diskMiB: number;
@@ -48,10 +51,12 @@ export interface LocalOptions {
   network: boolean;
   /** Directories that jobs may read. */
   shares: readonly string[];
-  /** Processes on each GPU by UUID; absent = GPUs are not asked. */
-  gpuProcesses?: () => Map<string, number[]>;
-  /** Looks after the GPUs every ten seconds; absent = there are none to look after. */
-  watch?: (onChange: (uuid: string, state: HealthState, evidence: string) => void) => { look(): Promise<void> };
+  /** Says what is on the GPUs; absent = there are none. */
+  gpus?: Pick<GpuDriver, 'use'>;
+  /** Looks after the cards every ten seconds; absent = there are none to look after. */
+  watch?: (onChange: (card: string, state: HealthState, evidence: string) => void) => { look(): Promise<void> };
+  /** Nodes that have a part of the card; needed with `watch`. */
+  nodesOf?: (card: string) => readonly number[];
   /** Carries jobs to other machines; absent = they run here. */
   remote?: Remote;
   /** Told what an operator should know. */
@@ -59,9 +64,17 @@ export interface LocalOptions {
 }
 
 const builtin = fileURLToPath(new URL('./builtin.worker.js', import.meta.url));
+const cudaBuiltin = fileURLToPath(new URL('./cuda.worker.js', import.meta.url));
+const challengeWorker = fileURLToPath(new URL('./challenge.worker.js', import.meta.url));
 const WATCH_MS = 250;
 const SWEEP_MS = 5;
-const GPU_POLL_MS = 500;
+/** A process that has ended is off its GPU within some of these. */
+const GPU_POLL_MS = 10;
+const GPU_POLL_MOST_MS = 500;
+/** Memory above what was in use before the run that still counts as free; a context of the driver takes hundreds. */
+const GPU_SLACK_MIB = 64;
+/** A GPU that is not free after this is worth a word. */
+const QUARANTINE_MS = 5000;
 const HEALTH_MS = 10_000;
 const UP_MS = 20;
 const REMOTE_SWEEP_MS = 100;
@@ -79,6 +92,8 @@ interface Job {
   ordered: boolean;
   /** Why this launcher ended it, if it did. */
   reason: string | null;
+  challenge: Challenge | null;
+  verdict: Verdict | null;
   exitCode: number | null;
   signal: string | null;
 }
@@ -91,8 +106,11 @@ export class LocalLauncher implements Launcher {
   /** Jobs whose first process is gone and whose others are being looked for. */
   readonly #leaving: { job: Job; outcome: Outcome }[] = [];
   /** GPUs that are not yet known to be free. */
-  readonly #releasing: { action: ReleaseAction; uuids: string[] }[] = [];
+  readonly #releasing: { action: ReleaseAction; key: string; since: number; told: boolean }[] = [];
+  /** GPUs of each lease that has or had a process on some. */
   readonly #gpusOf = new Map<string, string[]>();
+  /** MiB in use on each before the run; what comes back is held against it. */
+  #before: Promise<ReadonlyMap<string, GpuUse>> | null = null;
   #sweep: NodeJS.Timeout | null = null;
   #watch: NodeJS.Timeout | null = null;
   #gpuPoll: NodeJS.Timeout | null = null;
@@ -101,6 +119,7 @@ export class LocalLauncher implements Launcher {
   readonly #dead = new Map<number, Set<string>>();
   #sink: FactSink = () => {};
   #closed: (() => void) | null = null;
+  #isClosed = false;
 
   constructor(options: LocalOptions) {
     this.#options = options;
@@ -112,20 +131,23 @@ export class LocalLauncher implements Launcher {
   open(sink: FactSink): void {
     this.#sink = sink;
     this.#options.remote?.open();
-    const watch = this.#options.watch?.((uuid, state, evidence) => this.#healthChanged(uuid, state, evidence));
+    this.#before = this.#options.gpus?.use().catch(() => new Map<string, GpuUse>()) ?? null;
+    const watch = this.#options.watch?.((card, state, evidence) => this.#healthChanged(card, state, evidence));
     if (watch !== undefined) this.#health = setInterval(() => void watch.look(), HEALTH_MS);
   }
 
   /** A node is down while one of its GPUs is dead: nothing may run on, because core counts its leases as lost. */
-  #healthChanged(uuid: string, state: HealthState, evidence: string): void {
-    this.#options.say?.(`GPU ${uuid} is ${state} (${evidence})`);
-    const node = this.#options.nodeOf?.(uuid);
-    if (node === undefined) return;
+  #healthChanged(card: string, state: HealthState, evidence: string): void {
+    this.#options.say?.(`GPU ${card} is ${state} (${evidence})`);
+    for (const node of this.#options.nodesOf?.(card) ?? []) this.#nodeHealth(node, card, state);
+  }
+
+  #nodeHealth(node: number, card: string, state: HealthState): void {
     const dead = this.#dead.get(node) ?? new Set<string>();
     this.#dead.set(node, dead);
     const wasUp = dead.size === 0;
-    if (state === 'dead') dead.add(uuid);
-    else dead.delete(uuid);
+    if (state === 'dead') dead.add(card);
+    else dead.delete(card);
     if (wasUp && dead.size > 0) {
       for (const job of this.#jobs.values()) {
         if (job.action.node !== node) continue;
@@ -164,8 +186,8 @@ export class LocalLauncher implements Launcher {
         return;
       }
       case ActionKind.release:
-        this.#releasing.push({ action, uuids: this.#gpusOf.get(key) ?? [] });
-        this.#pollGpus();
+        this.#releasing.push({ action, key, since: performance.now(), told: false });
+        if (this.#gpuPoll === null) void this.#pollGpus();
         return;
     }
   }
@@ -196,7 +218,7 @@ export class LocalLauncher implements Launcher {
           processes: o.processes,
         });
       }
-      const command = this.#commandOf(action, work);
+      const command = this.#commandOf(action, work, devices);
       const [file, ...args] = wrap(
         o.isolation,
         o.remote?.wrap(
@@ -211,7 +233,7 @@ export class LocalLauncher implements Launcher {
           cwd,
           shares: o.shares,
           network: o.network,
-          nvidia: devices.some((d) => d.kind === 'nvidia'),
+          devices,
           fileMiB: o.diskMiB,
           checkpoint: join(dir, 'checkpoint'),
           resume,
@@ -238,12 +260,14 @@ export class LocalLauncher implements Launcher {
       killTimer: null,
       ordered: false,
       reason: null,
+      challenge: work?.challenge ?? null,
+      verdict: null,
       exitCode: null,
       signal: null,
     };
     this.#jobs.set(key, job);
     const gpus = devices.filter((d) => d.kind === 'nvidia').map((d) => d.id);
-    if (gpus.length > 0 && action.gpuMilli === WHOLE_GPU) this.#gpusOf.set(key, gpus);
+    if (gpus.length > 0) this.#gpusOf.set(key, gpus);
     this.#follow(job);
     this.#watch ??= setInterval(() => this.#watchDisks(), WATCH_MS);
   }
@@ -289,19 +313,17 @@ export class LocalLauncher implements Launcher {
     });
   }
 
-  #commandOf(action: StartAction, work: Work | null): readonly string[] {
+  #commandOf(action: StartAction, work: Work | null, devices: readonly Device[]): readonly string[] {
     if (work?.command !== undefined) return work.command;
-    const ms = (work?.workUs ?? 0) / this.#options.timeScale / 1000;
+    const node = [process.execPath, '--max-old-space-size=64'];
+    if (work?.challenge !== undefined) return [...node, challengeWorker, ...challengeArguments(work.challenge)];
+    const { timeScale, utilisation, workload } = this.#options;
+    const ms = (work?.workUs ?? 0) / timeScale / 1000;
     const status = work?.fails === true ? '1' : '0';
-    return [
-      process.execPath,
-      '--max-old-space-size=64',
-      builtin,
-      ms.toFixed(3),
-      String(this.#options.utilisation),
-      status,
-      String(action.job),
-    ];
+    const { kind, rate } = workload ?? { kind: 'matmul', rate: 0 };
+    const program = devices.some((d) => d.kind === 'nvidia') ? cudaBuiltin : builtin;
+    // The last argument only names the job in lists of processes.
+    return [...node, program, ms.toFixed(3), String(utilisation), status, kind, String(rate), String(action.job)];
   }
 
   /** The checkpoint of the attempt before, when it is whole. */
@@ -339,6 +361,7 @@ export class LocalLauncher implements Launcher {
       JANCTION_DEVICES: devices.map((d) => d.id).join(','),
       JANCTION_CHECKPOINT: boxed ? INSIDE_CHECKPOINT : join(dir, 'checkpoint'),
       ...(resume === null ? {} : { JANCTION_RESUME: boxed ? INSIDE_RESUME : resume }),
+      ...librariesOf(devices),
       CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
       CUDA_VISIBLE_DEVICES: devices
         .filter((d) => d.kind === 'nvidia')
@@ -399,7 +422,8 @@ export class LocalLauncher implements Launcher {
       const far = steps?.has(job.key) === true ? [0] : [];
       const pids = [...far, ...(alive.get(job.key) ?? []), ...(job.group?.processes() ?? [])];
       if (pids.length === 0) {
-        this.#over(job, outcome);
+        if (job.challenge !== null && outcome === Outcome.completed) this.#judge(job, job.challenge);
+        else this.#over(job, outcome);
         continue;
       }
       for (const pid of pids) if (pid > 0) signal(pid, 'SIGKILL');
@@ -407,6 +431,22 @@ export class LocalLauncher implements Launcher {
     }
     const ms = steps === undefined ? SWEEP_MS : REMOTE_SWEEP_MS;
     if (this.#leaving.length > 0) this.#sweep ??= setTimeout(() => this.#sweepNow(), ms);
+  }
+
+  /** The answer to a challenge is checked before the job counts as completed, on a thread of its own. */
+  #judge(job: Job, challenge: Challenge): void {
+    const judged = (verdict: Verdict | null, fault: string | null): void => {
+      if (job.verdict !== null || job.reason !== null) return;
+      job.verdict = verdict;
+      if (verdict?.accepted !== true) job.reason = `challenge: ${fault ?? verdict?.reason ?? 'not judged'}`;
+      this.#over(job, verdict?.accepted === true ? Outcome.completed : Outcome.failed);
+    };
+    const worker = new Worker(new URL('./judge.worker.js', import.meta.url), {
+      workerData: { dir: join(job.dir, 'work'), challenge },
+    });
+    worker.once('message', (v: Verdict) => judged(v, null));
+    worker.once('error', (e) => judged(null, e.message));
+    worker.once('exit', () => judged(null, null));
   }
 
   #over(job: Job, outcome: Outcome): void {
@@ -419,6 +459,7 @@ export class LocalLauncher implements Launcher {
       reason,
       devices: job.action.gpus.map((g) => this.#deviceId(job, g)),
       isolation: this.isolation,
+      ...(job.verdict === null ? {} : { challenge: job.verdict }),
     };
     writeFileSync(join(job.dir, 'status.json'), `${JSON.stringify(status)}\n`);
     this.#jobs.delete(job.key);
@@ -427,7 +468,8 @@ export class LocalLauncher implements Launcher {
       this.#watch = null;
     }
     const { node, lease, fence } = job.action;
-    const clean = this.#options.gpuProcesses === undefined || !this.#gpusOf.has(job.key);
+    const clean = this.#options.gpus === undefined || !this.#gpusOf.has(job.key);
+    if (clean) this.#gpusOf.delete(job.key);
     this.#sink({ kind: FactKind.exited, node, lease, fence, outcome, clean });
     if (this.#jobs.size === 0) this.#closed?.();
   }
@@ -436,30 +478,55 @@ export class LocalLauncher implements Launcher {
     return this.#options.deviceOf(job.action.node, gpu).id;
   }
 
-  /** A GPU stays taken (is in quarantine) until the driver lists no process on it. */
-  #pollGpus(): void {
-    if (this.#gpuPoll !== null || this.#releasing.length === 0) return;
-    const on = this.#askGpus();
+  /** A GPU stays taken (is in quarantine) until the driver says that the job is off it and its memory is back. */
+  async #pollGpus(): Promise<void> {
+    // Holds the place of the timer while the driver is asked.
+    this.#gpuPoll = setTimeout(() => {}, 0);
+    const before = (await this.#before) ?? new Map<string, GpuUse>();
+    const now = await this.#askGpus();
+    let youngest = Number.POSITIVE_INFINITY;
     for (const entry of this.#releasing.splice(0)) {
-      if (on === null || entry.uuids.some((u) => (on.get(u) ?? []).length > 0)) {
-        this.#releasing.push(entry);
+      const held = this.#heldBy(entry.key, before, now);
+      if (held === null) {
+        const { node, lease, fence } = entry.action;
+        this.#gpusOf.delete(entry.key);
+        this.#sink({ kind: FactKind.released, node, lease, fence });
         continue;
       }
-      const { node, lease, fence } = entry.action;
-      this.#gpusOf.delete(keyOf(entry.action));
-      this.#sink({ kind: FactKind.released, node, lease, fence });
+      const age = performance.now() - entry.since;
+      youngest = Math.min(youngest, age);
+      if (age > QUARANTINE_MS && !entry.told) {
+        entry.told = true;
+        this.#options.say?.(`in quarantine after lease ${entry.action.lease}: ${held}`);
+      }
+      this.#releasing.push(entry);
     }
-    if (this.#releasing.length === 0) return;
-    this.#gpuPoll = setTimeout(() => {
-      this.#gpuPoll = null;
-      this.#pollGpus();
-    }, GPU_POLL_MS);
+    this.#gpuPoll = null;
+    if (this.#releasing.length === 0 || this.#isClosed) return;
+    const ms = Math.min(GPU_POLL_MOST_MS, Math.max(GPU_POLL_MS, youngest / 4));
+    this.#gpuPoll = setTimeout(() => void this.#pollGpus(), ms);
+  }
+
+  /** What keeps the GPUs of a lease from being free, or null. */
+  #heldBy(key: string, before: ReadonlyMap<string, GpuUse>, now: ReadonlyMap<string, GpuUse> | null): string | null {
+    for (const id of this.#gpusOf.get(key) ?? []) {
+      const use = now?.get(id);
+      if (use === undefined) return `${id}: the driver does not answer`;
+      const shared = [...this.#gpusOf].some(([other, ids]) => other !== key && ids.includes(id));
+      // On a shared GPU others go on: only what is dead and still listed holds memory that should be back.
+      const left = shared ? use.pids.filter((pid) => startTicks(pid) === null) : use.pids;
+      if (left.length > 0) return `${id}: processes ${left.join(', ')}`;
+      const was = before.get(id)?.usedMiB ?? null;
+      if (shared || was === null || use.usedMiB === null) continue;
+      if (use.usedMiB > was + GPU_SLACK_MIB) return `${id}: ${use.usedMiB - was} MiB more in use than before the run`;
+    }
+    return null;
   }
 
   /** Null when the driver does not answer: then nothing is known to be free. */
-  #askGpus(): Map<string, number[]> | null {
+  async #askGpus(): Promise<ReadonlyMap<string, GpuUse> | null> {
     try {
-      return this.#options.gpuProcesses?.() ?? new Map<string, number[]>();
+      return (await this.#options.gpus?.use()) ?? new Map<string, GpuUse>();
     } catch {
       return null;
     }
@@ -467,6 +534,7 @@ export class LocalLauncher implements Launcher {
 
   async close(): Promise<void> {
     this.#sink = () => {};
+    this.#isClosed = true;
     // Giving the machines back ends what runs on them, known step or not.
     this.#options.remote?.close();
     if (this.#jobs.size > 0) {
@@ -488,3 +556,9 @@ export class LocalLauncher implements Launcher {
 }
 
 const keyOf = (a: { lease: number; fence: number }): string => `${a.lease}:${a.fence}`;
+
+/** Where the driver's libraries lie, if the operator had to say so. */
+function librariesOf(devices: readonly Device[]): Record<string, string> {
+  const path = process.env['LD_LIBRARY_PATH'];
+  return path !== undefined && devices.some((d) => d.kind !== 'cpu') ? { LD_LIBRARY_PATH: path } : {};
+}

@@ -6,7 +6,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { Command } from 'commander';
 import { ENGINE_VERSION } from '../../core/version.ts';
-import { probeIsolation } from '../../executor/index.ts';
+import { type GpuDriver, gpuDrivers, loadNative, probeIsolation } from '../../executor/index.ts';
 import { print } from '../flags.ts';
 
 export interface DoctorItem {
@@ -57,6 +57,20 @@ function program(name: string, binary: string, args: readonly string[], use: str
   return { name, found: path !== null && detail !== 'on PATH, but does not answer', detail, use };
 }
 
+let drivers: GpuDriver[] | null = null;
+
+function gpus(name: string, kind: string, install: string): DoctorItem {
+  drivers ??= gpuDrivers();
+  const driver = drivers.find((d) => d.devices().some((x) => x.kind === kind));
+  const list = (driver?.devices() ?? []).map((d) => `${d.name} (${d.id})`);
+  return {
+    name,
+    found: driver !== undefined,
+    detail: driver === undefined ? 'none, or no driver' : `${list.length} by ${driver.name}: ${list.join(', ')}`,
+    use: `running jobs on real GPUs; install ${install}`,
+  };
+}
+
 /** Node 20.19 or later. */
 export function supportedNode(version: string): boolean {
   const [major, minor] = version.replace(/^v/, '').split('.').map(Number) as [number, number];
@@ -73,12 +87,14 @@ export function doctorCommand(): DoctorJson {
     cpus: availableParallelism(),
     memoryMiB: Math.floor(totalmem() / 1048576),
     items: [
-      program(
-        'NVIDIA GPUs',
-        'nvidia-smi',
-        ['--query-gpu=name', '--format=csv,noheader'],
-        'running jobs on real GPUs; install the NVIDIA driver',
-      ),
+      gpus('NVIDIA GPUs', 'nvidia', 'the NVIDIA driver'),
+      gpus('AMD GPUs', 'amd', 'ROCm with rocm-smi'),
+      {
+        name: 'koffi',
+        found: loadNative() !== null,
+        detail: loadNative() === null ? 'optional package not installed' : 'calls the libraries of drivers',
+        use: 'the built-in work on NVIDIA GPUs, MIG instances, Xid events; npm install koffi',
+      },
       program('Slurm', 'sbatch', ['--version'], 'sweeps and executions on a cluster; Debian packages slurmctld slurmd'),
       {
         name: 'bubblewrap',

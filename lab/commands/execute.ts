@@ -12,7 +12,7 @@ import {
   ExecutorError,
   FileStorage,
   findDevices,
-  gpuProcesses,
+  gpuDrivers,
   HealthWatch,
   LocalLauncher,
   type LocalOptions,
@@ -32,6 +32,7 @@ import { Finding, oneLine, UsageError } from '../errors.ts';
 import { executionRecord, finishExecution } from '../execution/finish.ts';
 import {
   assignDevices,
+  challengeKeyOf,
   type ExecutionPlan,
   gpusOf,
   LIMIT_ALLOWANCE_MS,
@@ -56,6 +57,8 @@ export interface ExecuteFlags {
   load: number;
   grace: number;
   utilisation: number;
+  workload: 'matmul' | 'copy';
+  calibration?: string;
   launcher: string;
   slurmNodes?: string;
   isolation: string;
@@ -126,6 +129,10 @@ async function makePlan(path: string, flags: ExecuteFlags): Promise<ExecutionPla
     timeScale: flags.timeScale,
     graceMs: flags.grace,
     utilisation: flags.utilisation,
+    workload: {
+      kind: flags.workload,
+      rate: flags.calibration === undefined ? 0 : rateIn(flags.calibration, flags.workload),
+    },
     slurm: cluster === null ? null : cluster.map((n) => n.name),
     isolation: cluster === null ? flags.isolation : 'none',
     diskMiB: flags.disk,
@@ -201,13 +208,14 @@ async function execute(partial: string, flags: ExecuteFlags, plan: ExecutionPlan
     timeScale: plan.timeScale,
     graceMs: plan.graceMs,
     utilisation: plan.utilisation,
+    workload: plan.workload,
     isolation: chooseIsolation(plan.isolation),
     diskMiB: plan.diskMiB,
     processes: plan.processes,
     network: plan.network,
     shares: plan.shares,
     say,
-    ...nvidiaCare(plan),
+    ...gpuCare(plan),
     ...(plan.slurm === null
       ? {}
       : { remote: new Slurm(plan.run, plan.slurm, Math.max(...scenario.market.nodes.map((n) => n.gpus))) }),
@@ -220,7 +228,7 @@ async function execute(partial: string, flags: ExecuteFlags, plan: ExecutionPlan
   const executor = new Executor({
     config,
     registry: shipped,
-    arrivals: plannedArrivals(scenario, plan.allowanceUs),
+    arrivals: plannedArrivals(scenario, plan.allowanceUs, undefined, challengeKeyOf(plan.run)),
     launcher,
     storage: (kept) => new FileStorage(journal, kept),
     former: bytes.length === 0 ? null : { bytes, snapshot: readSnapshot(snapshotPath) },
@@ -258,15 +266,36 @@ async function execute(partial: string, flags: ExecuteFlags, plan: ExecutionPlan
   return executionRecord(plan, result, launcher.isolation);
 }
 
-/** What a run with NVIDIA GPUs has looked after: memory that must come back, cards that may die. */
-function nvidiaCare(plan: ExecutionPlan): Pick<LocalOptions, 'gpuProcesses' | 'watch' | 'nodeOf'> {
-  const node = new Map(plan.devices.filter((d) => d.device.kind === 'nvidia').map((d) => [d.device.id, d.node]));
-  if (node.size === 0) return {};
+/** What a run with GPUs has looked after: memory that must come back, cards that may die. */
+function gpuCare(plan: ExecutionPlan): Pick<LocalOptions, 'gpus' | 'watch' | 'nodesOf'> {
+  const nodes = new Map<string, number[]>();
+  for (const { device, node } of plan.devices) {
+    if (device.card !== undefined) nodes.set(device.card, [...(nodes.get(device.card) ?? []), node]);
+  }
+  const driver = nodes.size === 0 ? undefined : gpuDrivers().find((d) => d.devices().some((x) => nodes.has(x.card!)));
+  if (driver === undefined) return {};
   return {
-    gpuProcesses,
-    watch: (onChange) => new HealthWatch([...node.keys()], onChange),
-    nodeOf: (uuid) => node.get(uuid),
+    gpus: driver,
+    watch: (onChange) => new HealthWatch([...nodes.keys()], onChange, () => driver.health()),
+    nodesOf: (card) => [...new Set(nodes.get(card) ?? [])],
   };
+}
+
+/** The rate of the device that a calibration measured. */
+function rateIn(path: string, kind: 'matmul' | 'copy'): number {
+  const c = readJson(path) as { schema?: string; matmulGflops?: number; bandwidthGiBs?: number };
+  const rate = kind === 'matmul' ? c.matmulGflops : c.bandwidthGiBs;
+  if (c.schema !== 'janction.calibration/1' || !(typeof rate === 'number' && rate > 0 && rate < 1e9))
+    throw new UsageError(`${path}: no calibration with a rate of ${kind}; make one with: janction calibrate --json`);
+  return rate;
+}
+
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (e) {
+    throw new UsageError(`${path}: cannot be read (${oneLine(e)}); make one with: janction calibrate --json > ${path}`);
+  }
 }
 
 function readableExecution(e: ExecutionRecord): string {
@@ -312,7 +341,16 @@ export function addExecute(program: Command): void {
     .option('--time-scale <x>', 'scenario time per wall time: 3600 runs an hour in a second', positive, 1)
     .option('--load <x>', 'jobs arrive this many times as fast as the scenario says', positive, 1)
     .option('--grace <ms>', 'wall time between SIGTERM and SIGKILL', positive, 1000)
-    .option('--utilisation <percent>', 'share of a processor that the built-in workload uses', wholeFrom(1, 100), 20)
+    .option('--utilisation <percent>', 'share of its device that the built-in workload uses', wholeFrom(1, 100), 20)
+    .addOption(
+      new Option('--workload <which>', 'what the built-in workload does: matrix products or copies of memory')
+        .choices(['matmul', 'copy'])
+        .default('matmul'),
+    )
+    .option(
+      '--calibration <file>',
+      'what calibrate --json measured: built-in jobs then have a fixed amount of work instead of a fixed time',
+    )
     .addOption(
       new Option('--launcher <which>', 'where jobs run: this machine, or the machines of a Slurm cluster')
         .choices(['local', 'slurm'])

@@ -114,7 +114,14 @@ export function predicted(
   const planned = plannedArrivals(scenario, allowanceUs);
   const arrivals: Arrival[] = [];
   for (let a = planned.next(); a !== null && a.timeUs < scenario.horizonUs; a = planned.next())
-    arrivals.push({ ...a, workUs: a.workUs + overheadUs, valueMicro: -1 } as Arrival);
+    arrivals.push({
+      timeUs: a.timeUs,
+      pool: a.pool,
+      spec: a.spec,
+      fails: a.fails,
+      workUs: a.workUs + overheadUs,
+      valueMicro: -1,
+    });
   const jobs: JobRow[] = [];
   const devices: DeviceRow[] = [];
   const rows: RowSink = {

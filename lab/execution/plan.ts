@@ -1,4 +1,5 @@
 /** What turns a scenario into an execution: the wall time that starting a process takes, devices, and the list of jobs. */
+import type { ChanceKey } from '../../core/num/index.ts';
 import type { MarketConfig, TimeUs } from '../../core/types.ts';
 import type { Arrivals, Device, PlannedArrival } from '../../executor/index.ts';
 import type { ResolvedScenario } from '../../scenarios/index.ts';
@@ -24,6 +25,8 @@ export interface ExecutionPlan {
   timeScale: number;
   graceMs: number;
   utilisation: number;
+  /** What the built-in work does, and the rate of a whole device (0 = work for a time). */
+  workload: { kind: 'matmul' | 'copy'; rate: number };
   /** Machine of the cluster for each of the scenario's; null = jobs run here. */
   slurm: string[] | null;
   /** auto, none or bubblewrap. */
@@ -93,6 +96,12 @@ export function assignDevices(scenario: ResolvedScenario, devices: readonly Devi
   );
 }
 
+/** Nobody knows the challenges of a run before it has its number. */
+export function challengeKeyOf(run: string): ChanceKey {
+  const hex = run.replaceAll('-', '');
+  return [Number.parseInt(hex.slice(0, 8), 16), Number.parseInt(hex.slice(8, 16), 16)];
+}
+
 export const gpusOf = (scenario: ResolvedScenario): number => scenario.market.nodes.reduce((n, x) => n + x.gpus, 0);
 
 /** The jobs of the scenario in order, with the allowance on every limit, and what each was worth to its user. */
@@ -100,6 +109,7 @@ export function plannedArrivals(
   scenario: ResolvedScenario,
   allowanceUs: TimeUs,
   onJob: (job: number, valueMicro: number) => void = () => {},
+  challengeKey: ChanceKey = [0, 0],
 ): Arrivals {
   const source = demandSource(scenario, new Streams(scenario.seed, 0), traceRows(scenario));
   return {
@@ -108,8 +118,16 @@ export function plannedArrivals(
       if (a === null) return null;
       onJob(a.spec.job, a.valueMicro);
       const spec = { ...a.spec, limitUs: a.spec.limitUs + allowanceUs };
-      const { timeUs, pool, workUs, fails, command } = a;
-      return { timeUs, pool, spec, workUs, fails, ...(command === undefined ? {} : { command }) };
+      const { timeUs, pool, workUs, fails, command, challenge: side } = a;
+      return {
+        timeUs,
+        pool,
+        spec,
+        workUs,
+        fails,
+        ...(command === undefined ? {} : { command }),
+        ...(side === undefined ? {} : { challenge: { key: challengeKey, id: spec.job, side } }),
+      };
     },
   };
 }

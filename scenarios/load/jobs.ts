@@ -18,6 +18,10 @@ export function resolveJobs(
     if (j.work < 1) report([...path, 'work'], 'no work at all; write a duration above zero');
     const limitUs = j.limit ?? 2 * j.work;
     if (limitUs < 1) report([...path, 'limit'], 'no time at all; write a duration above zero');
+    if (j.challenge !== undefined) {
+      if (j.command !== undefined) report([...path, 'challenge'], 'a job has a command or a challenge; leave one out');
+      if (j.challenge % 64 !== 0) report([...path, 'challenge'], `${j.challenge} is no multiple of 64; round it up`);
+    }
     users.set(j.user, { id: j.user, currency: 0, deposit: '0', postpaid: true });
     return {
       timeUs: j.at,
@@ -48,6 +52,7 @@ export function resolveJobs(
       fails: j.fails,
       valueMicro: -1,
       ...(j.command === undefined ? {} : { command: j.command }),
+      ...(j.challenge === undefined ? {} : { challenge: j.challenge }),
     };
   });
   const order = unordered.map((a, i) => ({ a, i }));

@@ -21,6 +21,13 @@ export function jobsSchema<T extends z.ZodRawShape>(f: Fields, tasks: T) {
     at: f.duration('When it is submitted, from the start of the run. Default 0 second.').prefault('0 second'),
     user: name('Who submits and pays it. Default tenant.').prefault('tenant'),
     command: command.optional(),
+    challenge: whole(
+      'Instead of a command, `janction execute` gives it the proof-of-contribution challenge: multiply two matrices of this ' +
+        'side (a multiple of 64), derived from the key of the run; the job counts as completed only when the product passes ' +
+        "Freivalds' check.",
+      64,
+      4096,
+    ).optional(),
     work: f.duration('How long it runs on a GPU of speed 1, as far as is known: what a simulation takes it to be.'),
     limit: f.duration('Wall limit of one attempt. Default: twice the work.').optional(),
     fails: z.boolean().describe('It ends with an error. Default false.').prefault(false),

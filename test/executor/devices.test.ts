@@ -2,8 +2,16 @@ import { describe, expect, test } from 'vitest';
 import { type Action, ActionKind, type Fact, FactKind, type StartAction } from '../../core/facts.ts';
 import { Outcome } from '../../core/types.ts';
 import { findDevices } from '../../executor/devices/devices.ts';
-import { APPLICATION_XIDS, CLEAN, DeviceHealth, type HealthState, MISSES } from '../../executor/devices/health.ts';
-import { gpuProcesses, HealthWatch, nvidiaDevices, parseNvidiaList, parseXids } from '../../executor/devices/nvidia.ts';
+import type { CardHealth, GpuUse } from '../../executor/devices/gpu-driver.ts';
+import {
+  APPLICATION_XIDS,
+  CLEAN,
+  DeviceHealth,
+  type HealthState,
+  HealthWatch,
+  MISSES,
+} from '../../executor/devices/health.ts';
+import { NvidiaSmi, parseNvidiaList, parseXids } from '../../executor/devices/nvidia.ts';
 import { chooseNodes, slurmNodes } from '../../executor/launchers/slurm.ts';
 import { noIsolation } from '../../executor/work/isolation.ts';
 import { LocalLauncher, type LocalOptions } from '../../executor/work/local.ts';
@@ -28,20 +36,35 @@ describe('discovery', () => {
     expect(parseNvidiaList('No devices were found\n')).toEqual([]);
   });
 
-  test('without a driver there is simply no NVIDIA', () => {
+  test('without a driver there is simply no NVIDIA', async () => {
     const missing = (): string => {
       throw Object.assign(new Error('spawn nvidia-smi ENOENT'), { code: 'ENOENT' });
     };
-    expect(nvidiaDevices(missing)).toEqual([]);
-    expect(() => gpuProcesses(missing)).toThrow();
+    const none = new NvidiaSmi(missing, () => '');
+    expect(none.devices()).toEqual([]);
+    await expect(none.use()).rejects.toThrow();
     expect(findDevices('cpu:3', 0).map((d) => d.id)).toEqual(['cpu:0', 'cpu:1', 'cpu:2']);
     for (const bad of ['cpu:', 'cpu:0', 'cpu:-1', 'cpu:99999', 'gpu', '']) expect(() => findDevices(bad, 1)).toThrow();
   });
 
-  test('processes and Xid errors as the tools print them', () => {
-    expect([...gpuProcesses(() => `${A}, 4711\n${A}, 4712\n${B}, 4713\n\n[N/A], [N/A]\n`)]).toEqual([
-      [A, [4711, 4712]],
-      [B, [4713]],
+  test('processes, memory, health and Xid errors as the tools print them', async () => {
+    let kernel = '';
+    const smi = (args: readonly string[]): string => {
+      const what = args.join(' ');
+      if (what === '-L') return listing.split('\n').slice(0, 2).join('\n');
+      if (what.includes('compute-apps')) return `${A}, 4711\n${A}, 4712\n${B}, 4713\n\n[N/A], [N/A]\n`;
+      if (what.includes('memory.used')) return `${A}, 1024\n${B}, [N/A]\n`;
+      return `${A}, 00000000:3B:00.0, 0\n${B}, 00000000:AF:00.0, [N/A]\n`;
+    };
+    const driver = new NvidiaSmi(smi, () => kernel);
+    expect([...(await driver.use())]).toEqual([
+      [A, { pids: [4711, 4712], usedMiB: 1024 }],
+      [B, { pids: [4713], usedMiB: null }],
+    ]);
+    kernel = 'NVRM: Xid (PCI:0000:af:00): 79, GPU has fallen off the bus.';
+    expect(await driver.health()).toEqual([
+      { card: A, uncorrected: 0, xids: [] },
+      { card: B, uncorrected: null, xids: [79] },
     ]);
     const log =
       '4,1,2,-;NVRM: Xid (PCI:0000:3b:00): 79, pid=1, GPU has fallen off the bus.\nx\nNVRM: Xid (PCI:0000:AF:00): 31, pid=2';
@@ -107,20 +130,32 @@ describe('health', () => {
 
   test('the watch gives each card its own errors', async () => {
     const changes: [string, HealthState][] = [];
-    let kernel = '';
-    let rows = `${A}, 00000000:3B:00.0, 0\n${B}, 00000000:AF:00.0, [N/A]\n`;
-    const watch = new HealthWatch([A, B], (uuid, state) => changes.push([uuid, state]), {
-      gpus: () => Promise.resolve(rows),
-      kernel: () => kernel,
-    });
+    const fine = (card: string): CardHealth => ({ card, uncorrected: 0, xids: [] });
+    let rows = [fine(A), fine(B)];
+    const watch = new HealthWatch(
+      [A, B],
+      (card, state) => changes.push([card, state]),
+      () => Promise.resolve(rows),
+    );
     await watch.look();
-    kernel = 'NVRM: Xid (PCI:0000:af:00): 79, GPU has fallen off the bus.';
+    rows = [fine(A), { ...fine(B), xids: [79] }];
     await watch.look();
     expect(changes).toEqual([[B, 'dead']]);
-    kernel = '';
-    rows = `${B}, 00000000:AF:00.0, 0\n`;
+    rows = [fine(B)];
     await watch.look();
     expect(changes.at(-1)).toEqual([A, 'suspect']);
+    rows = [fine(A), fine(B)];
+    for (let i = 0; i < CLEAN; i++) await watch.look();
+    expect(changes.slice(2)).toEqual([
+      [B, 'healthy'],
+      [A, 'healthy'],
+    ]);
+    rows = [{ ...fine(A), xids: [79], gone: true }];
+    await watch.look();
+    expect(changes.slice(4)).toEqual([
+      [A, 'dead'],
+      [B, 'suspect'],
+    ]);
   });
 });
 
@@ -136,7 +171,7 @@ describe.skipIf(process.platform === 'win32')('a launcher of jobs on GPUs (a twi
         dir,
         nodeName: () => 'n',
         deviceOf: (_n, gpu) => ({ id: gpu === 0 ? A : B, kind: 'nvidia', name: '', memoryMiB: 0 }),
-        nodeOf: () => 0,
+        nodesOf: () => [0],
         timeScale: 1,
         graceMs: 200,
         utilisation: 1,
@@ -184,20 +219,58 @@ describe.skipIf(process.platform === 'win32')('a launcher of jobs on GPUs (a twi
   const work = (command: string) => ({ workUs: 0, fails: false, command: ['/bin/sh', '-c', command] });
   const release: Action = { kind: ActionKind.release, node: 0, lease: 1, fence: 1 };
 
-  test('a GPU is in quarantine until the driver lists nothing on it, and while the driver does not answer', async () => {
+  /** Answers of the driver, one a question; the last is repeated. `null` = it does not answer. */
+  function answers(list: ({ pids: number[]; usedMiB: number | null } | null)[]): {
+    gpus: NonNullable<LocalOptions['gpus']>;
+    asked: () => number;
+  } {
     let asked = 0;
-    const gpus = (): Map<string, number[]> => {
-      asked++;
-      if (asked === 1) throw new Error('no answer');
-      return new Map(asked === 2 ? [[A, [4711]]] : [[B, [4712]]]);
+    const use = (): Promise<Map<string, GpuUse>> => {
+      const now = list[Math.min(asked++, list.length - 1)]!;
+      if (now === null) return Promise.reject(new Error('no answer'));
+      return Promise.resolve(
+        new Map([
+          [A, now],
+          [B, { pids: [4712], usedMiB: 0 }],
+        ]),
+      );
     };
-    await launched({ gpuProcesses: gpus }, async (launcher, facts, until) => {
+    return { gpus: { use }, asked: () => asked };
+  }
+
+  test('a GPU is in quarantine until nothing is on it, its memory is back, and the driver says so', async () => {
+    const { gpus, asked } = answers([
+      { pids: [], usedMiB: 500 }, // before the run
+      null,
+      { pids: [4711], usedMiB: 2000 },
+      { pids: [], usedMiB: 2000 },
+      { pids: [], usedMiB: 510 },
+    ]);
+    await launched({ gpus }, async (launcher, facts, until) => {
       launcher.act(start, work('echo $CUDA_VISIBLE_DEVICES $CUDA_DEVICE_ORDER'), null);
       expect(await until(FactKind.exited)).toMatchObject({ outcome: Outcome.completed, clean: false });
       launcher.act(release, null, null);
       expect(facts.some((f) => f.kind === FactKind.released)).toBe(false);
       await until(FactKind.released);
-      expect(asked).toBe(3);
+      expect(asked()).toBe(5);
+    });
+  });
+
+  test('on a shared GPU only what is dead and still listed keeps a lease', async () => {
+    const dead = 999_999_999;
+    const { gpus, asked } = answers([
+      { pids: [], usedMiB: 0 },
+      { pids: [process.pid, dead], usedMiB: 900 },
+      { pids: [process.pid], usedMiB: 900 },
+    ]);
+    await launched({ gpus }, async (launcher, _facts, until) => {
+      const half = { ...start, gpuMilli: 500 };
+      launcher.act({ ...half, lease: 2, fence: 2, job: 2 }, work('sleep 600'), null);
+      launcher.act(half, work('true'), null);
+      expect(await until(FactKind.exited)).toMatchObject({ lease: 1, clean: false });
+      launcher.act(release, null, null);
+      await until(FactKind.released);
+      expect(asked()).toBe(3);
     });
   });
 

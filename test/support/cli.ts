@@ -16,8 +16,9 @@ export interface Answer {
   err: string;
 }
 
-export function janction(args: readonly string[], cwd = root): Answer {
-  const done = spawnSync(process.execPath, [cli, ...args], { cwd, encoding: 'utf8', maxBuffer: 1 << 28 });
+export function janction(args: readonly string[], cwd = root, variables: Record<string, string> = {}): Answer {
+  const env = { ...process.env, ...variables };
+  const done = spawnSync(process.execPath, [cli, ...args], { cwd, env, encoding: 'utf8', maxBuffer: 1 << 28 });
   return { code: done.status, out: done.stdout, err: done.stderr };
 }
 
