@@ -9,6 +9,8 @@ export function chart(options: Plot.PlotOptions): ReturnType<typeof Plot.plot> {
     marginTop: 34,
     marginBottom: 46,
     ...options,
+    // A page that is being laid out or hidden has no width for a moment.
+    width: Math.max(240, options.width ?? 640),
     x: { labelAnchor: 'center', labelOffset: 40, ...x },
   });
 }
@@ -54,6 +56,13 @@ export function status(share: number, text: string): HTMLElement {
   }
   div.append(text);
   return div;
+}
+
+/** For `view` where there is nothing to ask: shows nothing and always says the same. */
+export function settled<T>(value: T): HTMLElement {
+  const span = document.createElement('span');
+  span.hidden = true;
+  return Object.assign(span, { value });
 }
 
 /** Something is wrong, said once, in the page. */

@@ -1,6 +1,9 @@
 /** An installed Chromium, driven without downloading anything. Every request that leaves the page's own origin is counted and refused. */
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { root } from '../support/cli.ts';
 
 const path = [process.env['CHROMIUM'], '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
   (p) => p !== undefined && existsSync(p),
@@ -17,6 +20,29 @@ export const sizes = [
 
 export async function launch(): Promise<Browser> {
   return chromium.launch({ executablePath: path!, args: ['--no-sandbox', '--disable-gpu'] });
+}
+
+export interface Site {
+  /** Address that every page's begins with. */
+  home: string;
+  close: () => void;
+}
+
+/** The notebooks as `janction notebook` serves them; `rebuild` makes the site anew first. */
+export async function serveNotebooks(rebuild = true): Promise<Site> {
+  const args = ['notebook', '--port', '0', ...(rebuild ? ['--rebuild'] : [])];
+  const server = spawn(process.execPath, [join(root, 'dist/lab/cli.js'), ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const home = await new Promise<string>((resolve, reject) => {
+    let said = '';
+    server.stderr.on('data', (d: Buffer) => {
+      said += d.toString();
+    });
+    server.stdout.on('data', (d: Buffer) => resolve(d.toString().trim()));
+    server.on('exit', () => reject(new Error(said)));
+  });
+  return { home, close: () => server.kill() };
 }
 
 export interface Opened {
@@ -50,8 +76,23 @@ export async function open(
   page.on('console', (m) => {
     if (m.type() === 'error') errors.push(m.text());
   });
+  await page.addInitScript(() => {
+    const seen: number[] = [];
+    (window as unknown as { longTasks: number[] }).longTasks = seen;
+    new PerformanceObserver((list) => {
+      for (const e of list.getEntries()) seen.push(e.duration);
+    }).observe({ type: 'longtask', buffered: true });
+  });
   await page.goto(url);
   return { context, page, strangers, errors };
+}
+
+/** The longest time since the last call, in ms, in which the page could not answer; 0 when it always could within 50 ms. */
+export async function longestFreeze(page: Page): Promise<number> {
+  return page.evaluate(() => {
+    const seen = (window as unknown as { longTasks: number[] }).longTasks;
+    return Math.max(0, ...seen.splice(0));
+  });
 }
 
 /** Pairs of visible texts of one picture, or of buttons and headings, whose boxes overlap. */

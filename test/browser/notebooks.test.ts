@@ -1,6 +1,5 @@
 /** The notebooks as built, served by `janction notebook`: no other host, no error cell, and the numbers of the command line. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
@@ -8,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ValidateJson } from '../../lab/commands/validate.ts';
 import type { RunJson } from '../../sim/summary.ts';
 import { janction, root } from '../support/cli.ts';
-import { launch, noBrowser, open, overlaps, sizes, tiny } from './browser.ts';
+import { launch, noBrowser, open, overlaps, type Site, serveNotebooks, sizes, tiny } from './browser.ts';
 
 const pages = [
   'index',
@@ -24,26 +23,17 @@ const pages = [
 ] as const;
 
 describe.skipIf(noBrowser !== '')(`notebooks in a browser${noBrowser === '' ? '' : `: ${noBrowser}`}`, () => {
-  let server: ChildProcess;
+  let site: Site;
   let home = '';
   let browser: Browser;
   beforeAll(async () => {
-    server = spawn(process.execPath, [join(root, 'dist/lab/cli.js'), 'notebook', '--port', '0', '--rebuild'], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    home = await new Promise<string>((resolve, reject) => {
-      let said = '';
-      server.stderr!.on('data', (d: Buffer) => {
-        said += d.toString();
-      });
-      server.stdout!.on('data', (d: Buffer) => resolve(d.toString().trim()));
-      server.on('exit', () => reject(new Error(said)));
-    });
+    site = await serveNotebooks();
+    home = site.home;
     browser = await launch();
   });
   afterAll(async () => {
     await browser?.close();
-    server?.kill();
+    site?.close();
   });
 
   /** Nothing is being computed any more. */
@@ -281,56 +271,5 @@ describe.skipIf(noBrowser !== '')(`notebooks in a browser${noBrowser === '' ? ''
     expect(await faults(page)).toEqual([]);
     expect(errors).toEqual([]);
     await context.close();
-  });
-
-  test('your runs: figures, a Pareto front and paired waits; what is damaged is said and the rest is shown', async () => {
-    const base = mkdtempSync(join(tmpdir(), 'janction-runs-'));
-    try {
-      const runs = join(base, 'runs');
-      for (const [name, queue] of [
-        ['easy', 'easy'],
-        ['fifo', 'fifo'],
-      ] as const)
-        expect(
-          janction([
-            'run',
-            'scenarios/quickstart/scenario.yaml',
-            '--set',
-            `scheduling.queueing=${queue}`,
-            '--out',
-            join(runs, name),
-            '--quiet',
-          ]).code,
-        ).toBe(0);
-      cpSync(join(runs, 'easy'), join(runs, 'torn'), { recursive: true });
-      truncateSync(join(runs, 'torn/jobs.parquet'), 500);
-      cpSync(join(runs, 'easy'), join(runs, 'tableless'), { recursive: true });
-      rmSync(join(runs, 'tableless/jobs.parquet'));
-      cpSync(join(runs, 'easy'), join(runs, 'older'), { recursive: true });
-      writeFileSync(join(runs, 'older/run.json'), '{"schema":"janction.rundir/0"}');
-      cpSync(join(runs, 'easy'), join(runs, 'half'), { recursive: true });
-      truncateSync(join(runs, 'half/run.json'), 1000);
-      const { context, page, errors } = await open(browser, `${home}your-runs.html`, home, sizes[0]);
-      await settled(page, 'your-runs');
-      await page.setInputFiles('#folder', runs);
-      await page.waitForSelector('svg[aria-label="differences of waits of the same jobs"]');
-      const text = (await page.textContent('main'))!;
-      for (const says of [
-        /2 runs read/,
-        /torn: jobs\.parquet is no Parquet file/,
-        /tableless: jobs\.parquet is missing/,
-        /older: run\.json has schema janction\.rundir\/0/,
-        /half: run\.json is no JSON/,
-      ])
-        expect(text).toMatch(says);
-      const { result } = JSON.parse(readFileSync(join(runs, 'fifo/run.json'), 'utf8')) as { result: RunJson };
-      expect(text).toContain(`${Math.round(result.gpu.utilisation * 1000) / 10} %`);
-      expect(await page.locator('svg[aria-label="runs by two figures"] circle').count()).toBeGreaterThan(2);
-      expect(await faults(page)).toEqual([]);
-      expect(errors).toEqual([]);
-      await context.close();
-    } finally {
-      rmSync(base, { recursive: true, force: true });
-    }
   });
 });
