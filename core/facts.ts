@@ -135,8 +135,12 @@ export type StakeAct =
   | { do: 'unbond'; staker: string; provider: string; amount: string }
   | { do: 'nominate'; staker: string; pools: number[] }
   | { do: 'commission'; pool: number; bps: number }
-  /** Proof of a wrong result that the provider handed in at `atUs`. */
-  | { do: 'offence'; offence: number; provider: string; atUs: TimeUs }
+  /** Proof of a wrong result that the provider handed in at `atUs`; the bounty is the verifier's, if it names itself. */
+  | { do: 'offence'; offence: number; provider: string; atUs: TimeUs; verifier?: string }
+  /** A verifier's word on a result; `work` = milli-GPU x us of its lease, decimal. A planted one is the chain's own and wrong. */
+  | { do: 'attest'; verifier: string; provider: string; lease: number; good: boolean; work: string; planted: boolean }
+  /** Pays what the staker has earned on the provider so far, where it is kept for it. */
+  | { do: 'claim'; staker: string; provider: string }
   /** Verdict on an appeal: `reversed` = the provider was right. */
   | { do: 'appeal'; offence: number; reversed: boolean }
   /** The aggregator of a pool has stopped answering, or is back. */

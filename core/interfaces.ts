@@ -317,6 +317,29 @@ export interface RoutingPolicy {
   choose(job: JobSpec, adverts: readonly PoolAdvert[], context: RoutingContext): number;
 }
 
+/** Rewards of those who delegated to one provider, in O(1) an operation. Amounts are whole. */
+export interface DelegationBook {
+  /** Sets a delegator's stake from here on; answers what it is paid for the time before. */
+  change(delegator: string, stake: bigint): bigint;
+  allocate(amount: bigint): void;
+  /** Plain data. */
+  snapshot(): unknown;
+}
+
+/** What a provider has behind it, and its share of what was earned, both of all providers. */
+export interface Backed {
+  stake: bigint;
+  /** The provider's own stake on itself. */
+  pledge: bigint;
+  /** Earned by it in the epoch, before stake is looked at. */
+  earned: bigint;
+}
+
+/** Divides what all providers' stakers earned among the providers; sums to at most the total. */
+export interface PotRule {
+  divide(total: bigint, providers: readonly Backed[]): bigint[];
+}
+
 /** Builds the mechanisms that a configuration names; throws a plain Error with a clear message when it cannot. */
 export interface MechanismRegistry {
   queueing(name: string, params: Record<string, unknown>): QueueingPolicy;
@@ -325,6 +348,8 @@ export interface MechanismRegistry {
   election?(name: string, params: Record<string, unknown>): ElectionRule;
   stakeWeight?(name: string, params: Record<string, unknown>): StakeWeight;
   routing?(name: string, params: Record<string, unknown>): RoutingPolicy;
+  delegation?(state?: unknown): DelegationBook;
+  saturation?(params: { pools: number; influence: string }): PotRule;
 }
 
 export type { JobSpec, TaskGroup, TimeUs };

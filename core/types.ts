@@ -173,9 +173,45 @@ export interface StakeRules {
     tombstoneAfter: number;
   };
   /** Opening tokens of each staker, what of them it bonds to vote with, and the pools it nominates. */
-  stakers: { id: string; tokens: string; bonded: string; nominates: number[] }[];
+  stakers: StakerSpec[];
   /** What each pool's aggregator keeps of its share at the start; its nominators get the rest. */
   commissionBps: number[];
+  /** Speed of each machine, thousandths of the reference: its quality as a contribution. Absent = 1000 each. */
+  qualityMilli?: number[];
+  /** Who may attest results, beside the providers. */
+  verifiers?: string[];
+  /** Part of the verifiers' pot for those who exposed planted wrong results, basis points; the rest goes by work. */
+  jackpotBps?: number;
+  /** How a provider's pot reaches those who staked on it: at every epoch's end (absent), or kept for them until they change or end. */
+  payout?: 'epoch' | 'f1';
+  /** All providers' pots are one, and a provider with more than 1/pools of all stake earns no more; pledges raise what it earns. */
+  saturation?: { pools: number; influence: string };
+  emission?: EmissionRules;
+}
+
+export interface StakerSpec {
+  id: string;
+  tokens: string;
+  bonded: string;
+  nominates: number[];
+  /** What it earns in tokens on a position is bonded there at once. */
+  compounds?: boolean;
+  /** Tokens beside the opening ones that come free evenly over a time, at the ends of stake epochs. */
+  vesting?: { amount: string; fromUs: TimeUs; untilUs: TimeUs };
+}
+
+/** New tokens at the end of every stake epoch. Parts in basis points; the rest is the treasury's. */
+export interface EmissionRules {
+  /** Micro-tokens per epoch at first. */
+  perEpoch: string;
+  /** Halved after every such time; 0 = never. */
+  halvingUs: TimeUs;
+  /** To providers by contribution, to verifiers by work, to stakes on providers by weight. */
+  providerBps: number;
+  verifierBps: number;
+  stakerBps: number;
+  /** The stakers' part goes to one of them, drawn by weight, instead of to all. */
+  lottery: boolean;
 }
 
 /** Who pays for lost work (core/settlement/losses.ts). */

@@ -22,6 +22,8 @@ const purposes: Record<(typeof tableNames)[number], string> = {
     'One row each time a partition opens or heals, an aggregator’s host goes down or comes back, or is taken over; empty without a network.',
   views:
     'One row per pool and sampling interval: its picture of its machines against the machines; empty without a network.',
+  contributions:
+    'One row per stake epoch and provider that was used or checked; empty where the scenario has no elections.',
   accounts: 'One row per account at the end of the run: the fold of its transfers.',
 };
 

@@ -10,6 +10,7 @@ import type {
   RoutingPolicy,
   StakeWeight,
 } from '../core/interfaces.ts';
+import { ratParse } from '../core/num/index.ts';
 import { type ApprovalRule, balance, elect } from './elections/index.ts';
 import { BestFit } from './placement/best-fit.ts';
 import { BestFit2d } from './placement/best-fit-2d.ts';
@@ -41,6 +42,8 @@ import { Priority, type PriorityParams } from './queueing/priority.ts';
 import { Sjf } from './queueing/sjf.ts';
 import { Srsf } from './queueing/srsf.ts';
 import { type RemainingParams, Srtf } from './queueing/srtf.ts';
+import type { F1State } from './rewards/f1.ts';
+import { F1Book, Saturation } from './rewards/lib/market.ts';
 import { type WeightRule, weightOf } from './rewards/weights.ts';
 import { LeastLoaded } from './routing/least-loaded.ts';
 import { Locality, type LocalityParams } from './routing/locality.ts';
@@ -146,4 +149,6 @@ export const shipped: MechanismRegistry = {
   election: (name, params) => pick(elections, 'election rule', name)(params),
   stakeWeight: (name, params) => pick(stakeWeights, 'stake weight', name)(params),
   routing: (name, params) => pick(routing, 'routing policy', name)(params),
+  delegation: (state) => new F1Book(state as F1State | undefined),
+  saturation: ({ pools, influence }) => new Saturation({ k: BigInt(pools), a0: ratParse(influence) }),
 };

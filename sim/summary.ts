@@ -271,6 +271,9 @@ export class Summary implements RowSink {
         if (a.currency === this.#scenario.market.currencies[0]!.code) this.#providerRevenue.set(a.account, net);
         return;
       case 'staker':
+        // What was bonded as it was earned is earned.
+        m.stakers += a.credits_posted_micro;
+        return;
       case 'staker-pot':
         m.stakers += net;
         return;
@@ -278,6 +281,7 @@ export class Summary implements RowSink {
         m.aggregators += net;
         return;
       case 'verifiers':
+      case 'verifier':
         m.verifiers += net;
         return;
       case 'treasury':

@@ -103,7 +103,7 @@ export const invariants: readonly Invariant[] = [
     scope: 'safety',
     about:
       'Free, bonded and unbonding tokens, those in escrow and those slashed sum to what was issued; positions, queues and pots match the ledger.',
-    check: (m) => m.settlement?.staking?.book.fault() ?? m.settlement?.staking?.potFault() ?? null,
+    check: (m) => m.settlement?.staking?.book.fault() ?? m.settlement?.staking?.pots.fault() ?? null,
   },
   {
     name: 'stake-weight-monotone',

@@ -132,7 +132,7 @@ export class Market {
     });
     config.nodes.forEach((spec, i) => {
       const address = nodeAddress(config.pools.length, i);
-      const paidUp = config.pools.some((p) => p.supply?.pay === 'availability');
+      const paidUp = config.staking !== undefined || config.pools.some((p) => p.supply?.pay === 'availability');
       this.nodes.push(
         here(address)
           ? new NodeAgent(

@@ -439,7 +439,7 @@ export class NodeAgent implements Machine {
     this.#tellHealth(true);
   }
 
-  /** To the pool, and to the chain where it pays for availability. */
+  /** To the pool, and to the chain where it pays for availability or counts contributions. */
   #tellHealth(up: boolean): void {
     const health = { kind: MessageKind.health, node: this.index, up } as const;
     if (this.#pool !== 0) this.#port.send(this.#pool, health);

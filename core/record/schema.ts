@@ -134,7 +134,7 @@ export const tables = {
   stakes: {
     time_us: int('us', 'stamp'),
     act: text(
-      'bond, unbond, withdraw, jail, slash-bonded, slash-unbonding, slash-returned, slash-final, tombstone, nominate, commission, aggregator-down or aggregator-up',
+      'bond, unbond, withdraw, jail, slash-bonded, slash-unbonding, slash-returned, slash-final, tombstone, nominate, commission, attest, claim, aggregator-down or aggregator-up',
     ),
     staker: text('whose stake; empty where the act is of a provider or a pool'),
     provider: text('provider whose GPUs are backed; empty = the position that votes'),
@@ -222,6 +222,18 @@ export const tables = {
     phantom_milli: int('milli-GPU', 'offered by the pool, and taken or gone on the machine'),
     heartbeat_age_us: int('us', 'age of the oldest last heartbeat of those machines; -1 = it has none'),
   },
+  contributions: {
+    epoch: int('number', 'stake epoch that ends'),
+    time_us: int('us', 'stamp of its end'),
+    provider: text('provider'),
+    used_milli_us: big('milli-GPU x us', 'metered use in leases that completed'),
+    effective_milli_us: big('milli-GPU x us', 'the same times the speed of the machines'),
+    uptime_bps: int('basis points', 'share of the epoch that its GPUs were up'),
+    checked: int('count', 'results that verifiers attested'),
+    wrong: int('count', 'of those, called wrong'),
+    correct_bps: int('basis points', 'share of right results as remembered'),
+    contribution_milli_us: big('milli-GPU x us', 'effective x uptime x correct: verified effective GPU time'),
+  },
   accounts: {
     account: text('party, as in transfers'),
     currency: text('currency'),
@@ -233,7 +245,14 @@ export const tables = {
 } as const satisfies Record<string, Record<string, Column>>;
 
 /** Tables that count in the fingerprint only once they have rows: runs that do not use them keep theirs. */
-export const sparseTables: ReadonlySet<string> = new Set(['stakes', 'elections', 'quotes', 'meters', 'adjustments']);
+export const sparseTables: ReadonlySet<string> = new Set([
+  'stakes',
+  'elections',
+  'contributions',
+  'quotes',
+  'meters',
+  'adjustments',
+]);
 
 /** Tables that the simulated world writes: what no machine of the market sees. A replay does not make them. */
 export const worldTables: ReadonlySet<string> = new Set(['network', 'views']);

@@ -132,7 +132,7 @@ export class Distribution {
       treasury += tre;
       const stakes = this.#stakes.get(provider);
       if (this.#staking !== null) {
-        this.#staking.credit(currency, provider, stakers);
+        this.#staking.pots.credit(currency, provider, stakers);
         this.#pay(now, from, 'staker-pot', currency, stakers, 'staker-share');
       } else if (stakes === undefined) treasury += stakers;
       else {
@@ -144,7 +144,7 @@ export class Distribution {
           this.#pay(now, from, `staker:${s.staker}`, currency, parts[i]!, 'staker-share');
       }
     }
-    const backers = this.#staking?.creditBackers(currency, pool, aggregator) ?? 0n;
+    const backers = this.#staking?.pots.creditBackers(currency, pool, aggregator) ?? 0n;
     this.#pay(now, from, 'staker-pot', currency, backers, 'backer-share');
     this.#pay(
       now,

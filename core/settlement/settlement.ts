@@ -164,6 +164,7 @@ export class Settlement implements Machine {
       case MessageKind.awards:
         return this.#awards(now, input, from - 1);
       case MessageKind.health:
+        this.staking?.contribution.health(now, input.node, input.up);
         return this.#supply.health(now, input.node, input.up);
       case FactKind.deposit:
         this.#deposit(now, input.user, input.currency, BigInt(input.amount));
@@ -175,7 +176,7 @@ export class Settlement implements Machine {
       case FactKind.settle:
         this.staking?.due(now);
         this.#payOut(now);
-        return this.staking?.pay(now);
+        return this.staking?.settle(now);
       case FactKind.stake:
         if (this.staking === null) throw new Error('settlement: a stake fact in a market whose stakes stand still');
         return this.staking.act(now, input.act);
@@ -445,6 +446,8 @@ export class Settlement implements Machine {
       const p = c.claims[i]!;
       if (p.startUs >= 0 && (startUs < 0 || p.startUs < startUs)) startUs = p.startUs;
       if (p.endUs > endUs) endUs = p.endUs;
+      if (outcome === Outcome.completed && p.startUs >= 0)
+        this.staking?.contribution.used(p.node, p.gpuMilli * p.gpus.length, p.endUs - p.startUs);
       this.#port.row('placements', placementRow(this.config, c, p, shares[i] ?? 0n));
     }
     this.#port.decide(c.hold, Number(charge & 0xfffffffffffffn), outcome);

@@ -50,6 +50,8 @@ export interface Slash {
   atUs: TimeUs;
   /** Final from this stamp on. */
   dueUs: TimeUs;
+  /** Who has its bounty; '' = nobody by name. */
+  verifier: string;
   parts: SlashPart[];
 }
 
@@ -66,6 +68,8 @@ export interface StakeBookState {
   /** Offences that are settled, newest last: evidence is taken once. */
   settled: [number, TimeUs][];
   finals: [string, number][];
+  compounded: bigint;
+  bounties: bigint;
 }
 
 export type StakeRow = Omit<Row<'stakes'>, 'currency'>;
@@ -87,6 +91,10 @@ export class StakeBook {
   #settled: [number, TimeUs][] = [];
   readonly #finals = new Map<string, number>();
   #changes = 0;
+  /** Rewards that were bonded as they were earned. */
+  #compounded = 0n;
+  /** Paid to whoever reported offences. */
+  #bounties = 0n;
 
   constructor(config: MarketConfig, rules: StakeRules, ledger: Ledger, row: (row: StakeRow) => void) {
     this.#config = config;
@@ -106,6 +114,9 @@ export class StakeBook {
   }
   slashes(): readonly Slash[] {
     return this.#slashes;
+  }
+  position(staker: string, provider: string): Position | undefined {
+    return this.#positions.get(keyOf(staker, provider));
   }
   bonded(staker: string, provider: string): bigint {
     const p = this.#positions.get(keyOf(staker, provider));
@@ -152,6 +163,8 @@ export class StakeBook {
     const world = this.#ledger.open('world', TOKEN, false);
     for (const s of this.rules.stakers) {
       this.#move(now, world, this.#account('free', s.id, ''), BigInt(s.tokens), 'deposit');
+      if (s.vesting !== undefined)
+        this.#move(now, world, this.#account('vesting', s.id, ''), BigInt(s.vesting.amount), 'deposit');
       if (BigInt(s.bonded) > 0n) this.bond(now, s.id, '', s.bonded, 0);
     }
     for (const k of this.#config.stakes)
@@ -186,6 +199,14 @@ export class StakeBook {
     addLot(p.lots, { sinceUs: now, amount }, now - this.rules.unbondingUs);
     p.lockedUntilUs = Math.max(p.lockedUntilUs, Math.min(NEVER, now + lockUs));
     return 'ok';
+  }
+
+  /** Bonds tokens that the position has just earned. */
+  compound(now: TimeUs, p: Position, amount: bigint): void {
+    const from = this.#ledger.open(`staker:${p.staker}`, TOKEN, true);
+    this.#must(now, from, this.#account('bonded', p.staker, p.provider), amount, 'compound');
+    addLot(p.lots, { sinceUs: now, amount }, now - this.rules.unbondingUs);
+    this.#compounded += amount;
   }
 
   unbond(now: TimeUs, staker: string, provider: string, amount: string): void {
@@ -259,7 +280,7 @@ export class StakeBook {
   }
 
   /** Takes evidence of a wrong result; the slash lies in escrow until an appeal is decided or its time is over. */
-  offence(now: TimeUs, offence: number, provider: string, atUs: TimeUs): void {
+  offence(now: TimeUs, offence: number, provider: string, atUs: TimeUs, verifier = ''): void {
     const code = !this.#providers.has(provider)
       ? 'unknown-provider'
       : this.#slashes.some((s) => s.offence === offence) || this.#settled.some(([id]) => id === offence)
@@ -286,7 +307,7 @@ export class StakeBook {
       targets.map((t) => t.lot.amount),
     );
     const escrow = this.#ledger.open('slash-escrow', TOKEN, true);
-    const slash: Slash = { offence, provider, atUs, dueUs: now + appealUs, parts: [] };
+    const slash: Slash = { offence, provider, atUs, dueUs: now + appealUs, verifier, parts: [] };
     targets.forEach(({ p, lot, startedUs, endsUs }, i) => {
       const amount = cuts[i]!;
       if (amount === 0n) return;
@@ -331,7 +352,9 @@ export class StakeBook {
     const whole = s.parts.reduce((n, p) => n + p.amount, 0n);
     const bounty = (whole * BigInt(this.rules.slashing.bountyBps)) / 10_000n;
     const escrow = this.#ledger.open('slash-escrow', TOKEN, true);
-    this.#must(now, escrow, this.#ledger.open('bounty', TOKEN, true), bounty, 'bounty');
+    const finder = s.verifier === '' ? 'bounty' : `bounty:${s.verifier}`;
+    this.#must(now, escrow, this.#ledger.open(finder, TOKEN, true), bounty, 'bounty');
+    this.#bounties += bounty;
     this.#must(now, escrow, this.#ledger.open('slash-pot', TOKEN, true), whole - bounty, 'slash-final');
     this.#write(now, 'slash-final', '', s.provider, whole, s.offence);
     const n = (this.#finals.get(s.provider) ?? 0) + 1;
@@ -350,7 +373,7 @@ export class StakeBook {
       const a = this.#ledger.find(party, TOKEN);
       return a === undefined ? 0n : this.#ledger.balance(a);
     };
-    let whole = balance('slash-escrow') + balance('slash-pot') + balance('bounty');
+    let whole = balance('slash-escrow') + balance('slash-pot') + this.#bounties;
     for (const p of this.#positions.values()) {
       const key = keyOf(p.staker, p.provider);
       const bonded = balance(`bonded:${key}`);
@@ -363,8 +386,12 @@ export class StakeBook {
     const escrow = this.#slashes.reduce((n, s) => n + s.parts.reduce((m, x) => m + x.amount, 0n), 0n);
     if (escrow !== balance('slash-escrow'))
       return `the escrow holds ${balance('slash-escrow')}, open slashes sum to ${escrow}`;
-    const minted = this.rules.stakers.reduce((n, s) => n + BigInt(s.tokens), 0n);
-    for (const s of this.rules.stakers) whole += balance(`free:${s.id}`);
+    let minted = this.#compounded;
+    for (const s of this.rules.stakers) {
+      minted += BigInt(s.tokens) + BigInt(s.vesting?.amount ?? '0');
+      whole += balance(`free:${s.id}`);
+      if (s.vesting !== undefined) whole += balance(`vesting:${s.id}`);
+    }
     return whole === minted || this.#changes === 0 ? null : `stakers’ tokens sum to ${whole}, ${minted} were issued`;
   }
 
@@ -406,6 +433,8 @@ export class StakeBook {
       jails: this.#jails.map((j) => ({ ...j })),
       settled: this.#settled.map(([id, at]) => [id, at]),
       finals: [...this.#finals],
+      compounded: this.#compounded,
+      bounties: this.#bounties,
     };
   }
 
@@ -416,6 +445,8 @@ export class StakeBook {
     this.#jails = s.jails;
     this.#settled = s.settled;
     for (const [provider, n] of s.finals) this.#finals.set(provider, n);
+    this.#compounded = s.compounded;
+    this.#bounties = s.bounties;
     this.#changes++;
   }
 }

@@ -1,27 +1,25 @@
 /**
- * Stake in the market: carries out what stakers, aggregators and verifiers ask for, keeps the pots from which stakers are paid at the
- * end of each stake epoch, and runs the elections. Pots lie in the account `staker-pot`.
+ * Stake in the market: carries out what stakers, aggregators and verifiers ask for, and ends each stake epoch: contributions are
+ * counted, pots are divided, tokens issued, and the committee is elected.
  */
 import type { StakeAct } from '../facts.ts';
 import type { MechanismRegistry, StakeWeight } from '../interfaces.ts';
 import type { Port } from '../machine.ts';
-import { largestRemainder } from '../num/index.ts';
 import { type MarketConfig, NEVER, type StakeRules, type TimeUs } from '../types.ts';
 import { Committee, type CommitteeState } from './committee.ts';
-import { type Ledger, LedgerCode } from './ledger.ts';
-import { type Position, StakeBook, type StakeBookState, TOKEN } from './stake-book.ts';
+import { type Brought, Contribution, type ContributionState } from './contribution.ts';
+import type { Ledger } from './ledger.ts';
+import { StakeBook, type StakeBookState, TOKEN } from './stake-book.ts';
+import { StakePots, type StakePotsState, type Work } from './stake-pots.ts';
 
 export interface StakingState {
   book: StakeBookState;
   committee: CommitteeState;
-  /** currency, provider, owed to those who staked on it */
-  providers: [number, string, bigint][];
-  /** currency, pool, owed to those who back it */
-  pools: [number, number, bigint][];
+  pots: StakePotsState;
+  contribution: ContributionState;
+  epoch: number;
   nextEpochUs: TimeUs;
 }
-
-const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 export class Staking {
   readonly rules: StakeRules;
@@ -32,8 +30,10 @@ export class Staking {
   readonly #ledger: Ledger;
   readonly #port: Port;
   readonly #code: string;
-  readonly #providers: Map<string, bigint>[];
-  readonly #pools: Map<number, bigint>[];
+  readonly pots: StakePots;
+  readonly contribution: Contribution;
+  /** Stake epoch that runs, from 1. */
+  #epoch = 1;
   #nextEpochUs: TimeUs = NEVER;
   #due: TimeUs = NEVER;
 
@@ -63,8 +63,8 @@ export class Staking {
       takeover,
       (row) => port.row('elections', { ...row, currency }),
     );
-    this.#providers = config.currencies.map(() => new Map());
-    this.#pools = config.currencies.map(() => new Map());
+    this.pots = new StakePots(config, rules, ledger, this.book, this.committee, this.weight, registry);
+    this.contribution = new Contribution(config, rules, (row) => port.row('contributions', row));
   }
 
   open(now: TimeUs): void {
@@ -86,7 +86,16 @@ export class Staking {
         this.book.unbond(now, act.staker, act.provider, act.amount);
         break;
       case 'offence':
-        this.book.offence(now, act.offence, act.provider, act.atUs);
+        this.book.offence(now, act.offence, act.provider, act.atUs, act.verifier);
+        break;
+      case 'attest': {
+        const code = this.contribution.attest(act);
+        // Attestations are many, and count in the contributions: only one that is refused has a row.
+        if (code !== 'ok') this.#note(now, 'attest', '', '', 0n, code);
+        break;
+      }
+      case 'claim':
+        this.#note(now, 'claim', act.staker, '', 0n, this.pots.claim(now, act.staker, act.provider));
         break;
       case 'appeal':
         this.book.appeal(now, act.offence, act.reversed);
@@ -141,93 +150,32 @@ export class Staking {
   epoch(now: TimeUs): void {
     if (this.#nextEpochUs > now) return;
     this.#nextEpochUs = (Math.floor(now / this.rules.epochUs) + 1) * this.rules.epochUs;
-    this.pay(now);
+    const { brought, work } = this.#close(now);
+    this.pots.emit(now, this.#epoch, brought, work);
+    this.pots.compound(now);
+    this.pots.vest(now);
+    this.#epoch++;
     this.book.beginEpoch();
     this.committee.elect(now);
     for (const h of this.committee.holders()) this.#port.decide(this.#ledger.lastId, h);
   }
 
-  // ---- pots ----
-
-  credit(currency: number, provider: string, amount: bigint): void {
-    const pot = this.#providers[currency]!;
-    pot.set(provider, (pot.get(provider) ?? 0n) + amount);
+  /** The end of a run: pots are divided, and nothing is kept for anybody. */
+  settle(now: TimeUs): void {
+    this.#close(now);
+    this.pots.closeBooks(now);
   }
 
-  /** The nominators' part of an aggregator's share; the rest is its commission. */
-  creditBackers(currency: number, pool: number, share: bigint): bigint {
-    if (this.committee.backingOf(pool).length === 0) return 0n;
-    const part = share - (share * BigInt(this.committee.commissionOf(pool))) / 10_000n;
-    if (part > 0n) this.#pools[currency]!.set(pool, (this.#pools[currency]!.get(pool) ?? 0n) + part);
-    return part;
-  }
-
-  /** Stake that earns in this epoch: bonded when it began and still. */
-  earning(p: Position): bigint {
-    const now = this.book.bonded(p.staker, p.provider);
-    return now < p.atEpoch ? now : p.atEpoch;
-  }
-
-  pay(now: TimeUs): void {
-    const byProvider = new Map<string, Position[]>();
-    for (const p of [...this.book.positions()].sort((a, b) => byName(a.staker, b.staker))) {
-      const list = byProvider.get(p.provider);
-      if (list === undefined) byProvider.set(p.provider, [p]);
-      else list.push(p);
-    }
-    this.#config.currencies.forEach((_, currency) => {
-      const pots = this.#providers[currency]!;
-      for (const [provider, amount] of [...pots].sort((a, b) => byName(a[0], b[0]))) {
-        const positions = this.book.isJailed(provider, now) ? [] : (byProvider.get(provider) ?? []);
-        const weights = positions.map((p) =>
-          this.weight.weight(this.earning(p), Math.max(0, Math.min(NEVER, p.lockedUntilUs) - now)),
-        );
-        if (weights.every((w) => w === 0n)) this.#pay(now, 'treasury', currency, amount, 'staker-rest');
-        else {
-          largestRemainder(amount, weights).forEach((part, i) => {
-            this.#pay(now, `staker:${positions[i]!.staker}`, currency, part, 'staker-share');
-          });
-        }
-      }
-      pots.clear();
-      const pools = this.#pools[currency]!;
-      for (const [pool, amount] of [...pools].sort((a, b) => a[0] - b[0])) {
-        const backing = this.committee.backingOf(pool);
-        if (backing.length === 0) {
-          this.#pay(now, `aggregator:${this.#config.pools[pool]!.aggregator}`, currency, amount, 'backer-rest');
-          continue;
-        }
-        largestRemainder(
-          amount,
-          backing.map(([, s]) => s),
-        ).forEach((part, i) => {
-          this.#pay(now, `staker:${backing[i]![0]}`, currency, part, 'backer-share');
-        });
-      }
-      pools.clear();
-    });
-  }
-
-  #pay(now: TimeUs, party: string, currency: number, amount: bigint, reason: string): void {
-    if (amount === 0n) return;
-    const from = this.#ledger.open('staker-pot', currency, true);
-    const code = this.#ledger.transfer(now, from, this.#ledger.open(party, currency, true), amount, 0, reason);
-    if (code !== LedgerCode.ok) throw new Error(`staking: paying ${party} failed with code ${code}`);
+  /** Answers what the epoch brought. */
+  #close(now: TimeUs): { brought: Brought[]; work: Work[] } {
+    const brought = this.contribution.close(now, this.#epoch);
+    const work = this.contribution.takeWork();
+    this.pots.pay(now);
+    this.pots.payVerifiers(now, work);
+    return { brought, work };
   }
 
   // ---- laws ----
-
-  potFault(): string | null {
-    for (const [currency] of this.#config.currencies.entries()) {
-      let owed = 0n;
-      for (const v of this.#providers[currency]!.values()) owed += v;
-      for (const v of this.#pools[currency]!.values()) owed += v;
-      const a = this.#ledger.find('staker-pot', currency);
-      const held = a === undefined ? 0n : this.#ledger.balance(a);
-      if (held !== owed) return `the staker pot holds ${held}, ${owed} is owed from it`;
-    }
-    return null;
-  }
 
   /** Raising one stake by a little or by half never lowers its weight. */
   weightFault(now: TimeUs): string | null {
@@ -246,8 +194,9 @@ export class Staking {
     return {
       book: this.book.snapshot(),
       committee: this.committee.snapshot(),
-      providers: this.#providers.flatMap((m, c) => [...m].map(([p, v]): [number, string, bigint] => [c, p, v])),
-      pools: this.#pools.flatMap((m, c) => [...m].map(([p, v]): [number, number, bigint] => [c, p, v])),
+      pots: this.pots.snapshot(),
+      contribution: this.contribution.snapshot(),
+      epoch: this.#epoch,
       nextEpochUs: this.#nextEpochUs,
     };
   }
@@ -256,8 +205,9 @@ export class Staking {
   restore(s: StakingState): void {
     this.book.restore(s.book);
     this.committee.restore(s.committee);
-    for (const [c, provider, v] of s.providers) this.#providers[c]!.set(provider, v);
-    for (const [c, pool, v] of s.pools) this.#pools[c]!.set(pool, v);
+    this.pots.restore(s.pots);
+    this.contribution.restore(s.contribution);
+    this.#epoch = s.epoch;
     this.#nextEpochUs = s.nextEpochUs;
     this.#due = this.book.nextDue();
   }

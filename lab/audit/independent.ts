@@ -23,6 +23,7 @@ export interface AuditInput {
   supply: AuditTable;
   accounts: AuditTable;
   elections: AuditTable;
+  contributions: AuditTable;
 }
 
 export interface AuditReport {
@@ -42,7 +43,10 @@ const NODE_DOWN = 4;
 const NODE_UP = 5;
 const STAKE = 14;
 /** Why tokens of stakers move. */
-const STAKE_REASONS = new Set(['bond', 'unbond', 'withdraw', 'slash', 'slash-returned', 'slash-final', 'bounty']);
+const STAKE_REASONS = new Set([
+  ...['bond', 'unbond', 'withdraw', 'slash', 'slash-returned', 'slash-final', 'bounty'],
+  ...['compound', 'emission', 'vest', 'staker-claim'],
+]);
 /** Outcome of an exit that a restarted executor reports for a process that died with its predecessor. */
 const LOST = 5;
 
@@ -74,9 +78,11 @@ export function auditIndependently(input: AuditInput): AuditReport {
     const charges = checkLeases(input, world, supply, report);
     const { config } = world.header;
     const stake =
-      config.staking === undefined ? null : new StakeAudit(config, world.acts, input.elections, apportion, fail);
+      config.staking === undefined
+        ? null
+        : new StakeAudit(config, world.acts, input.elections, input.contributions, apportion, fail, world.end);
     checkTransfers(input, world, charges, supply, stake, report);
-    stake?.close(world.end);
+    stake?.close(world.end, input.placements);
   } catch (e) {
     if (!(e instanceof Mismatch)) throw e;
     report.difference = e.message;
@@ -297,7 +303,10 @@ function checkTransfers(
   const balances = new Map<string, Balance>();
   const pending = new Map<bigint, { debit: string; credit: string; amount: bigint; key: string }>();
   const settled = new Set<string>();
-  const split = new Split(world, supply, stake);
+  const split = new Split(world, supply, stake, (account) => {
+    const b = balanceOf(balances, account);
+    return b.c - b.d;
+  });
   const prepaid = new Set(world.header.config.users.filter((u) => !u.postpaid).map((u) => `user:${u.id}`));
   for (let i = 0; i < transfers.rows; i++) {
     const where = `transfers.parquet row ${i}`;
@@ -311,8 +320,15 @@ function checkTransfers(
     const reason = c['reason']![i] as string;
     const key = `${String(c['job_id']![i])}#${String(c['attempt']![i])}`;
     if (amount < 0n) fail(`${where}: negative amount`);
-    if (stake !== null && (STAKE_REASONS.has(reason) || (c['credit']![i] as string).startsWith('free:')))
-      stake.moved(where, Number(c['time_us']![i]), c['debit']![i] as string, c['credit']![i] as string, amount, reason);
+    if (stake !== null && (STAKE_REASONS.has(reason) || /^(free|vesting):/.test(c['credit']![i] as string)))
+      stake.moved(
+        where,
+        Number(c['time_us']![i]),
+        c['debit']![i] as string,
+        c['credit']![i] as string,
+        amount,
+        reason === 'staker-claim' ? `${reason} ${currency}` : reason,
+      );
     else if (kind === 'single' && reason !== 'deposit')
       split.pay(where, c['time_us']![i] as bigint, debit, credit, amount, reason);
     else split.close();
@@ -434,9 +450,13 @@ class Split {
   readonly #stake: StakeAudit | null;
   /** Stamp at which the staker pot was last worked out. */
   #potAt = -1n;
+  /** Stamp at which each verifiers' pot was last worked out. */
+  readonly #verifiersPaid = new Map<string, bigint>();
+  readonly #balance: (account: string) => bigint;
 
-  constructor(world: World, supply: SupplyAudit, stake: StakeAudit | null) {
+  constructor(world: World, supply: SupplyAudit, stake: StakeAudit | null, balance: (account: string) => bigint) {
     this.#stake = stake;
+    this.#balance = balance;
     this.#supply = supply;
     this.#config = world.header.config;
   }
@@ -483,6 +503,7 @@ class Split {
       this.#at = at;
       this.#due = this.#workOut();
     }
+    if (this.#stake !== null && debit.startsWith('verifiers|')) this.#verifiers(at, debit);
     if (this.#stake !== null && debit.startsWith('staker-pot|') && this.#potAt !== at) {
       this.#potAt = at;
       for (const [party, currency, share, why] of this.#stake.pots(Number(at))) {
@@ -495,6 +516,15 @@ class Split {
     if (due < amount || amount === 0n) fail(`${where}: ${reason} of ${amount} from ${debit} to ${credit}, due ${due}`);
     if (due === amount) this.#due.delete(key);
     else this.#due.set(key, due - amount);
+  }
+
+  /** The verifiers' pot as it stood when the first of them is paid goes by what they attested. */
+  #verifiers(at: bigint, pot: string): void {
+    if (this.#verifiersPaid.get(pot) === at) return;
+    this.#verifiersPaid.set(pot, at);
+    const currency = pot.split('|')[1]!;
+    for (const [who, amount, reason] of this.#stake!.verifierPay(Number(at), this.#balance(pot)))
+      this.#due!.set(`${pot}>verifier:${who}|${currency}>${reason}`, amount);
   }
 
   /** The distribution is over: nothing may be left unpaid. */

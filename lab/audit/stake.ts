@@ -4,6 +4,9 @@
  */
 import type { JournalHeader } from '../../core/journal/journal.ts';
 
+import { ContributionAudit, issued, PerToken, saturated } from './stake-rewards.ts';
+import { VoteAudit } from './stake-votes.ts';
+
 type Cell = bigint | string;
 interface Table {
   rows: number;
@@ -26,18 +29,8 @@ interface Slash {
   offence: number;
   provider: string;
   due: number;
+  verifier: string;
   parts: Part[];
-}
-
-interface Vote {
-  at: number;
-  epoch: boolean;
-  /** pool -> voter, amount */
-  backing: Map<string, [string, bigint][]>;
-  seats: Map<string, bigint>;
-  ranks: Map<string, bigint>;
-  approval: Map<string, bigint>;
-  commission: Map<string, bigint>;
 }
 
 type Move = string;
@@ -60,40 +53,56 @@ export class StakeAudit {
   readonly #locks = new Map<string, number>();
   readonly #free = new Map<string, bigint>();
   #atEpoch = new Map<string, bigint>();
-  readonly #nominees = new Map<string, number[]>();
-  readonly #commission: bigint[];
-  readonly #down: boolean[];
-  #holders: number[];
   #next = 0;
   #boundary: number;
   #now = -1;
   readonly #due = new Map<Move, number>();
-  readonly #votes: Vote[];
-  #counted = 0;
+  readonly #end: number;
+  readonly #votes: VoteAudit;
   /** currency|provider and currency#pool -> owed out of the pot */
   readonly #owed = new Map<string, bigint>();
+  readonly #contributions: ContributionAudit;
+  /** currency|provider -> what is kept for its stakers */
+  readonly #kept = new Map<string, PerToken>();
+  readonly #vested = new Map<string, bigint>();
+  /** Stamp of the boundary, or end, at which what follows the pots was worked out. */
+  #closedAt = -1;
+  #brought: [string, bigint][] = [];
+  #work: ReturnType<ContributionAudit['takeWork']> = [];
+  #issuedAt = -1;
+  #dividedAt = -1;
+  /** What one of the stakers drew, and who could. */
+  /** Earned at a stamp by those who compound. */
+  #grown: Part[] = [];
+  #drawn: { at: number; amount: bigint; who: Set<string> } | null = null;
+  /** Boundaries crossed, for the number of the epoch. */
+  #epoch = 1;
 
   constructor(
     config: JournalHeader['config'],
     acts: StakeActs,
     elections: Table,
+    contributions: Table,
     apportion: (total: bigint, weights: bigint[]) => bigint[],
     fail: (what: string) => never,
+    end: number,
   ) {
+    this.#end = end;
     this.#config = config;
     this.#rules = config.staking!;
     this.#acts = acts;
     this.#fail = fail;
     this.#apportion = apportion;
-    this.#commission = this.#rules.commissionBps.map(BigInt);
-    this.#down = config.pools.map(() => false);
-    this.#holders = config.pools.map((_, p) => p).filter((p) => config.nodes.some((n) => n.pool === p));
-    this.#votes = readVotes(elections);
+    this.#votes = new VoteAudit(config, elections, (who) => total(this.#lots(who, '')), fail);
     this.#boundary = this.#rules.epochUs;
+    this.#contributions = new ContributionAudit(config, contributions, fail);
     for (const s of this.#rules.stakers) {
       this.#free.set(s.id, BigInt(s.tokens));
       this.#expect(0, 'world', `free:${s.id}`, BigInt(s.tokens), 'deposit');
-      if (s.nominates.length > 0) this.#nominees.set(s.id, s.nominates);
+      if (s.vesting !== undefined) {
+        this.#expect(0, 'world', `vesting:${s.id}`, BigInt(s.vesting.amount), 'deposit');
+        this.#vested.set(s.id, 0n);
+      }
       if (BigInt(s.bonded) > 0n) this.#bond(0, s.id, '', s.bonded, 0);
     }
     for (const k of config.stakes) this.#bond(0, k.staker, k.provider, k.amount, k.lockedUntilUs ?? 0);
@@ -109,6 +118,8 @@ export class StakeAudit {
   /** A transfer of tokens that the ledger made: it must be one that was demanded by then. */
   moved(where: string, at: number, from: string, to: string, amount: bigint, reason: string): void {
     this.#advance(at);
+    if ((reason === 'emission' || reason === 'vest') && at === this.#boundary) this.#issue(at);
+    if (this.#isDraw(at, from, to, amount, reason)) return;
     const key = `${at} us: ${reason} of ${amount} from ${from} to ${to}`;
     const n = this.#due.get(key) ?? 0;
     if (n === 0) this.#fail(`${where}: nothing demands, at ${key}`);
@@ -117,14 +128,22 @@ export class StakeAudit {
   }
 
   /** Nothing that was demanded until the end may be missing; every pot is empty; every election was counted. */
-  close(end: number): void {
+  close(end: number, placements: Table): void {
     this.#advance(end);
-    if (this.#boundary === end) this.#election(end);
+    if (this.#boundary === end) {
+      this.#issue(end);
+      this.#votes.election(end);
+    } else {
+      this.#divideSilently(end);
+      this.#closeEpoch(end);
+    }
+    this.#contributions.finish(placements);
+    for (const [key, k] of this.#kept) if (k.owed > 0n) this.#fail(`transfers.parquet: ${k.owed} are kept for ${key}`);
+    if (this.#drawn !== null) this.#fail(`transfers.parquet: nobody drew the emission at ${this.#drawn.at} us`);
     for (const key of this.#due.keys()) this.#fail(`transfers.parquet: missing, at ${key}`);
     for (const [key, v] of this.#owed)
       if (v > 0n) this.#fail(`transfers.parquet: the staker pot still owes ${v} for ${key}`);
-    if (this.#counted < this.#votes.length)
-      this.#fail(`elections.parquet: an election at ${this.#votes[this.#counted]!.at} us that nothing demands`);
+    this.#votes.finish();
   }
 
   // ---- the calendar ----
@@ -139,9 +158,11 @@ export class StakeAudit {
       if (this.#boundary < at || (this.#boundary === at && this.#now === at)) {
         // What the boundary itself does comes after everything else at its stamp, payments included.
         if (this.#boundary >= to) break;
-        this.#election(this.#boundary);
+        this.#issue(this.#boundary);
+        this.#votes.election(this.#boundary);
         this.#beginEpoch();
         this.#boundary += this.#rules.epochUs;
+        this.#epoch++;
         continue;
       }
       this.#now = at;
@@ -155,7 +176,7 @@ export class StakeAudit {
       this.#slashes = this.#slashes.filter((x) => x !== s);
       this.#ended.set(s.offence, at);
       const bounty = (total(s.parts) * BigInt(this.#rules.slashing.bountyBps)) / 10_000n;
-      this.#expect(at, 'slash-escrow', 'bounty', bounty, 'bounty');
+      this.#expect(at, 'slash-escrow', s.verifier === '' ? 'bounty' : `bounty:${s.verifier}`, bounty, 'bounty');
       this.#expect(at, 'slash-escrow', 'slash-pot', total(s.parts) - bounty, 'slash-final');
       const n = (this.#finals.get(s.provider) ?? 0) + 1;
       this.#finals.set(s.provider, n);
@@ -203,30 +224,31 @@ export class StakeAudit {
         this.#unbond(at, s('staker'), s('provider'), s('amount'));
         return;
       case 'offence':
-        this.#offence(at, a['offence'] as number, s('provider'), a['atUs'] as number);
+        this.#offence(at, a['offence'] as number, s('provider'), a['atUs'] as number, (a['verifier'] ?? '') as string);
+        return;
+      case 'attest':
+        this.#contributions.attest(a);
+        return;
+      case 'claim':
+        for (const [key, k] of this.#kept) {
+          const [currency, provider] = key.split('|') as [string, string];
+          const stake = k.stakes.get(s('staker'))?.stake ?? 0n;
+          if (provider !== s('provider') || stake === 0n) continue;
+          const due = k.set(s('staker'), stake);
+          this.#expect(at, 'staker-pot', `staker:${s('staker')}`, due, `staker-claim ${currency}`);
+          if (due > 0n && currency === this.#config.currencies[1]!.code) this.#compound(at, s('staker'), provider, due);
+        }
+        this.#grow(at);
         return;
       case 'appeal':
         if (a['reversed'] === true) this.#reverse(at, a['offence'] as number);
         return;
-      case 'nominate': {
-        const pools = [...new Set(a['pools'] as number[])];
-        const known = this.#free.has(s('staker')) && pools.every((p) => this.#config.pools[p] !== undefined);
-        if (known && pools.length <= this.#rules.maxNominations) this.#nominees.set(s('staker'), pools);
-        return;
-      }
-      case 'commission': {
-        const bps = a['bps'] as number;
-        const pool = a['pool'] as number;
-        if (this.#config.pools[pool] !== undefined && Number.isInteger(bps) && bps >= 0 && bps <= 10_000)
-          this.#commission[pool] = BigInt(bps);
-        return;
-      }
-      default: {
-        const pool = a['pool'] as number;
-        if (this.#config.pools[pool] === undefined) return;
-        this.#down[pool] = a['up'] !== true;
-        if (a['up'] !== true && this.#holders.includes(pool)) this.#replace(at, pool);
-      }
+      case 'nominate':
+        return this.#votes.nominate(s('staker'), a['pools'] as number[]);
+      case 'commission':
+        return this.#votes.commission(a['pool'] as number, a['bps'] as number);
+      default:
+        return this.#votes.aggregator(at, a['pool'] as number, a['up'] === true);
     }
   }
 
@@ -281,7 +303,7 @@ export class StakeAudit {
     this.#parts = this.#parts.filter((p) => p.amount > 0n);
   }
 
-  #offence(at: number, offence: number, provider: string, deed: number): void {
+  #offence(at: number, offence: number, provider: string, deed: number, verifier: string): void {
     const age = this.#rules.unbondingUs;
     const settled = this.#ended.get(offence);
     if (!this.#config.nodes.some((n) => n.provider === provider)) return;
@@ -300,7 +322,7 @@ export class StakeAudit {
       whole,
       order.map((p) => p.amount),
     );
-    const slash: Slash = { offence, provider, due: at + this.#rules.slashing.appealUs, parts: [] };
+    const slash: Slash = { offence, provider, due: at + this.#rules.slashing.appealUs, verifier, parts: [] };
     order.forEach((p, i) => {
       if (cuts[i] === 0n) return;
       slash.parts.push({ ...p, amount: cuts[i]! });
@@ -330,15 +352,10 @@ export class StakeAudit {
 
   // ---- pots ----
 
-  #voteAt(at: number): Vote | undefined {
-    return this.#votes.filter((v) => v.at < at || (v.at === at && !v.epoch)).at(-1);
-  }
-
   /** Part of an aggregator's share that goes to those who back its pool. */
   backers(at: number, pool: string, share: bigint): bigint {
     this.#advance(at);
-    if ((this.#voteAt(at)?.backing.get(pool) ?? []).length === 0) return 0n;
-    return share - (share * this.#commission[this.#config.pools.findIndex((p) => p.id === pool)]!) / 10_000n;
+    return this.#votes.backers(at, pool, share);
   }
 
   owe(currency: string, whom: string, amount: bigint): void {
@@ -346,14 +363,33 @@ export class StakeAudit {
     this.#owed.set(key, (this.#owed.get(key) ?? 0n) + amount);
   }
 
-  /** What the pot pays at `at`: party, currency, amount, reason; and it is empty afterwards. */
+  /** What the pot pays at `at`: party, currency, amount, reason; and it is empty afterwards, but for what is kept. */
   pots(at: number): [string, string, bigint, string][] {
     this.#advance(at);
-    const out: [string, string, bigint, string][] = [];
-    for (const [key, amount] of this.#owed) {
+    const out = this.#claims;
+    const end = at === this.#end;
+    if ((at === this.#boundary || end) && this.#dividedAt !== at) this.#divide(at, end, out);
+    this.#claims = [];
+    return out;
+  }
+
+  /** A boundary, or the end, at which the pot paid nobody: what is kept was still divided, and nothing may have been due. */
+  #divideSilently(at: number): void {
+    if (this.#dividedAt === at) return;
+    this.#divide(at, at === this.#end, this.#claims);
+    for (const [party, currency, amount, why] of this.#claims)
+      if (amount > 0n)
+        this.#fail(`transfers.parquet at ${at} us: ${why} of ${amount} ${currency} to ${party} is missing`);
+    this.#claims = [];
+  }
+
+  #divide(at: number, end: boolean, out: [string, string, bigint, string][]): void {
+    this.#dividedAt = at;
+    if (this.#rules.payout === 'f1') this.#follow(at);
+    for (const [key, amount] of this.#divided(at)) {
       const [currency, whom] = key.split('|') as [string, string];
       if (whom.startsWith('#')) {
-        const backing = this.#voteAt(at)?.backing.get(whom.slice(1)) ?? [];
+        const backing = this.#votes.backing(at, whom.slice(1));
         const { aggregator } = this.#config.pools.find((p) => p.id === whom.slice(1))!;
         if (backing.length === 0) out.push([`aggregator:${aggregator}`, currency, amount, 'backer-rest']);
         this.#apportion(
@@ -364,23 +400,231 @@ export class StakeAudit {
         });
         continue;
       }
-      const jailed = this.#jails.some((j) => j.provider === whom && j.until > at);
-      const stakers = jailed ? [] : [...this.#free.keys()].sort(less);
+      const stakers = this.#jailed(at, whom) ? [] : [...this.#free.keys()].sort(less);
+      if (this.#rules.payout === 'f1') {
+        const k = this.#kept.get(key);
+        const has = stakers.some((who) => (k?.stakes.get(who)?.stake ?? 0n) > 0n);
+        if (has) k!.give(amount);
+        else out.push(['treasury', currency, amount, 'staker-rest']);
+        continue;
+      }
       const weights = stakers.map((who) => this.#weight(at, who, whom));
       if (weights.every((w) => w === 0n)) out.push(['treasury', currency, amount, 'staker-rest']);
       else
         this.#apportion(amount, weights).forEach((v, i) => {
-          out.push([`staker:${stakers[i]!}`, currency, v, 'staker-share']);
+          this.#reward(at, currency, stakers[i]!, whom, v);
         });
     }
     this.#owed.clear();
+    if (end) this.#closeBooks(at);
+  }
+
+  #jailed(at: number, provider: string): boolean {
+    return this.#jails.some((j) => j.provider === provider && j.until > at);
+  }
+
+  /** Payments out of the pot that the books at a stamp bring about. */
+  #claims: [string, string, bigint, string][] = [];
+
+  #reward(at: number, currency: string, staker: string, provider: string, amount: bigint): void {
+    if (amount === 0n) return;
+    this.#claims.push([`staker:${staker}`, currency, amount, 'staker-share']);
+    if (currency === this.#config.currencies[1]!.code) this.#compound(at, staker, provider, amount);
+  }
+
+  #compound(at: number, staker: string, provider: string, amount: bigint): void {
+    if (this.#rules.stakers.find((s) => s.id === staker)?.compounds !== true) return;
+    this.#expect(at, `staker:${staker}`, nameOf('bonded', staker, provider), amount, 'compound');
+    this.#grown.push({ staker, provider, since: at, started: -1, ends: -1, amount });
+  }
+
+  /** What compounds is bonded after everything at the stamp is divided. */
+  #grow(at: number): void {
+    for (const lot of this.#grown) this.#addLot(at, lot);
+    this.#grown = [];
+  }
+
+  #settle(at: number, currency: string, provider: string, k: PerToken, staker: string, stake: bigint): void {
+    this.#reward(at, currency, staker, provider, k.set(staker, stake));
+  }
+
+  /** Books learn whose stake has changed. */
+  #follow(at: number): void {
+    for (const { code } of this.#config.currencies)
+      for (const provider of new Set(this.#config.nodes.map((n) => n.provider)))
+        for (const who of [...this.#free.keys()].sort(less)) {
+          const key = `${code}|${provider}`;
+          const stake = this.#earning(who, provider);
+          const k = this.#kept.get(key) ?? new PerToken();
+          if (stake === (k.stakes.get(who)?.stake ?? 0n)) continue;
+          this.#kept.set(key, k);
+          this.#settle(at, code, provider, k, who, stake);
+        }
+  }
+
+  #closeBooks(at: number): void {
+    for (const [key, k] of this.#kept) {
+      const [currency, provider] = key.split('|') as [string, string];
+      for (const [who, { stake }] of [...k.stakes].sort((a, b) => less(a[0], b[0])))
+        if (stake > 0n) this.#settle(at, currency, provider, k, who, 0n);
+      this.#claims.push(['dust', currency, k.owed, 'staker-dust']);
+      k.owed = 0n;
+    }
+  }
+
+  /** Pots as they are divided: each provider's own, or what saturation leaves it of all. */
+  #divided(at: number): [string, bigint][] {
+    const rule = this.#rules.saturation;
+    if (rule === undefined) return [...this.#owed];
+    const out: [string, bigint][] = [...this.#owed].filter(([key]) => key.split('|')[1]!.startsWith('#'));
+    const providers = [...new Set(this.#config.nodes.map((n) => n.provider))];
+    for (const { code } of this.#config.currencies) {
+      const backed = providers.map((provider) => {
+        const all = this.#jailed(at, provider) ? [] : [...this.#free.keys()];
+        return {
+          provider,
+          stake: all.reduce((n, who) => n + this.#earning(who, provider), 0n),
+          pledge: all.includes(provider) ? this.#earning(provider, provider) : 0n,
+          earned: this.#owed.get(`${code}|${provider}`) ?? 0n,
+        };
+      });
+      const pot = backed.reduce((n, b) => n + b.earned, 0n);
+      const staked = backed.reduce((n, b) => n + b.stake, 0n);
+      let rest = pot;
+      for (const b of pot === 0n || staked === 0n ? [] : backed) {
+        const part = saturated(rule, pot, staked, b);
+        rest -= part;
+        if (part > 0n) out.push([`${code}|${b.provider}`, part]);
+      }
+      if (rest > 0n) this.#claims.push(['treasury', code, rest, 'staker-rest']);
+    }
     return out;
   }
 
-  #weight(at: number, staker: string, provider: string): bigint {
+  // ---- verifiers and new tokens ----
+
+  /** The epoch's contributions and work, asked once per boundary or at the end. */
+  #closeEpoch(at: number): void {
+    if (this.#closedAt === at) return;
+    this.#advance(at);
+    this.#closedAt = at;
+    this.#work = this.#contributions.takeWork();
+    this.#brought = this.#contributions.close(at);
+  }
+
+  /** What verifiers get of a pot at `at`: verifier, amount, reason. */
+  verifierPay(at: number, pot: bigint): [string, bigint, string][] {
+    this.#closeEpoch(at);
+    const out: [string, bigint, string][] = [];
+    const exposed = this.#work.map((w) => w.exposed);
+    const done = this.#work.map((w) => w.done);
+    const jackpot = exposed.some((n) => n > 0n) ? (pot * BigInt(this.#rules.jackpotBps ?? 0)) / 10_000n : 0n;
+    const give = (amount: bigint, weights: bigint[], reason: string) => {
+      if (amount === 0n || weights.every((w) => w === 0n)) return;
+      this.#apportion(amount, weights).forEach((x, i) => {
+        if (x > 0n) out.push([this.#work[i]!.verifier, x, reason]);
+      });
+    };
+    give(jackpot, exposed, 'verifier-jackpot');
+    give(pot - jackpot, done, 'verifier-work');
+    return out;
+  }
+
+  /** Emission and vesting at a boundary, asked once. */
+  #issue(at: number): void {
+    if (this.#issuedAt === at) return;
+    this.#issuedAt = at;
+    this.#divideSilently(at);
+    this.#closeEpoch(at);
+    const e = this.#rules.emission;
+    const amount = e === undefined ? 0n : issued(e, (this.#epoch - 1) * this.#rules.epochUs);
+    if (e !== undefined && amount > 0n) {
+      this.#expect(at, 'world', 'subsidy:emission', amount, 'emission');
+      let rest = amount;
+      const give = (bps: number, weights: bigint[], to: (i: number, x: bigint) => void) => {
+        const part = (amount * BigInt(bps)) / 10_000n;
+        if (part === 0n || weights.every((w) => w === 0n)) return;
+        rest -= part;
+        this.#apportion(part, weights).forEach((x, i) => {
+          if (x > 0n) to(i, x);
+        });
+      };
+      const party = (name: string, x: bigint) => this.#expect(at, 'subsidy:emission', name, x, 'emission');
+      give(
+        e.providerBps,
+        this.#brought.map(([, x]) => x),
+        (i, x) => party(`provider:${this.#brought[i]![0]}`, x),
+      );
+      give(
+        e.verifierBps,
+        this.#work.map((w) => w.done),
+        (i, x) => party(`verifier:${this.#work[i]!.verifier}`, x),
+      );
+      const providers = [...new Set(this.#config.nodes.map((n) => n.provider))].sort(less);
+      const places = providers
+        .filter((p) => !this.#jailed(at, p))
+        .flatMap((provider) => [...this.#free.keys()].sort(less).map((staker) => ({ staker, provider })))
+        .filter(({ staker, provider }) => this.#weight(at, staker, provider) > 0n);
+      if (e.lottery) {
+        const part = (amount * BigInt(e.stakerBps)) / 10_000n;
+        if (places.length > 0 && part > 0n) {
+          rest -= part;
+          this.#drawn = { at, amount: part, who: new Set(places.map((p) => `${p.staker}|${p.provider}`)) };
+        }
+      } else
+        give(
+          e.stakerBps,
+          places.map(({ staker, provider }) => this.#weight(at, staker, provider)),
+          (i, x) => {
+            const { staker, provider } = places[i]!;
+            party(`staker:${staker}`, x);
+            this.#compound(at, staker, provider, x);
+          },
+        );
+      party('treasury', rest);
+    }
+    this.#grow(at);
+    for (const s of this.#rules.stakers) {
+      if (s.vesting === undefined) continue;
+      const { amount: whole, fromUs, untilUs } = s.vesting;
+      const passed = at <= fromUs ? 0 : at >= untilUs ? untilUs - fromUs : at - fromUs;
+      const free = (BigInt(whole) * BigInt(passed)) / BigInt(untilUs - fromUs);
+      const more = free - this.#vested.get(s.id)!;
+      this.#vested.set(s.id, free);
+      this.#free.set(s.id, this.#free.get(s.id)! + more);
+      this.#expect(at, `vesting:${s.id}`, `free:${s.id}`, more, 'vest');
+    }
+  }
+
+  /** A lottery’s winner is drawn by replay; here it must be one who could win, once, and bond it where it has stake. */
+  #isDraw(at: number, from: string, to: string, amount: bigint, reason: string): boolean {
+    const d = this.#drawn;
+    if (d?.at !== at || d.amount !== amount) return false;
+    if (reason === 'emission' && to.startsWith('staker:')) {
+      const who = to.slice('staker:'.length);
+      const able = [...d.who].filter((k) => k.split('|')[0] === who);
+      if (able.length === 0) this.#fail(`transfers.parquet at ${at} us: ${who} has no stake to draw with`);
+      const compounds = this.#rules.stakers.find((s) => s.id === who)?.compounds === true;
+      this.#drawn = compounds ? { ...d, who: new Set(able) } : null;
+      return true;
+    }
+    if (reason !== 'compound' || !from.startsWith('staker:')) return false;
+    const place = [...d.who].find((k) => nameOf('bonded', ...(k.split('|') as [string, string])) === to);
+    if (place === undefined) return false;
+    const [staker, provider] = place.split('|') as [string, string];
+    this.#addLot(at, { staker, provider, since: at, started: -1, ends: -1, amount });
+    this.#drawn = null;
+    return true;
+  }
+
+  #earning(staker: string, provider: string): bigint {
     const now = total(this.#lots(staker, provider));
     const then = this.#atEpoch.get(`${staker}|${provider}`) ?? 0n;
-    const stake = now < then ? now : then;
+    return now < then ? now : then;
+  }
+
+  #weight(at: number, staker: string, provider: string): bigint {
+    const stake = this.#earning(staker, provider);
     const { name, params } = this.#rules.weight;
     if (name === 'linear') return stake;
     if (name === 'sqrt') return root(stake * BigInt(`1${'0'.repeat(60)}`));
@@ -392,175 +636,6 @@ export class StakeAudit {
     const left = Math.max(0, (this.#locks.get(`${staker}|${provider}`) ?? 0) - at);
     return stake * BigInt(Math.min(left, most));
   }
-
-  // ---- elections ----
-
-  #take(at: number, epoch: boolean): Vote {
-    const v = this.#votes[this.#counted++];
-    if (v === undefined || v.at !== at || v.epoch !== epoch)
-      return this.#fail(`elections.parquet: the election at ${at} us is missing`);
-    this.#config.pools.forEach((p, i) => {
-      const approval = this.#down[i] === true ? 0n : this.#approval(i);
-      if (v.approval.get(p.id) !== approval)
-        this.#fail(
-          `elections.parquet at ${at} us: ${p.id} is nominated by ${v.approval.get(p.id)}, worked out ${approval}`,
-        );
-      if (v.commission.get(p.id) !== this.#commission[i])
-        this.#fail(`elections.parquet at ${at} us: commission of ${p.id}`);
-    });
-    const lent = new Map<string, bigint>();
-    for (const [pool, backing] of v.backing)
-      for (const [voter, amount] of backing) {
-        lent.set(voter, (lent.get(voter) ?? 0n) + amount);
-        const i = this.#config.pools.findIndex((p) => p.id === pool);
-        if (epoch && !(this.#nominees.get(voter) ?? []).includes(i))
-          this.#fail(`elections.parquet at ${at} us: ${voter} backs ${pool}, which it does not nominate`);
-      }
-    if (epoch)
-      for (const [voter, amount] of lent)
-        if (amount > total(this.#lots(voter, '')))
-          this.#fail(`elections.parquet at ${at} us: ${voter} lends ${amount}, more than it has bonded`);
-    return v;
-  }
-
-  #approval(pool: number): bigint {
-    let n = 0n;
-    for (const [who, pools] of this.#nominees) if (pools.includes(pool)) n += total(this.#lots(who, ''));
-    return n;
-  }
-
-  #election(at: number): void {
-    const v = this.#take(at, true);
-    const standing = this.#config.pools.map((_, i) => i).filter((i) => this.#down[i] !== true);
-    const seats = Math.min(this.#rules.election.seats, standing.length);
-    const ranked = [...v.ranks]
-      .filter(([, r]) => r > 0n)
-      .sort((a, b) => (a[1] < b[1] ? -1 : 1))
-      .map(([id]) => this.#config.pools.findIndex((p) => p.id === id));
-    const rule = this.#rules.election.rule.name;
-    if (rule === 'phragmen' || rule === 'top-k') {
-      const mine = rule === 'top-k' ? this.#topK(standing, seats) : this.#phragmen(standing, seats);
-      if (mine.join() !== ranked.join())
-        this.#fail(`elections.parquet at ${at} us: elected ${ranked.join()}, counted again ${mine.join()}`);
-    }
-    const backed = (p: number) =>
-      total((v.backing.get(this.#config.pools[p]!.id) ?? []).map(([, amount]) => ({ amount })));
-    const least = BigInt(this.#rules.election.minSupport);
-    const seated = ranked.filter((p) => backed(p) > 0n && backed(p) >= least);
-    const fresh = seated.filter((p) => !this.#holders.includes(p));
-    for (const h of new Set(this.#holders)) {
-      if (seated.includes(h)) continue;
-      const to = fresh.shift();
-      if (to === undefined) break;
-      this.#holders = this.#holders.map((x) => (x === h ? to : x));
-    }
-    this.#checkSeats(v);
-  }
-
-  #replace(at: number, pool: number): void {
-    const standing = this.#config.pools.map((_, i) => i).filter((i) => this.#down[i] !== true);
-    const rule = this.#rules.election.rule.name;
-    const least = BigInt(this.#rules.election.minSupport);
-    const able = standing.filter(
-      (p) => !this.#holders.includes(p) && this.#approval(p) > 0n && this.#approval(p) >= least,
-    );
-    if (able.length === 0) return;
-    const v = this.#take(at, false);
-    let to = this.#config.pools.findIndex((p) => v.seats.get(p.id) === BigInt(this.#holders.indexOf(pool)));
-    if (rule === 'phragmen' || rule === 'top-k') {
-      const seats = Math.min(this.#rules.election.seats, standing.length);
-      const won = rule === 'top-k' ? this.#topK(standing, seats) : this.#phragmen(standing, seats);
-      const order = [...won, ...this.#topK(standing, standing.length).filter((p) => !won.includes(p))];
-      to = order.find((p) => able.includes(p))!;
-    }
-    if (!able.includes(to)) this.#fail(`elections.parquet at ${at} us: nobody who could took the failed seat`);
-    this.#holders = this.#holders.map((x) => (x === pool ? to : x));
-    this.#checkSeats(v);
-  }
-
-  #checkSeats(v: Vote): void {
-    this.#config.pools.forEach((p, i) => {
-      const want = BigInt(this.#holders.indexOf(i));
-      if (v.seats.get(p.id) !== want)
-        this.#fail(`elections.parquet at ${v.at} us: ${p.id} has seat ${v.seats.get(p.id)}, worked out ${want}`);
-    });
-  }
-
-  #topK(standing: number[], seats: number): number[] {
-    const sorted = [...standing].sort((a, b) => {
-      const x = this.#approval(a);
-      const y = this.#approval(b);
-      return x === y ? a - b : x > y ? -1 : 1;
-    });
-    return sorted.slice(0, seats);
-  }
-
-  /** Sequential Phragmén once more, with loads as plain fractions. */
-  #phragmen(standing: number[], seats: number): number[] {
-    const voters = [...this.#nominees].map(([who, pools]) => ({
-      stake: total(this.#lots(who, '')),
-      pools: pools.filter((p) => standing.includes(p)),
-      num: 0n,
-      den: 1n,
-    }));
-    const out: number[] = [];
-    while (out.length < seats) {
-      let best: { pool: number; num: bigint; den: bigint } | null = null;
-      for (const pool of standing) {
-        if (out.includes(pool)) continue;
-        let num = 1n;
-        let den = 1n;
-        let stake = 0n;
-        for (const v of voters) {
-          if (v.stake === 0n || !v.pools.includes(pool)) continue;
-          stake += v.stake;
-          [num, den] = shorten(num * v.den + v.stake * v.num * den, den * v.den);
-        }
-        if (stake === 0n) continue;
-        [num, den] = shorten(num, den * stake);
-        if (best === null || num * best.den < best.num * den) best = { pool, num, den };
-      }
-      // Nobody nominates who is left: the seats are filled in order.
-      const pool = best?.pool ?? standing.find((p) => !out.includes(p))!;
-      out.push(pool);
-      if (best === null) continue;
-      for (const v of voters) if (v.stake > 0n && v.pools.includes(pool)) ({ num: v.num, den: v.den } = best);
-    }
-    return out;
-  }
-}
-
-function readVotes(t: Table): Vote[] {
-  const c = t.columns;
-  const votes: Vote[] = [];
-  let last = '';
-  for (let i = 0; i < t.rows; i++) {
-    const pool = c['pool']![i] as string;
-    const key = `${String(c['time_us']![i])} ${String(c['occasion']![i])}`;
-    let v = votes.at(-1);
-    // One election lists every pool once: the first pool again is the next election.
-    if (v === undefined || key !== last || (c['voter']![i] === '' && v.seats.has(pool))) {
-      v = {
-        at: Number(c['time_us']![i]),
-        epoch: c['occasion']![i] === 'epoch',
-        backing: new Map(),
-        seats: new Map(),
-        ranks: new Map(),
-        approval: new Map(),
-        commission: new Map(),
-      };
-      votes.push(v);
-      last = key;
-    }
-    if (c['voter']![i] === '') {
-      v.seats.set(pool, c['seat']![i] as bigint);
-      v.ranks.set(pool, c['rank']![i] as bigint);
-      v.approval.set(pool, c['approval_micro']![i] as bigint);
-      v.commission.set(pool, c['commission_bps']![i] as bigint);
-      v.backing.set(pool, []);
-    } else v.backing.get(pool)!.push([c['voter']![i] as string, c['amount_micro']![i] as bigint]);
-  }
-  return votes;
 }
 
 const nameOf = (kind: string, staker: string, provider: string): string =>
@@ -568,13 +643,6 @@ const nameOf = (kind: string, staker: string, provider: string): string =>
 
 const wholeOf = (text: string): bigint =>
   /^\d{1,19}$/.test(text) && BigInt(text) < 9_223_372_036_854_775_808n ? BigInt(text) : 0n;
-
-function shorten(num: bigint, den: bigint): [bigint, bigint] {
-  let a = num;
-  let b = den;
-  while (b > 0n) [a, b] = [b, a % b];
-  return [num / a, den / a];
-}
 
 /** Whole square root, by halving. */
 function root(n: bigint): bigint {

@@ -93,6 +93,7 @@ const keys: Record<TableName, readonly string[]> = {
   adjustments: ['job_id', 'attempt', 'part', 'kind', 'time_us'],
   network: ['time_us', 'event', 'name', 'pool'],
   views: ['pool', 'time_us'],
+  contributions: ['epoch', 'time_us', 'provider'],
   accounts: ['account', 'currency'],
 };
 

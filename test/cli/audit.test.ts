@@ -97,7 +97,16 @@ describe('audit', () => {
     await inTemp(async (dir) => {
       const honest = join(dir, 'honest');
       expect(janction(['run', quickstart, '--out', honest, '--quiet', '--seed', '4']).code).toBe(0);
-      const names = ['jobs', 'placements', 'transfers', 'prices', 'supply', 'accounts', 'elections'] as const;
+      const names = [
+        'jobs',
+        'placements',
+        'transfers',
+        'prices',
+        'supply',
+        'accounts',
+        'elections',
+        'contributions',
+      ] as const;
       const load = async (): Promise<AuditInput> => {
         const t = {} as Record<(typeof names)[number], AuditInput['jobs']>;
         for (const n of names) t[n] = await readRunTable(honest, n);

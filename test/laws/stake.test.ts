@@ -35,6 +35,9 @@ function run(w: StakeWorkload, seed: number, over: SimOver = {}, restoreEvery = 
   return { sim, rows };
 }
 
+/** A workload in which every kind of token movement happens. */
+const AUDITED = 2;
+
 const balances = (rows: Rows): [string, bigint][] =>
   rows
     .of('accounts')
@@ -109,10 +112,10 @@ describe('stake in the market', () => {
   });
 
   test('the auditor finds a changed token, election or share of a pot', () => {
-    const w = stakeWorkload(5, 60);
+    const w = stakeWorkload(AUDITED, 60);
     const bytes: Uint8Array[] = [];
     const header = { schema: JOURNAL_SCHEMA, engine: ENGINE, host: 0, config: w.config, solvers: {} } as const;
-    const { rows } = run(w, 5, { journals: [new JournalWriter(header, (b) => bytes.push(b.slice()))] });
+    const { rows } = run(w, AUDITED, { journals: [new JournalWriter(header, (b) => bytes.push(b.slice()))] });
     const journal = Buffer.concat(bytes);
     const find = (i: AuditInput, reason: string, credit: string) =>
       i.transfers.columns['reason']!.findIndex(
@@ -134,6 +137,21 @@ describe('stake in the market', () => {
       'staker share': (i) => bend(i, 'staker-share', 'staker:'),
       'pot share': (i) => bend(i, 'staker-share', 'staker-pot'),
       'backer share': (i) => bend(i, 'backer-share', 'staker:'),
+      compound: (i) => bend(i, 'compound'),
+      emission: (i) => bend(i, 'emission', 'provider:'),
+      vest: (i) => bend(i, 'vest'),
+      'verifier’s work': (i) => bend(i, 'verifier-work'),
+      jackpot: (i) => bend(i, 'verifier-jackpot'),
+      'wrong results': (i) => {
+        (i.contributions.columns['wrong'] as bigint[])[0]! += 1n;
+      },
+      contribution: (i) => {
+        i.contributions.columns['contribution_milli_us']![1] = 5n;
+      },
+      'used time': (i) => {
+        const at = i.contributions.columns['used_milli_us']!.findIndex((v) => v !== 0n);
+        (i.contributions.columns['used_milli_us'] as bigint[])[at]! += 1n;
+      },
       approval: (i) => {
         (i.elections.columns['approval_micro'] as bigint[])[0]! += 1n;
       },

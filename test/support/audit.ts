@@ -14,7 +14,16 @@ function table(rows: Rows, name: TableName): AuditTable {
 
 export function auditInput(rows: Rows, journal: Uint8Array): AuditInput {
   const t = {} as Omit<AuditInput, 'journal'>;
-  for (const n of ['jobs', 'placements', 'transfers', 'prices', 'supply', 'accounts', 'elections'] as const)
+  for (const n of [
+    'jobs',
+    'placements',
+    'transfers',
+    'prices',
+    'supply',
+    'accounts',
+    'elections',
+    'contributions',
+  ] as const)
     t[n] = table(rows, n);
   return { journal, ...t };
 }

@@ -59,12 +59,44 @@ export function stakeWorkload(seed: number, jobs: number): StakeWorkload {
   const stakers = ids.map((id) => {
     const bonded = below(50_000_000) + 10;
     const backed = stakes.reduce((n, k) => (k.staker === id ? n + Number(k.amount) : n), 0);
-    return { id, tokens: String(backed + bonded + below(30_000_000)), bonded: String(bonded), nominates: [below(4)] };
+    const more = seed % 2 === 0 ? { compounds: true } : {};
+    const vesting = {
+      amount: String(below(9_000_000)),
+      fromUs: below(9) * HOUR_US,
+      untilUs: (10 + below(90)) * HOUR_US,
+    };
+    return {
+      id,
+      tokens: String(backed + bonded + below(30_000_000)),
+      bonded: String(bonded),
+      nominates: [below(4)],
+      ...more,
+      ...(seed % 3 === 2 ? { vesting } : {}),
+    };
   });
+  // Half of the providers stake on themselves.
+  for (const provider of seed % 3 === 1 ? providers.filter((_, i) => i % 2 === 0) : []) {
+    stakers.push({ id: provider, tokens: '9000000', bonded: '0', nominates: [] });
+    stakes.push({ staker: provider, provider, amount: '7000000', lockedUntilUs: 0 });
+  }
+  const f1 = seed % 4 === 0;
   const rules = stakeRules({
+    verifiers: ['watch-1', 'watch-2'],
+    jackpotBps: 2500,
+    qualityMilli: w.config.nodes.map((_, i) => 500 + 250 * (i % 4)),
+    emission: {
+      perEpoch: '1000003',
+      halvingUs: 30 * HOUR_US,
+      providerBps: 3000,
+      verifierBps: 1000,
+      stakerBps: 5000,
+      lottery: seed % 4 === 1,
+    },
+    ...(f1 ? { payout: 'f1' } : {}),
+    ...(seed % 3 === 1 ? { saturation: { pools: 3, influence: '0.3' } } : {}),
     stakers,
     commissionBps: pools.map(() => below(10_001)),
-    weight: weights[seed % weights.length]!,
+    weight: f1 ? weights[0]! : weights[seed % weights.length]!,
     election: { rule: { name: electionRules[seed % 4]!, params: {} }, seats: 2, minSupport: '1' },
   });
   const c: MarketConfig = config({ ...w.config, pools, stakes, staking: rules });
@@ -75,7 +107,7 @@ export function stakeWorkload(seed: number, jobs: number): StakeWorkload {
     const staker = below(15) === 0 ? 'nobody' : ids[below(ids.length)]!;
     const provider = below(3) === 0 ? '' : below(15) === 0 ? 'nowhere' : providers[below(providers.length)]!;
     const amount = below(12) === 0 ? ['0', '9999999999999999999', '-5', '1.5'][below(4)]! : String(below(20_000_000));
-    switch (below(9)) {
+    switch (below(12)) {
       case 0:
       case 1:
         return { do: 'bond', staker, provider, amount, lockUs: below(3) * HOUR_US };
@@ -95,6 +127,20 @@ export function stakeWorkload(seed: number, jobs: number): StakeWorkload {
           offence: below(8) === 0 ? offence : ++offence,
           provider: provider === '' ? providers[0]! : provider,
           atUs: Math.max(0, t - below(16 * HOUR_US)),
+          ...(below(2) === 0 ? { verifier: 'watch-1' } : {}),
+        };
+      case 9:
+        return { do: 'claim', staker, provider };
+      case 10:
+      case 11:
+        return {
+          do: 'attest',
+          verifier: ['watch-1', 'watch-2', 'nobody', providers[0]!][below(4)]!,
+          provider,
+          lease: below(1000),
+          good: below(4) > 0,
+          work: below(9) === 0 ? '-1' : String(below(1_000_000_000)),
+          planted: below(4) === 0,
         };
       default:
         return { do: 'appeal', offence: Math.max(1, offence - below(3)), reversed: below(3) > 0 };
