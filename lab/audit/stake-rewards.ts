@@ -11,7 +11,7 @@ interface Table {
 }
 type Rules = NonNullable<JournalHeader['config']['staking']>;
 
-const E18 = 10n ** 18n;
+const E18 = 1_000_000_000_000_000_000n;
 const less = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 /** Rewards per token, 18 decimals: what F1's periods come to where no slash lies between them. */
@@ -50,7 +50,7 @@ function fraction(text: string): Fraction {
   const [whole, den] = text.split('/') as [string, string | undefined];
   if (den !== undefined) return [BigInt(whole), BigInt(den)];
   const [int, decimals = ''] = whole.split('.') as [string, string | undefined];
-  return [BigInt(int + decimals), 10n ** BigInt(decimals.length)];
+  return [BigInt(int + decimals), BigInt(`1${'0'.repeat(decimals.length)}`)];
 }
 
 /** What saturation leaves a provider of the pots of all: Cardano's formula with its two floors. */
