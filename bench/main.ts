@@ -13,6 +13,7 @@ const benches: Record<string, () => Promise<BenchReport>> = {
   kernel: async () => (await import('./kernel.ts')).kernel(),
   notebook: async () => (await import('./notebook.ts')).notebook(),
   sweep: async () => (await import('./sweep.ts')).sweep(),
+  world: async () => (await import('./world.ts')).world(),
 };
 
 const [name, ...flags] = process.argv.slice(2);

@@ -278,7 +278,7 @@ export class Cluster implements ClusterView {
 
   /** A lease's expected end became known. */
   touch(node: number): void {
-    this.version[node]!++;
+    this.#changed(node);
   }
 
   setUp(node: number, up: boolean): void {

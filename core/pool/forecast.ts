@@ -1,90 +1,54 @@
 /**
  * When will a gang fit at the latest? Reads the limits of what runs; used by backfilling policies. For each node the stamps
  * at which its 1st, 2nd, … task of a shape would fit are computed by giving back its allocations in order of their ends and
- * remembered until the node changes, so a blocked head costs a scan of numbers, not of leases.
+ * remembered until the node changes, in a tournament tree per shape: a reservation costs by the machines that changed and the
+ * tasks it places, not by the machines of the pool.
  */
 import type { GangShape, NodeSet, Reservation, TaskShape } from '../interfaces.ts';
 import { NEVER, type TimeUs, WHOLE_GPU } from '../types.ts';
 import type { Allocation, Cluster } from './cluster.ts';
 import { MAX_TASKS } from './spec.ts';
 
-class Marks implements NodeSet {
-  readonly #bits: Uint8Array;
-  constructor(nodeCount: number) {
-    this.#bits = new Uint8Array(nodeCount);
-  }
-  add(node: number): void {
-    this.#bits[node] = 1;
-  }
-  has(node: number): boolean {
-    return this.#bits[node] === 1;
-  }
-}
-
 /** What is known of one task shape: per node, the stamps at which its 1st, 2nd, … task fits (0 = now). */
 class ShapeMemo {
   /** Version of the node when its stamps were computed; -1 = never. */
   readonly version: Int32Array;
   readonly times: TimeUs[][];
-  /** times[node][0], or NEVER. */
-  readonly first: Float64Array;
+  /** Changes of the cluster that the stamps know of; -1 = none yet. */
+  seen = -1;
+  /** Stamp of each node's next task, and above each pair the earlier one: leaves start at `#leaves`. */
+  readonly #next: Float64Array;
+  readonly #leaves: number;
 
   constructor(nodes: number) {
     this.version = new Int32Array(nodes).fill(-1);
     this.times = new Array<TimeUs[]>(nodes);
-    this.first = new Float64Array(nodes).fill(NEVER);
-  }
-}
-
-/** The `size` smallest (stamp, node) pairs of those offered: a heap with the largest of them on top. */
-class Earliest {
-  readonly at: TimeUs[] = [];
-  readonly node: number[] = [];
-  readonly #size: number;
-
-  constructor(size: number) {
-    this.#size = size;
+    let leaves = 1;
+    while (leaves < nodes) leaves *= 2;
+    this.#leaves = leaves;
+    this.#next = new Float64Array(2 * leaves).fill(NEVER);
   }
 
-  /** Offers come in order of node, so a tie with the top is lost. */
-  offer(at: TimeUs, node: number): void {
-    const n = this.at.length;
-    if (n === this.#size) {
-      if (at >= this.at[0]!) return;
-      this.#down(at, node);
-      return;
+  set(node: number, at: TimeUs): void {
+    const tree = this.#next;
+    let i = this.#leaves + node;
+    if (tree[i] === at) return;
+    tree[i] = at;
+    for (i >>= 1; i >= 1; i >>= 1) {
+      const earlier = Math.min(tree[2 * i]!, tree[2 * i + 1]!);
+      if (tree[i] === earlier) return;
+      tree[i] = earlier;
     }
-    let i = n;
-    while (i > 0) {
-      const parent = (i - 1) >> 1;
-      if (this.#later(parent, at, node)) break;
-      this.at[i] = this.at[parent]!;
-      this.node[i] = this.node[parent]!;
-      i = parent;
-    }
-    this.at[i] = at;
-    this.node[i] = node;
   }
 
-  /** Entry `i` comes after (at, node). */
-  #later(i: number, at: TimeUs, node: number): boolean {
-    return this.at[i]! > at || (this.at[i]! === at && this.node[i]! > node);
-  }
-
-  #down(at: TimeUs, node: number): void {
-    const n = this.at.length;
-    let i = 0;
-    for (;;) {
-      let child = 2 * i + 1;
-      if (child >= n) break;
-      if (child + 1 < n && this.#later(child + 1, this.at[child]!, this.node[child]!)) child++;
-      if (!this.#later(child, at, node)) break;
-      this.at[i] = this.at[child]!;
-      this.node[i] = this.node[child]!;
-      i = child;
-    }
-    this.at[i] = at;
-    this.node[i] = node;
+  /** The node whose next task fits first, ties to the lower number; -1 when none ever does. */
+  first(): number {
+    const tree = this.#next;
+    const at = tree[1]!;
+    if (at >= NEVER) return -1;
+    let i = 1;
+    while (i < this.#leaves) i = tree[2 * i] === at ? 2 * i : 2 * i + 1;
+    return i - this.#leaves;
   }
 }
 
@@ -94,6 +58,9 @@ export class Forecast {
   readonly #memo = new Map<number, ShapeMemo>();
   static readonly #shapesKept = 8;
   readonly #ends: Allocation[] = [];
+  /** Of the group under way: tasks that each node has been given, and the nodes looked at. */
+  readonly #taken = new Map<number, number>();
+  readonly #looked: number[] = [];
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
@@ -109,38 +76,35 @@ export class Forecast {
    * gang's groups could share a node. Nodes in `avoid` are left out.
    */
   reserve(now: TimeUs, gang: GangShape, avoid: NodeSet | null = null): Reservation | null {
-    const nodes = this.#cluster.nodeCount;
-    const marks = new Marks(nodes);
+    const marks = new Set<number>();
     let start = now;
     for (let g = 0; g < gang.groups.length; g++) {
       const { tasks, shape } = gang.groups[g]!;
       const memo = this.#memoOf(shape);
-      if (tasks === 1) {
-        const first = memo.first;
-        let best: TimeUs = NEVER;
-        let node = -1;
-        for (let v = 0; v < nodes; v++) {
-          const at = first[v]!;
-          if (at < best && !marks.has(v) && !avoid?.has(v)) {
-            best = at;
-            node = v;
-          }
+      // Tasks take the earliest slots one by one; the nodes that were looked at get their first stamps back afterwards.
+      const taken = this.#taken;
+      const looked = this.#looked;
+      let left = tasks;
+      while (left > 0) {
+        const node = memo.first();
+        if (node < 0) break;
+        const times = memo.times[node]!;
+        const k = taken.get(node) ?? 0;
+        if (k === 0) looked.push(node);
+        if (marks.has(node) || avoid?.has(node)) {
+          memo.set(node, NEVER);
+          continue;
         }
-        if (node < 0) return null;
-        marks.add(node);
-        if (best > start) start = best;
-        continue;
+        if (times[k]! > start) start = times[k]!;
+        taken.set(node, k + 1);
+        memo.set(node, k + 1 < times.length ? times[k + 1]! : NEVER);
+        left--;
       }
-      const slots = new Earliest(tasks);
-      for (let v = 0; v < nodes; v++) {
-        if (marks.has(v) || avoid?.has(v)) continue;
-        const times = memo.times[v]!;
-        const most = Math.min(times.length, tasks);
-        for (let k = 0; k < most; k++) slots.offer(times[k]!, v);
-      }
-      if (slots.at.length < tasks) return null;
-      for (const v of slots.node) marks.add(v);
-      if (slots.at[0]! > start) start = slots.at[0]!;
+      for (let i = 0; i < looked.length; i++) memo.set(looked[i]!, memo.times[looked[i]!]![0]!);
+      for (const node of taken.keys()) marks.add(node);
+      taken.clear();
+      while (looked.length > 0) looked.pop();
+      if (left > 0) return null;
     }
     return { startUs: start, nodes: marks };
   }
@@ -154,16 +118,22 @@ export class Forecast {
       memo = new ShapeMemo(nodes);
       this.#memo.set(shape.id, memo);
     }
-    const seen = memo.version;
-    const version = this.#cluster.version;
-    for (let v = 0; v < nodes; v++) {
-      if (seen[v] === version[v]) continue;
-      seen[v] = version[v]!;
-      const times = this.#compute(shape, v);
-      memo.times[v] = times;
-      memo.first[v] = times.length > 0 ? times[0]! : NEVER;
-    }
+    const cluster = this.#cluster;
+    const now = cluster.changeCount;
+    if (memo.seen < 0 || now - memo.seen > cluster.changesKept)
+      for (let v = 0; v < nodes; v++) this.#renew(memo, shape, v);
+    else for (let c = memo.seen; c < now; c++) this.#renew(memo, shape, cluster.changedNode(c));
+    memo.seen = now;
     return memo;
+  }
+
+  #renew(memo: ShapeMemo, shape: TaskShape, node: number): void {
+    const version = this.#cluster.version[node]!;
+    if (memo.version[node] === version) return;
+    memo.version[node] = version;
+    const times = this.#compute(shape, node);
+    memo.times[node] = times;
+    memo.set(node, times.length > 0 ? times[0]! : NEVER);
   }
 
   /** The node's allocations in order of their ends. Few: by insertion. */
@@ -218,18 +188,16 @@ export class Forecast {
     let cpu = c.freeCpuMilli(node);
     let ram = c.freeRamMiB(node);
     const times: TimeUs[] = [];
+    const isWhole = shape.gpuMilli === WHOLE_GPU;
+    let whole = c.freeWholeGpus(node);
     const slots = (): number => {
       // A task that asks for nothing fits any number of times; no gang has more than MAX_TASKS.
       let room = shape.gpus === 0 ? MAX_TASKS : 0;
       if (shape.gpus > 0) {
-        let units = 0;
-        for (let g = 0; g < gpus; g++) {
-          if (shape.gpuMilli === WHOLE_GPU) {
-            if (milli[g] === WHOLE_GPU) units++;
-          } else {
-            const byMemory = shape.gpuMemoryMiB > 0 ? Math.floor(memory[g]! / shape.gpuMemoryMiB) : WHOLE_GPU;
-            units += Math.min(Math.floor(milli[g]! / shape.gpuMilli), byMemory, shape.gpus > 1 ? 1 : WHOLE_GPU);
-          }
+        let units = isWhole ? whole : 0;
+        for (let g = 0; g < gpus && !isWhole; g++) {
+          const byMemory = shape.gpuMemoryMiB > 0 ? Math.floor(memory[g]! / shape.gpuMemoryMiB) : WHOLE_GPU;
+          units += Math.min(Math.floor(milli[g]! / shape.gpuMilli), byMemory, shape.gpus > 1 ? 1 : WHOLE_GPU);
         }
         room = Math.floor(units / shape.gpus);
       }
@@ -243,7 +211,10 @@ export class Forecast {
         milli[g]! += a.gpuMilli;
         memory[g]! += a.gpuMilli === WHOLE_GPU ? 0 : a.gpuMemoryMiB;
         // A GPU that is whole again has all its memory back, whoever had it.
-        if (milli[g] === WHOLE_GPU) memory[g] = c.gpuMemoryOf(node);
+        if (milli[g] === WHOLE_GPU) {
+          memory[g] = c.gpuMemoryOf(node);
+          whole++;
+        }
       }
       cpu += a.cpuMilli;
       ram += a.ramMiB;

@@ -1,5 +1,6 @@
 /** The leases a pool has granted and not yet seen the end of: one per attempt, one part per task of the gang. */
 import { Deadlines } from '../deadlines.ts';
+import { IdMap } from '../id-map.ts';
 import { type InventoryLease, type LeaseMsg, MessageKind } from '../messages.ts';
 import { NEVER, type TimeUs } from '../types.ts';
 import type { Allocation, Cluster } from './cluster.ts';
@@ -57,7 +58,7 @@ export function leaseMessage(
 }
 
 export class LeaseBook {
-  readonly #leases = new Map<number, Lease>();
+  readonly #leases = new IdMap<Lease>();
   readonly #deadlines: Deadlines;
 
   constructor() {
@@ -70,7 +71,7 @@ export class LeaseBook {
   get(lease: number): Lease | undefined {
     return this.#leases.get(lease);
   }
-  all(): IterableIterator<Lease> {
+  all(): Iterable<Lease> {
     return this.#leases.values();
   }
   add(lease: Lease): void {

@@ -577,7 +577,7 @@ export class Pool implements Machine, SchedulerHost {
   jobs(): IterableIterator<PoolJob> {
     return this.#jobs.all();
   }
-  leases(): IterableIterator<Lease> {
+  leases(): Iterable<Lease> {
     return this.#leases.all();
   }
   /** Node indices in local order. */

@@ -14,7 +14,8 @@ class EstimateHeap {
   }
 
   push(job: WaitingJob): void {
-    this.#gone.delete(job);
+    // One that left from the middle and comes back is still where it was: its key does not change.
+    if (this.#gone.delete(job)) return;
     let i = this.#heap.length;
     this.#heap.push(job);
     while (i > 0) {

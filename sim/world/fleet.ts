@@ -3,7 +3,7 @@ import { HOUR_US, NEVER, type TimeUs } from '../../core/types.ts';
 import type { Availability, ResolvedNode, TimeFamily } from '../../scenarios/resolved.ts';
 import type { Distribution } from '../kernel/distributions.ts';
 import type { EventQueue } from '../kernel/queue.ts';
-import type { Streams } from '../kernel/streams.ts';
+import type { Stream, Streams } from '../kernel/streams.ts';
 import { Phase, WorldEvent } from './events.ts';
 import { timeDistribution } from './time-distribution.ts';
 
@@ -73,7 +73,7 @@ export class Fleet {
     const cycle = up.mean + down.mean;
     let present = true;
     let at = -CYCLES_BEFORE * cycle;
-    const stream = this.#streams.get('presence', this.#names[node]!);
+    const stream = this.#stream('presence', node);
     for (;;) {
       at += (present ? up : down).sample(stream);
       if (at > 0) break;
@@ -82,6 +82,22 @@ export class Fleet {
     if (!present) this.#queue.push(0, Phase.failure, WorldEvent.nodeDown, node, DownCause.owner);
     const change = present ? WorldEvent.nodeDown : WorldEvent.nodeUp;
     this.#queue.push(Math.max(1, Math.round(at)), Phase.failure, change, node, DownCause.owner);
+  }
+
+  /** Streams that were asked for, by purpose and node: no name is put together per draw. */
+  readonly #known = new Map<string, (Stream | undefined)[]>();
+
+  #stream(purpose: string, node: number): Stream {
+    let byNode = this.#known.get(purpose);
+    if (byNode === undefined) {
+      byNode = new Array<Stream | undefined>(this.#names.length).fill(undefined);
+      this.#known.set(purpose, byNode);
+    }
+    const known = byNode[node];
+    if (known !== undefined) return known;
+    const stream = this.#streams.get(purpose, this.#names[node]!);
+    byNode[node] = stream;
+    return stream;
   }
 
   readonly #families = new Map<TimeFamily, Distribution>();
@@ -105,7 +121,7 @@ export class Fleet {
     const a = this.#lives[node]!.availability;
     if (a.kind === 'sessions') {
       const [up, down] = this.#sessions(a);
-      const stay = (present ? up : down).sample(this.#streams.get('presence', this.#names[node]!));
+      const stay = (present ? up : down).sample(this.#stream('presence', node));
       const change = present ? WorldEvent.nodeDown : WorldEvent.nodeUp;
       this.#queue.push(now + Math.max(1, Math.round(stay)), Phase.failure, change, node, DownCause.owner);
       return;
@@ -116,16 +132,14 @@ export class Fleet {
     // The next change is at least one jitter away, so that a late arrival does not skip or repeat a day.
     while (at <= now + a.jitterUs) at += DAY_US;
     const jitter =
-      a.jitterUs === 0
-        ? 0
-        : Math.round(a.jitterUs * clampUnit(this.#streams.get('presence', this.#names[node]!).normal() / 3));
+      a.jitterUs === 0 ? 0 : Math.round(a.jitterUs * clampUnit(this.#stream('presence', node).normal() / 3));
     at = Math.max(now + 1, at + jitter);
     this.#queue.push(at, Phase.failure, present ? WorldEvent.nodeDown : WorldEvent.nodeUp, node, DownCause.owner);
   }
 
   #scheduleFailure(node: number, now: TimeUs): void {
     const life = this.#lives[node]!;
-    const stream = this.#streams.get('failure', this.#names[node]!);
+    const stream = this.#stream('failure', node);
     const next =
       life.failures === undefined
         ? stream.exponential(life.mtbfUs)
@@ -163,13 +177,13 @@ export class Fleet {
   /** Repair of the failure that has just happened, whose cause is drawn here. */
   #repairTime(node: number): number {
     const life = this.#lives[node]!;
-    const stream = this.#streams.get('repair', this.#names[node]!);
+    const stream = this.#stream('repair', node);
     if (life.failures === undefined) {
       this.#count('failure');
       return stream.exponential(life.repairUs);
     }
     const { causes } = life.failures;
-    let rest = this.#streams.get('failure-cause', this.#names[node]!).uniform();
+    let rest = this.#stream('failure-cause', node).uniform();
     const total = causes.reduce((n, c) => n + c.weight, 0);
     const cause = causes.find((c) => (rest -= c.weight / total) < 0) ?? causes[causes.length - 1]!;
     this.#count(cause.name);

@@ -1,4 +1,5 @@
 import { type Action, ActionKind, type Fact, FactKind, type StartAction } from '../../core/facts.ts';
+import { IdMap } from '../../core/id-map.ts';
 import { removeAt } from '../../core/lists.ts';
 import { Outcome, type TimeUs } from '../../core/types.ts';
 import type { EventQueue } from '../kernel/queue.ts';
@@ -108,10 +109,10 @@ export class Processes implements ProcessModel {
   readonly #speedMilli: readonly number[];
   readonly #work: (job: number) => Work;
   /** By lease. */
-  readonly #processes = new Map<number, Process>();
+  readonly #processes = new IdMap<Process>();
   readonly #onNode: Process[][] = [];
   /** By lease of the first part; an attempt of one part is found by its process. */
-  readonly #gangs = new Map<number, Gang>();
+  readonly #gangs = new IdMap<Gang>();
   readonly #kept = new Map<number, TimeUs>();
 
   /** `speedMilli[node]`: thousandths of the reference speed. */
