@@ -11,6 +11,11 @@ const soaks: Record<string, { file: string; runs: number; about: string }> = {
     runs: 100_000,
     about: 'command sequences of over 100 transfers against the slow model',
   },
+  contracts: {
+    file: 'test/laws/contracts.test.ts',
+    runs: 2_000,
+    about: 'random contracts under failures, takeovers and silent users: laws, audit, wires, restores',
+  },
   elections: {
     file: 'test/laws/elections.test.ts test/laws/f1.test.ts',
     runs: 10_000,

@@ -73,6 +73,8 @@ export interface History {
   servedUs: TimeUs;
   /** Of those attempts, the ones that made room for others: they do not count towards `maxAttempts`. */
   preemptions: number;
+  /** What those attempts were charged. */
+  charged: bigint;
 }
 export interface Held {
   kind: typeof MessageKind.held;

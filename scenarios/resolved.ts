@@ -20,6 +20,8 @@ export interface ResolvedScenario {
   /** One entry per node of `market.nodes`. */
   nodes: ResolvedNode[];
   demand: PersonaDemandSpec | TraceDemandSpec | ListDemandSpec;
+  /** What users do with their accounts while the market runs, by number; absent = nothing. */
+  payers?: PayerAct[];
   /** Behaviour of those who have stake; absent when stakes stand still. */
   stakers?: StakeWorldSpec;
   /** Hosts and the wires between them; absent = everything on one host, without delay. */
@@ -38,6 +40,16 @@ export interface ResolvedScenario {
     checkpoint?: { everyUs: TimeUs; writeUs?: TimeUs; saveUs: TimeUs; restoreUs: TimeUs };
     progress?: 'linear' | 'muri-artifact';
   };
+}
+
+/** A user pays in, falls silent or answers again. */
+export interface PayerAct {
+  atUs: TimeUs;
+  user: string;
+  currency: number;
+  /** Micro-units as a decimal integer; '0' = it falls silent or answers again. */
+  deposit: string;
+  answers: boolean;
 }
 
 /** How those behave who have stake: voters, aggregators, providers under audit. Absent when stakes stand still. */

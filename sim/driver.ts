@@ -14,7 +14,7 @@ import { Timers } from '../core/market/timers.ts';
 import { pow } from '../core/num/index.ts';
 import type { Row, TableName } from '../core/record/schema.ts';
 import { type MarketConfig, NEVER, type TimeUs } from '../core/types.ts';
-import type { NetworkSpec, RoutingSpec, StakeWorldSpec, Urgency } from '../scenarios/resolved.ts';
+import type { NetworkSpec, PayerAct, RoutingSpec, StakeWorldSpec, Urgency } from '../scenarios/resolved.ts';
 import { LadderQueue } from './kernel/ladder-queue.ts';
 import { type EventQueue, emptyEvent, type QueueState } from './kernel/queue.ts';
 import type { StreamState, Streams } from './kernel/streams.ts';
@@ -58,6 +58,8 @@ export interface SimulationOptions {
   observer?: WorldObserver;
   /** How those behave who have stake, and the cost of a GPU-hour of each node; absent = nobody acts. */
   stakers?: { spec: StakeWorldSpec; costMicro: readonly number[] };
+  /** Deposits of users during the run, and who stops answering; absent = none. */
+  payers?: readonly PayerAct[];
 }
 
 export interface WorldObserver {
@@ -91,6 +93,11 @@ export interface SimulationState {
   submitted: number;
   steps: number;
 }
+
+const factOfPayer = (p: PayerAct, seq: number): Fact =>
+  p.deposit === '0'
+    ? { kind: FactKind.payer, user: p.user, answers: p.answers, seq }
+    : { kind: FactKind.deposit, user: p.user, currency: p.currency, amount: p.deposit, seq };
 
 export class Simulation {
   readonly options: SimulationOptions;
@@ -253,6 +260,9 @@ export class Simulation {
     this.#stakers?.open();
     this.#mesh?.open();
     this.#edge.open();
+    this.options.payers?.forEach((p, i) => {
+      this.#queue.push(p.atUs, Phase.arrival, WorldEvent.payer, i, 0);
+    });
     this.#pull();
   }
 
@@ -366,6 +376,8 @@ export class Simulation {
       case WorldEvent.nodeDown:
       case WorldEvent.nodeUp:
         return this.#fleet.happen(t, type, a, b, (node) => this.#processes.lose(node, t));
+      case WorldEvent.payer:
+        return factOfPayer(this.options.payers![a]!, a);
       case WorldEvent.packet:
         return { kind: FactKind.packet, packet: this.#network!.take(a) };
       default:

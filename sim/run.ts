@@ -124,6 +124,7 @@ export function prepareRun(given: ResolvedScenario, options: RunOptions): Prepar
     ...(scenario.stakers === undefined
       ? {}
       : { stakers: { spec: scenario.stakers, costMicro: scenario.nodes.map((n) => n.costMicroPerGpuHour) } }),
+    ...(scenario.payers === undefined ? {} : { payers: scenario.payers }),
     horizonUs: scenario.horizonUs,
     rows,
     checkEveryEvent: options.checkEveryEvent === true,

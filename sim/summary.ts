@@ -26,6 +26,8 @@ interface Parties {
   held: bigint;
   slashed: bigint;
   undistributed: bigint;
+  refunded: bigint;
+  credits: bigint;
 }
 
 const noParties = (): Parties => ({
@@ -40,6 +42,8 @@ const noParties = (): Parties => ({
   held: 0n,
   slashed: 0n,
   undistributed: 0n,
+  refunded: 0n,
+  credits: 0n,
 });
 
 export interface MoneyJson {
@@ -204,6 +208,9 @@ export class Summary implements RowSink {
         return this.#stake.election(row as Row<'elections'>);
       case 'views':
         return this.#network.view(row as Row<'views'>);
+      case 'transfers':
+        if (this.#scenario.market.contract !== undefined) this.#transfer(row as Row<'transfers'>);
+        return;
       case 'accounts':
         return this.#account(row as Row<'accounts'>);
       case 'prices': {
@@ -258,8 +265,21 @@ export class Summary implements RowSink {
     }
   }
 
+  #moneyIn(currency: string): Parties {
+    return this.#money[this.#scenario.market.currencies.findIndex((c) => c.code === currency)]!;
+  }
+
+  /** What users get back is no charge: the rest of an escrow, refunds and credits. */
+  #transfer(t: Row<'transfers'>): void {
+    if (t.kind !== 'single' || t.reason === 'deposit' || !t.credit.startsWith('user:')) return;
+    const m = this.#moneyIn(t.currency);
+    m.charged -= t.amount_micro;
+    if (t.reason.endsWith('credit')) m.credits += t.amount_micro;
+    else m.refunded += t.amount_micro;
+  }
+
   #account(a: Row<'accounts'>): void {
-    const m = this.#money[this.#scenario.market.currencies.findIndex((c) => c.code === a.currency)]!;
+    const m = this.#moneyIn(a.currency);
     const net = a.credits_posted_micro - a.debits_posted_micro;
     const kind = a.account.split(':', 1)[0]!;
     switch (kind) {
@@ -269,6 +289,14 @@ export class Summary implements RowSink {
       case 'provider':
         m.providers += net;
         if (a.currency === this.#scenario.market.currencies[0]!.code) this.#providerRevenue.set(a.account, net);
+        return;
+      case 'escrow':
+        m.held += net + a.credits_pending_micro;
+        m.charged -= net;
+        return;
+      case 'deposit':
+        // What providers had to give out of what they lodged.
+        m.providers -= a.debits_posted_micro;
         return;
       case 'staker':
         // What was bonded as it was earned is earned.
@@ -408,7 +436,13 @@ function moneyJson(unit: string, m: Parties): MoneyJson {
     verifiers: String(m.verifiers),
     treasury: String(m.treasury),
     dust: String(m.dust),
-    memo: { subsidy: String(m.subsidy), refunded: '0', credits: '0', held: String(m.held), slashed: String(m.slashed) },
+    memo: {
+      subsidy: String(m.subsidy),
+      refunded: String(m.refunded),
+      credits: String(m.credits),
+      held: String(m.held),
+      slashed: String(m.slashed),
+    },
   };
 }
 

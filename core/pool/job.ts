@@ -83,6 +83,7 @@ export const historyOf = (j: PoolJob): History => ({
   lastEndUs: j.lastEndUs,
   servedUs: j.servedUs,
   preemptions: j.preemptions,
+  charged: j.charged,
 });
 
 /** Jobs through a pool since it opened. */

@@ -456,7 +456,7 @@ export class Settlement implements Machine {
     if (isCharged(outcome) && outcome !== Outcome.preempted) this.#contracts.delete(c.job);
     else {
       if (startUs >= 0) {
-        const { runs, firstStartUs, servedUs, preemptions } = c.history;
+        const { runs, firstStartUs, servedUs, preemptions, charged } = c.history;
         c.history = {
           runs: runs + 1,
           firstStartUs: firstStartUs < 0 ? startUs : firstStartUs,
@@ -464,6 +464,7 @@ export class Settlement implements Machine {
           lastEndUs: endUs,
           servedUs: servedUs + endUs - startUs,
           preemptions: outcome === Outcome.preempted ? preemptions + 1 : preemptions,
+          charged: charged + charge,
         };
       }
       closing = this.#endAttempt(c);

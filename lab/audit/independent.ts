@@ -5,6 +5,7 @@
  */
 
 import { FrameType, type JournalHeader, readJournal } from '../../core/journal/journal.ts';
+import { billedEnd, CONTRACT_REASONS, ContractAudit, type OtherBooks, type Sold, sharesOf } from './contract.ts';
 import { type StakeActs, StakeAudit } from './stake.ts';
 import { type Health, SupplyAudit } from './supply.ts';
 
@@ -24,6 +25,9 @@ export interface AuditInput {
   accounts: AuditTable;
   elections: AuditTable;
   contributions: AuditTable;
+  quotes: AuditTable;
+  meters: AuditTable;
+  adjustments: AuditTable;
 }
 
 export interface AuditReport {
@@ -42,6 +46,7 @@ const EXITED = 2;
 const NODE_DOWN = 4;
 const NODE_UP = 5;
 const STAKE = 14;
+const PAYER = 15;
 /** Why tokens of stakers move. */
 const STAKE_REASONS = new Set([
   ...['bond', 'unbond', 'withdraw', 'slash', 'slash-returned', 'slash-final', 'bounty'],
@@ -97,6 +102,9 @@ interface World {
   health: Health;
   limits: Map<number, number>;
   users: Map<number, string>;
+  sold: Map<number, Sold>;
+  /** user -> since when it answers debit notes or does not */
+  silences: Map<string, [bigint, boolean][]>;
   acts: StakeActs;
   /** Stamp of the last frame. */
   end: number;
@@ -109,6 +117,8 @@ function readWorld(bytes: Uint8Array): World {
   const health: Health = new Map();
   const limits = new Map<number, number>();
   const users = new Map<number, string>();
+  const sold = new Map<number, Sold>();
+  const silences: World['silences'] = new Map();
   const acts: StakeActs = [];
   let end = 0;
   for (const frame of readJournal(bytes)) {
@@ -117,10 +127,13 @@ function readWorld(bytes: Uint8Array): World {
     if (frame.type !== FrameType.step) continue;
     end = frame.now;
     for (const f of frame.facts) {
-      if (f.kind === STAKE) acts.push({ at: frame.now, seq: f.seq, act: { ...f.act } });
+      if (f.kind === PAYER) silences.set(f.user, [...(silences.get(f.user) ?? []), [BigInt(frame.now), f.answers]]);
+      else if (f.kind === STAKE) acts.push({ at: frame.now, seq: f.seq, act: { ...f.act } });
       else if (f.kind === SUBMIT) {
         limits.set(f.spec.job, f.spec.limitUs);
         users.set(f.spec.job, f.spec.user);
+        const groups = f.spec.groups.map((g): [bigint, bigint] => [BigInt(g.tasks), BigInt(g.gpus * g.gpuMilli)]);
+        sold.set(f.spec.job, { user: f.spec.user, limit: BigInt(f.spec.limitUs), groups });
       } else if (f.kind === STARTED) leases.set(f.lease, { started: frame.now, exited: -1, lost: false });
       else if (f.kind === EXITED) {
         const life = leases.get(f.lease);
@@ -139,7 +152,7 @@ function readWorld(bytes: Uint8Array): World {
     }
   }
   acts.sort((a, b) => a.at - b.at || a.seq - b.seq);
-  return { header: header!, leases, downs, health, limits, users, acts, end };
+  return { header: header!, leases, downs, health, limits, users, sold, silences, acts, end };
 }
 
 function noteHealth(health: Health, header: JournalHeader, node: number, now: number, up: boolean): void {
@@ -178,7 +191,6 @@ function priceList(prices: AuditTable): Map<string, bigint> {
   return list;
 }
 
-const PAID = new Set(['completed', 'failed', 'limit', 'cancelled', 'preempted']);
 /** Which outcome of a part decides the gang's. */
 const RANK = ['node-failure', 'not-started', 'failed', 'limit', 'cancelled', 'preempted', 'aborted', 'completed'];
 
@@ -228,29 +240,43 @@ function checkLeases(
     holds.set(key, hold);
     report.leases++;
   }
+  const lastRead = new Map<bigint, bigint>();
+  const m = input.meters.columns;
+  for (let i = 0; i < input.meters.rows; i++) lastRead.set(m['lease_id']![i] as bigint, m['until_us']![i] as bigint);
   const charges = new Map<string, HoldCharge>();
   for (const [key, hold] of holds) {
     if (BigInt(hold.rows.length) !== hold.parts)
       fail(`placements.parquet: hold ${key} has ${hold.rows.length} of ${hold.parts} parts`);
-    charges.set(key, chargeOfHold(key, hold.rows, c, supply));
+    charges.set(key, chargeOfHold(key, hold.rows, c, supply, world.header.config.contract, lastRead));
     report.holds++;
   }
   return charges;
 }
 
-function chargeOfHold(key: string, rows: number[], c: Record<string, Cell[]>, supply: SupplyAudit): HoldCharge {
+function chargeOfHold(
+  key: string,
+  rows: number[],
+  c: Record<string, Cell[]>,
+  supply: SupplyAudit,
+  contract: JournalHeader['config']['contract'],
+  lastRead: ReadonlyMap<bigint, bigint>,
+): HoldCharge {
   const outcomes = rows.map((i) => c['outcome']![i] as string);
   const outcome = RANK.find((o) => outcomes.includes(o)) ?? fail(`hold ${key}: unknown outcome ${outcomes.join(', ')}`);
-  const paid = PAID.has(outcome);
-  const work = rows.map((i) => {
+  const use = rows.map((i) => {
     const gpus = c['gpus']![i] === '' ? 0 : (c['gpus']![i] as string).split('+').length;
-    const us = (c['end_us']![i] as bigint) - (c['start_us']![i] as bigint);
-    return paid
-      ? (c['rate_micro_per_gpu_hour']![i] as bigint) * (c['gpu_milli']![i] as bigint) * BigInt(gpus) * us
-      : 0n;
+    const start = c['start_us']![i] as bigint;
+    const metered = lastRead.get(c['lease_id']![i] as bigint) ?? -1n;
+    const part = { outcome: c['outcome']![i] as string, start, end: c['end_us']![i] as bigint, metered };
+    return {
+      rate: c['rate_micro_per_gpu_hour']![i] as bigint,
+      milli: (c['gpu_milli']![i] as bigint) * BigInt(gpus),
+      start,
+      end: billedEnd(contract, outcome, part),
+    };
   });
-  const amount = work.reduce((a, b) => a + b, 0n) / 3_600_000_000_000n;
-  const shares = apportion(amount, work);
+  const shares = sharesOf(contract, use, apportion);
+  const amount = shares.reduce((a, b) => a + b, 0n);
   rows.forEach((i, k) => {
     if (c['charge_micro']![i] !== shares[k]) {
       fail(`placements.parquet row ${i}: charge ${String(c['charge_micro']![i])}, worked out ${shares[k]}`);
@@ -307,6 +333,7 @@ function checkTransfers(
     const b = balanceOf(balances, account);
     return b.c - b.d;
   });
+  const streams = contractAudit(input, world, charges, balances, split);
   const prepaid = new Set(world.header.config.users.filter((u) => !u.postpaid).map((u) => `user:${u.id}`));
   for (let i = 0; i < transfers.rows; i++) {
     const where = `transfers.parquet row ${i}`;
@@ -320,7 +347,12 @@ function checkTransfers(
     const reason = c['reason']![i] as string;
     const key = `${String(c['job_id']![i])}#${String(c['attempt']![i])}`;
     if (amount < 0n) fail(`${where}: negative amount`);
-    if (stake !== null && (STAKE_REASONS.has(reason) || /^(free|vesting):/.test(c['credit']![i] as string)))
+    const time = c['time_us']![i] as bigint;
+    streams?.passed(time);
+    const streamed = streams !== null && CONTRACT_REASONS.has(reason);
+    if (streamed && kind !== 'void') streams.moved(where, key, time, debit, credit, amount, reason);
+    if (streamed) split.close();
+    else if (stake !== null && (STAKE_REASONS.has(reason) || /^(free|vesting):/.test(c['credit']![i] as string)))
       stake.moved(
         where,
         Number(c['time_us']![i]),
@@ -344,6 +376,7 @@ function checkTransfers(
         fail(
           `${where}: reserves a subsidy of ${amount}, worked out ${split.subsidyReserved(debit, c['time_us']![i] as bigint)}`,
         );
+      if (reason === 'hold') streams?.reservation(where, key, amount);
       pending.set(id, { debit, credit, amount, key });
     } else {
       const p = pending.get(c['pending_id']![i] as bigint);
@@ -354,9 +387,9 @@ function checkTransfers(
       from.dp -= p!.amount;
       to.cp -= p!.amount;
       const charge = charges.get(key);
-      const time = c['time_us']![i] as bigint;
-      const due =
-        reason === 'subsidy'
+      const due = streamed
+        ? amount
+        : reason === 'subsidy'
           ? split.subsidyDue(debit, time)
           : charge !== undefined && charge.outcome === reason
             ? charge.amount
@@ -366,13 +399,13 @@ function checkTransfers(
         if (amount !== due || due === 0n) fail(`${where}: job ${key} is charged ${amount}, worked out ${due}`);
         from.d += amount;
         to.c += amount;
-        if (reason !== 'subsidy') {
+        if (reason !== 'subsidy' && !streamed) {
           settled.add(key);
           split.earn(charge!);
         }
       } else {
         if (amount !== p!.amount) fail(`${where}: voids ${amount} of ${p!.amount} reserved`);
-        if (due > 0n) fail(`${where}: job ${key} owes ${due} but is let off`);
+        if (due > 0n && !streamed) fail(`${where}: job ${key} owes ${due} but is let off`);
         if (charge !== undefined && charge.outcome === reason) settled.add(key);
       }
     }
@@ -381,10 +414,39 @@ function checkTransfers(
     report.transfers++;
   }
   split.close();
+  streams?.close(input.adjustments, world.end);
+  const posted = streams === null || world.header.config.contract!.kind === 'hold';
   for (const key of charges.keys())
-    if (!settled.has(key)) fail(`placements.parquet: attempt ${key} was never settled in transfers.parquet`);
+    if (posted && !settled.has(key)) fail(`placements.parquet: attempt ${key} was never settled in transfers.parquet`);
   checkBalances(input.accounts, balances, report);
   checkJobs(input.jobs, charges);
+}
+
+function contractAudit(
+  input: AuditInput,
+  world: World,
+  charges: Map<string, HoldCharge>,
+  balances: Map<string, Balance>,
+  split: Split,
+): ContractAudit | null {
+  const { config } = world.header;
+  if (config.contract === undefined) return null;
+  const prepaid = new Set(config.users.filter((u) => !u.postpaid).map((u) => `user:${u.id}`));
+  const books: OtherBooks = {
+    available: (account) => {
+      const name = account.split('|')[0]!;
+      if (name.startsWith('user:') && !prepaid.has(name)) return 1n << 80n;
+      const b = balances.get(account);
+      return b === undefined ? 0n : b.c - b.d - b.dp;
+    },
+    earn: (pool, currency, provider, amount) => split.earnOf(pool, currency, provider, amount),
+    earned: (pool, currency, provider) => split.earnedOf(pool, currency, provider),
+  };
+  const started = (lease: number) => world.leases.get(lease)?.started ?? -1;
+  const { silences, sold } = world;
+  const audit = new ContractAudit(config, config.contract, sold, input, started, silences, books, apportion, fail);
+  for (const [key, h] of charges) audit.ended(key, h.outcome);
+  return audit;
 }
 
 function balanceOf(balances: Map<string, Balance>, key: string): Balance {
@@ -470,6 +532,18 @@ class Split {
       else if (amount > 0n) map.set(provider, (map.get(provider) ?? 0n) + amount);
     }
     this.#earned.set(pot, map);
+  }
+
+  earnOf(pool: string, currency: string, provider: string, amount: bigint): void {
+    this.close();
+    const pot = `${pool}|${currency}`;
+    const map = this.#earned.get(pot) ?? new Map<string, bigint>();
+    map.set(provider, (map.get(provider) ?? 0n) + amount);
+    this.#earned.set(pot, map);
+  }
+
+  earnedOf(pool: string, currency: string, provider: string): bigint {
+    return this.#earned.get(`${pool}|${currency}`)?.get(provider) ?? 0n;
   }
 
   #owe(pool: string, provider: string, pay: bigint, rest: bigint): void {

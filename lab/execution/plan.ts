@@ -84,6 +84,8 @@ export function assignDevices(scenario: ResolvedScenario, devices: readonly Devi
     throw new UsageError(
       'scheduling.routing: an execution submits each job to the pool that its user keeps to; leave routing out to execute',
     );
+  if (scenario.payers !== undefined)
+    throw new UsageError('billing.payers: acts of users are simulated only; leave billing.payers out to execute');
   const needed = gpusOf(scenario);
   if (needed > devices.length) {
     throw new UsageError(

@@ -4,6 +4,7 @@ import { supplyAuctionNames } from '../../mechanisms/names.ts';
 import { quoted } from '../input-error.ts';
 import type { ParsedScenario } from '../schema/scenario.ts';
 import { advice } from '../suggest.ts';
+import { resolveContract } from './contract.ts';
 import type { Path } from './document.ts';
 import type { Fleet } from './fleet.ts';
 import type { Report } from './names.ts';
@@ -106,7 +107,7 @@ function checkRates(s: ParsedScenario, fleet: Fleet, report: Report): void {
 export function resolveBilling(
   s: ParsedScenario,
   report: Report,
-): Pick<MarketConfig, 'shares' | 'graces' | 'tokenPriceMicro'> {
+): Pick<MarketConfig, 'shares' | 'graces' | 'tokenPriceMicro' | 'contract'> {
   const b = s.billing;
   const shares = {
     providerBps: b.shares.provider,
@@ -133,7 +134,8 @@ export function resolveBilling(
       ['fleet', 'processes', 'start'],
       'longer than billing.graces.startAllowance, so no process could start in time; shorten it',
     );
-  return { shares, graces, tokenPriceMicro: b.tokenPrice ?? 0 };
+  const contract = resolveContract(s, report);
+  return { shares, graces, tokenPriceMicro: b.tokenPrice ?? 0, ...(contract === null ? {} : { contract }) };
 }
 
 export function resolveStakes(s: ParsedScenario, fleet: Fleet, report: Report): ResourceStake[] {

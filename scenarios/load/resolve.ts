@@ -9,6 +9,7 @@ import { type ResolvedScenario, SCENARIO_SCHEMA } from '../resolved.ts';
 import { fields } from '../schema/fields.ts';
 import { issueText, labelled, problemsOf } from '../schema/messages.ts';
 import { type ParsedScenario, scenarioSchema } from '../schema/scenario.ts';
+import { resolvePayers } from './contract.ts';
 import { resolveDemand } from './demand.ts';
 import { decodeScenario, Places, readYaml } from './document.ts';
 import { type OpenFile, resolveFleet } from './fleet.ts';
@@ -79,6 +80,7 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
   const routing = demand === null ? null : resolveRouting(s, fleet, demand, report);
   if (s.output.sample < 1) report(['output', 'sample'], 'no time at all; write a duration above zero, or "none"');
   if (demand === null) return null;
+  const payers = resolvePayers(s, demand.users, report);
   return {
     schema: SCENARIO_SCHEMA,
     name: s.name,
@@ -101,6 +103,7 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
     },
     nodes: fleet.lives,
     demand: demand.demand,
+    ...(payers.length === 0 ? {} : { payers }),
     costs: fleet.costs,
     ...(staking === null ? {} : { stakers: staking.world }),
     ...(network === null ? {} : { network }),

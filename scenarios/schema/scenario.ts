@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { rat } from '../../core/num/index.ts';
 import { pricingNames } from '../../mechanisms/names.ts';
+import { contractSchema, payersSchema } from './contract.ts';
 import { demandSchema } from './demand.ts';
 import { type Fields, modulePath, name, whole } from './fields.ts';
 import { failuresSchema, fleetSchema } from './fleet.ts';
@@ -106,6 +107,8 @@ function billingSchema(f: Fields) {
       shares: shares.prefault({ provider: '85 %', staker: '5 %', aggregator: '5 %', treasury: '5 %' }),
       tokenPrice: f.tokenPrice('Price of one JCT for users who pay in it; fixed over the run.').optional(),
       postpaid: z.boolean().describe('Users may owe unless their persona says otherwise. Default true.').prefault(true),
+      contract: contractSchema(f).optional(),
+      payers: payersSchema(f),
       graces: graces.prefault({}),
     })
     .describe('Who is paid what, and when.');

@@ -10,6 +10,7 @@ export const WorldEvent = {
   stake: 8,
   mesh: 9,
   edge: 10,
+  payer: 11,
 } as const;
 
 /** Phases, in the order of core's fact phases. */

@@ -1,4 +1,5 @@
 /** An audit agrees with an honest run and names the place of any change, by replay, by the independent auditor, or both. */
+
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parquetReadObjects } from 'hyparquet';
@@ -9,6 +10,7 @@ import { type AuditInput, auditIndependently } from '../../lab/audit/independent
 import { type AuditResult, auditCommand } from '../../lab/commands/audit.ts';
 import { readTable, TableFile } from '../../lab/rundir/parquet.ts';
 import { readJournalBytes, readRunTable } from '../../lab/rundir/reader.ts';
+import { auditedTables } from '../support/audit.ts';
 import { inTemp, janction } from '../support/cli.ts';
 
 const quickstart = 'scenarios/quickstart/scenario.yaml';
@@ -97,19 +99,9 @@ describe('audit', () => {
     await inTemp(async (dir) => {
       const honest = join(dir, 'honest');
       expect(janction(['run', quickstart, '--out', honest, '--quiet', '--seed', '4']).code).toBe(0);
-      const names = [
-        'jobs',
-        'placements',
-        'transfers',
-        'prices',
-        'supply',
-        'accounts',
-        'elections',
-        'contributions',
-      ] as const;
       const load = async (): Promise<AuditInput> => {
-        const t = {} as Record<(typeof names)[number], AuditInput['jobs']>;
-        for (const n of names) t[n] = await readRunTable(honest, n);
+        const t = {} as Omit<AuditInput, 'journal'>;
+        for (const n of auditedTables) t[n] = await readRunTable(honest, n);
         return { journal: readJournalBytes(honest), ...t };
       };
       expect(auditIndependently(await load()).difference).toBeNull();

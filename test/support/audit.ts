@@ -12,18 +12,22 @@ function table(rows: Rows, name: TableName): AuditTable {
   return { rows: list.length, columns };
 }
 
+export const auditedTables = [
+  'jobs',
+  'placements',
+  'transfers',
+  'prices',
+  'supply',
+  'accounts',
+  'elections',
+  'contributions',
+  'quotes',
+  'meters',
+  'adjustments',
+] as const;
+
 export function auditInput(rows: Rows, journal: Uint8Array): AuditInput {
   const t = {} as Omit<AuditInput, 'journal'>;
-  for (const n of [
-    'jobs',
-    'placements',
-    'transfers',
-    'prices',
-    'supply',
-    'accounts',
-    'elections',
-    'contributions',
-  ] as const)
-    t[n] = table(rows, n);
+  for (const n of auditedTables) t[n] = table(rows, n);
   return { journal, ...t };
 }

@@ -40,7 +40,15 @@ function held() {
     maxCharge: maxCharge({ gpus: 4, totalMilli: 4000, parts: 3 }, { rates: [1_000_000] }, HOUR_US),
   };
   const quote = { id: quoteId(job, terms), ...terms };
-  const history = { runs: 0, firstStartUs: -1, lastStartUs: -1, lastEndUs: -1, servedUs: 0, preemptions: 0 };
+  const history = {
+    runs: 0,
+    firstStartUs: -1,
+    lastStartUs: -1,
+    lastEndUs: -1,
+    servedUs: 0,
+    preemptions: 0,
+    charged: 0n,
+  };
   const reserve = { kind: MessageKind.reserve, hold, spec: job, quote, submittedUs: 0, history, term: 1 };
   expect(say(reserve as Message)).toMatchObject([{ kind: MessageKind.held }]);
   const claim = (part: number, gpus: number[], over: object = {}) =>
