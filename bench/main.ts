@@ -14,6 +14,7 @@ const benches: Record<string, () => Promise<BenchReport>> = {
   notebook: async () => (await import('./notebook.ts')).notebook(),
   sweep: async () => (await import('./sweep.ts')).sweep(),
   world: async () => (await import('./world.ts')).world(),
+  tune: async () => (await import('./tune.ts')).tuneBench(),
 };
 
 const [name, ...flags] = process.argv.slice(2);

@@ -245,7 +245,7 @@ function readableSummary(plan: Plan, loaded: LoadedStudy, s: SweepStatus, rows: 
       ? '-'
       : `${Number(m.mean.toPrecision(6))}${m.half === null ? '' : ` ± ${Number(m.half.toPrecision(2))}`}`;
   const cells = rows.map((r) => [
-    Object.entries(r.parameters).map(setText).join(' '),
+    shortened(`${r.point}: ${Object.entries(r.parameters).map(setText).join(' ')}`, 100),
     r.load,
     ...metrics.map((m) => show(r.metrics[m]!)),
   ]);
@@ -258,6 +258,8 @@ function readableSummary(plan: Plan, loaded: LoadedStudy, s: SweepStatus, rows: 
       .trimEnd()}`;
   return `${plan.study}: ${loaded.study.question}\n${[header, ...cells].map(line).join('\n')}\n  means with 95 % intervals over replications; ${s.done} runs, table.parquet holds one row each\n`;
 }
+
+const shortened = (text: string, most: number): string => (text.length <= most ? text : `${text.slice(0, most - 1)}…`);
 
 function shardOf(text: string): { i: number; of: number } {
   const m = /^(\d+)\/(\d+)$/.exec(text);

@@ -9,39 +9,28 @@ import { print, workersOf } from '../flags.ts';
 import { bytesOf, loadScenario } from '../load.ts';
 import { Progress } from '../progress.ts';
 import { setText } from '../sweep/design.ts';
-import { type Figures, numberOf } from '../sweep/figures.ts';
+import type { Figures } from '../sweep/figures.ts';
 import type { Loaded } from '../sweep/study.ts';
 import { Evaluator } from '../tune/evaluator.ts';
+import { figure, problemOf } from '../tune/problem.ts';
 import { type Index, morrisDesign, morrisEffects, saltelliDesign, sobolIndices } from '../tune/sensitivity.ts';
 import {
   axesOf,
   loadSensitivity,
   loadTune,
+  methodOf,
   pointAt,
   type SensitivityStudy,
   setsAt,
   type TuneStudy,
 } from '../tune/study.ts';
-import { type Method, type Sample, tune } from '../tune/tuner.ts';
+import { type Method, tune } from '../tune/tuner.ts';
 
 interface TuneFlags {
   out?: string;
   workers: number;
   json?: boolean;
   quiet?: boolean;
-}
-
-/** A figure as a number, or a usage error that lists what there is. */
-function figure(f: Figures, metric: string, place: string): number {
-  const v = numberOf(f[metric]);
-  if (!(metric in f))
-    throw new UsageError(
-      `${place}: no figure is called "${metric}"; have ${Object.keys(f)
-        .filter((k) => typeof f[k] !== 'string')
-        .join(', ')}`,
-    );
-  if (!Number.isFinite(v)) throw new UsageError(`${place}: "${metric}" has no number in this scenario`);
-  return v;
 }
 
 async function seedOf(loaded: Loaded<TuneStudy | SensitivityStudy>): Promise<number> {
@@ -100,40 +89,25 @@ export async function tuneCommand(file: string, flags: TuneFlags): Promise<TuneJ
   const evaluator = new Evaluator(loaded, seed, flags.workers, flags.out ?? null);
   const progress = new Progress(`tuning ${s.name}`, flags.quiet === true);
   const sign = s.objectives.map((o) => (o.goal === 'max' ? -1 : 1));
-  const sampleOf = (f: Figures): Sample => ({
-    values: s.objectives.map((o, i) => sign[i]! * figure(f, o.metric, loaded.placeOf(['objectives', i, 'metric']))),
-    excess: s.constraints.map((c, i) => {
-      const v = figure(f, c.metric, loaded.placeOf(['constraints', i, 'metric']));
-      return c.atLeast !== undefined ? c.atLeast - v : v - c.atMost!;
-    }),
-  });
-  const method: Method = s.method === 'auto' ? (s.objectives.length > 1 ? 'nsga-ii' : 'cma-es') : s.method;
+  const method = methodOf(s);
   if (s.objectives.length > 1 && method !== 'nsga-ii' && method !== 'random')
     throw new UsageError(
       `${loaded.placeOf(['method'])}: ${method} takes one objective; use nsga-ii or random for ${s.objectives.length}`,
     );
   try {
-    const result = await tune(
-      {
-        dimensions: evaluator.axes.length,
-        objectives: s.objectives.length,
-        evaluate: async (points, replications) =>
-          (await evaluator.figures(points, replications)).map((row) => row.map(sampleOf)),
-      },
-      {
-        method,
-        budget: s.budget,
-        replications: s.replications,
-        finalists: s.finalists,
-        finalReplications: s.finalReplications,
-        seed: s.searchSeed,
-        onProgress: (runs, best) =>
-          progress.update(
-            Math.min(1, runs / s.budget),
-            `${runs}/${s.budget} runs${best === null ? '' : `, best at ${pointAt(evaluator.axes, best).map(setText).join(' ')}`}`,
-          ),
-      },
-    );
+    const result = await tune(problemOf(loaded, evaluator), {
+      method,
+      budget: s.budget,
+      replications: s.replications,
+      finalists: s.finalists,
+      finalReplications: s.finalReplications,
+      seed: s.searchSeed,
+      onProgress: (runs, best) =>
+        progress.update(
+          Math.min(1, runs / s.budget),
+          `${runs}/${s.budget} runs${best === null ? '' : `, best at ${pointAt(evaluator.axes, best).map(setText).join(' ')}`}`,
+        ),
+    });
     progress.done(`tuned ${s.name}: ${evaluator.made} runs made, ${evaluator.reused} found`, flags.quiet === true);
     const json: TuneJson = {
       schema: 'janction.tune/1',
@@ -310,7 +284,8 @@ export function addTune(program: Command): void {
     .addHelpText(
       'after',
       `
-Methods: cma-es (default), halving (Latin hypercube and successive halving), random; nsga-ii for several objectives (Pareto front).
+Methods: surrogate (Gaussian processes; the default up to 400 points), cma-es (the default beyond), halving (Latin hypercube and
+successive halving), random; nsga-ii for several objectives (Pareto front with hypervolume).
 Exit 1 when nothing found keeps every constraint.
 
 Example:

@@ -21,6 +21,11 @@ export function figuresOf(result: RunJson): Figures {
   };
   const { schema: _, scenario: __, seed: ___, ...rest } = result;
   walk(rest, '');
+  // What providers spent for each hour that was of use, lost work included: what any lasting price must cover.
+  const useful = result.gpu.usefulGpuHours;
+  const spent = Number(result.money.providers) / 1e6 - result.economics.providerProfit;
+  out['economics_provider_cost_per_useful_gpu_hour'] =
+    useful > 0 && result.moneyJct.providers === '0' ? spent / useful : null;
   return out;
 }
 

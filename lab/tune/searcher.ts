@@ -16,11 +16,24 @@ export interface Scored {
   violation: number;
 }
 
+export interface Told extends Scored {
+  /** Mean excess over each constraint, <= 0 = kept. */
+  excess: readonly number[];
+}
+
+/** A point and what a search takes its values to be. */
+export interface Believed {
+  x: readonly number[];
+  values: readonly number[];
+}
+
 export interface Searcher {
   readonly name: string;
   /** Next points to evaluate, at most `room` of them; empty = nothing left to try. */
   ask(room: number): number[][];
-  tell(results: readonly Scored[]): void;
+  tell(results: readonly Told[]): void;
+  /** Points to judge on fresh seeds; without it those that scored best. */
+  recommend?(count: number): Believed[];
 }
 
 /** Better by violation, then by the first objective. */

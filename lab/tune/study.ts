@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { UsageError } from '../errors.ts';
 import { atUnit, type Point, setText } from '../sweep/design.ts';
 import { type Loaded, loadStudyFile, pathKey, type Range, range, scalar } from '../sweep/study.ts';
-import { methods } from './tuner.ts';
+import { SURROGATE_MAX_POINTS } from './surrogate.ts';
+import { type Method, methods } from './tuner.ts';
 
 const common = {
   name: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'write lower-case letters, digits and hyphens'),
@@ -66,12 +67,24 @@ function checked<T extends TuneStudy | SensitivityStudy>(loaded: Loaded<T>): Loa
     if (a.scale === 'log' && a.from <= 0)
       throw new UsageError(`${loaded.placeOf(['parameters', path])}: a log scale needs numbers above 0`);
   }
+  const { study } = loaded;
+  if ('budget' in study && study.method === 'surrogate' && study.budget > SURROGATE_MAX_POINTS * study.replications)
+    throw new UsageError(
+      `${loaded.placeOf(['budget'])}: ${study.budget} runs are over ${SURROGATE_MAX_POINTS} points of ${study.replications} replications, more than the surrogate models; use cma-es`,
+    );
   if ('constraints' in loaded.study)
     loaded.study.constraints.forEach((c, i) => {
       if ((c.atLeast === undefined) === (c.atMost === undefined))
         throw new UsageError(`${loaded.placeOf(['constraints', i])}: give one of atLeast and atMost`);
     });
   return loaded;
+}
+
+/** The method that `auto` stands for: a model while it can be thought about, then an evolution strategy. */
+export function methodOf(s: TuneStudy): Method {
+  if (s.method !== 'auto') return s.method;
+  if (s.objectives.length > 1) return 'nsga-ii';
+  return s.budget <= SURROGATE_MAX_POINTS * s.replications ? 'surrogate' : 'cma-es';
 }
 
 export const axesOf = (study: { parameters: Record<string, Range> }): [string, Range][] =>

@@ -5,7 +5,8 @@
 import { type MeanInterval, meanInterval } from '../stats/interval.ts';
 import { latinHypercube } from '../sweep/sobol.ts';
 import { hypervolume, Nsga2, paretoFront } from './pareto.ts';
-import { CmaEs, compareScored, RandomSearch, type Scored, type Searcher } from './searcher.ts';
+import { type Believed, CmaEs, compareScored, RandomSearch, type Searcher, type Told } from './searcher.ts';
+import { Surrogate } from './surrogate.ts';
 
 /** What one run says about a point: objectives (lower is better) and constraints (amount by which each is violated, <= 0 = kept). */
 export interface Sample {
@@ -21,7 +22,7 @@ export interface Problem {
 }
 
 export const FRESH = 1_000_000;
-export const methods = ['cma-es', 'halving', 'random', 'nsga-ii'] as const;
+export const methods = ['surrogate', 'cma-es', 'halving', 'random', 'nsga-ii'] as const;
 export type Method = (typeof methods)[number];
 
 export interface TuneOptions {
@@ -58,16 +59,14 @@ export interface TuneResult {
 }
 
 export async function tune(p: Problem, o: TuneOptions): Promise<TuneResult> {
-  const archive: (Scored & { runs: number })[] = [];
+  const archive: Told[] = [];
   let runs = 0;
   const tried = new Set<string>();
-  const evaluate = async (
-    points: readonly number[][],
-    replications: number,
-  ): Promise<(Scored & { runs: number })[]> => {
+  let recommended: Believed[] | null = null;
+  const evaluate = async (points: readonly number[][], replications: number): Promise<Told[]> => {
     const samples = await p.evaluate(points, range(replications));
     runs += points.length * replications;
-    const scored = points.map((x, i) => ({ ...score(x, samples[i]!), runs: replications }));
+    const scored = points.map((x, i) => score(x, samples[i]!));
     for (const s of scored) {
       const key = s.x.join(' ');
       // A point seen again with more replications replaces its former self.
@@ -88,8 +87,10 @@ export async function tune(p: Problem, o: TuneOptions): Promise<TuneResult> {
       if (points.length === 0) break;
       searcher.tell(await evaluate(points, o.replications));
     }
+    recommended = searcher.recommend?.(o.finalists) ?? null;
   }
-  const candidates = (p.objectives > 1 ? paretoFront(archive) : [...archive].sort(compareScored)).slice(0, o.finalists);
+  const candidates: Believed[] =
+    recommended ?? (p.objectives > 1 ? paretoFront(archive) : [...archive].sort(compareScored)).slice(0, o.finalists);
   const fresh = await p.evaluate(
     candidates.map((c) => c.x),
     range(o.finalReplications).map((r) => FRESH + r),
@@ -129,6 +130,7 @@ export async function tune(p: Problem, o: TuneOptions): Promise<TuneResult> {
 
 function searcherOf(method: Exclude<Method, 'halving'>, dimensions: number, seed: number): Searcher {
   if (method === 'random') return new RandomSearch(dimensions, seed);
+  if (method === 'surrogate') return new Surrogate(dimensions, seed);
   return method === 'cma-es' ? new CmaEs(dimensions, seed) : new Nsga2(dimensions, seed);
 }
 
@@ -136,7 +138,7 @@ function searcherOf(method: Exclude<Method, 'halving'>, dimensions: number, seed
 async function halve(
   p: Problem,
   o: TuneOptions,
-  evaluate: (points: readonly number[][], replications: number) => Promise<(Scored & { runs: number })[]>,
+  evaluate: (points: readonly number[][], replications: number) => Promise<Told[]>,
 ): Promise<void> {
   let rounds = 1;
   for (let reps = o.replications; reps < o.finalReplications; reps *= 3) rounds++;
@@ -154,10 +156,10 @@ async function halve(
   }
 }
 
-function score(x: readonly number[], samples: readonly Sample[]): Scored {
+function score(x: readonly number[], samples: readonly Sample[]): Told {
   const values = columns(samples.map((s) => s.values)).map((v) => meanInterval(v).mean);
   const excess = columns(samples.map((s) => s.excess)).map((v) => meanInterval(v).mean);
-  return { x, values, violation: excess.reduce((s, v) => s + Math.max(0, v), 0) };
+  return { x, values, excess, violation: excess.reduce((s, v) => s + Math.max(0, v), 0) };
 }
 
 const columns = (rows: readonly number[][]): number[][] => (rows[0] ?? []).map((_, i) => rows.map((r) => r[i]!));

@@ -1,6 +1,8 @@
 /** Searchers against planted problems, indices against analytic ones. */
 import { expect, test } from 'vitest';
 import { meanInterval } from '../../lab/stats/interval.ts';
+import { latinHypercube } from '../../lab/sweep/sobol.ts';
+import { Kriging } from '../../lab/tune/kriging.ts';
 import { hypervolume, paretoFront } from '../../lab/tune/pareto.ts';
 import { morrisDesign, morrisEffects, saltelliDesign, sobolIndices } from '../../lab/tune/sensitivity.ts';
 import { type Method, type Problem, tune } from '../../lab/tune/tuner.ts';
@@ -73,6 +75,52 @@ test('CMA-ES beats random search at equal evaluations on three planted problems,
   }
 });
 
+test('the surrogate beats random search at few evaluations, over 20 paired seeds', async () => {
+  const names = problems(1).map((p) => p.name);
+  for (const [k, name] of names.entries()) {
+    const gains: number[] = [];
+    for (let seed = 1; seed <= 20; seed++) {
+      const { problem, truth } = problems(seed)[k]!;
+      const best = async (method: Method) => {
+        const r = await tune(problem, {
+          method,
+          budget: 60,
+          replications: 2,
+          finalists: 3,
+          finalReplications: 10,
+          seed,
+        });
+        expect(r.runs).toBe(60 + 30);
+        return truth(r.finalists[0]!.x);
+      };
+      // As ratios: what random search misses by has a heavy tail.
+      gains.push(Math.log(await best('random')) - Math.log(await best('surrogate')));
+    }
+    const i = interval(gains, names.length);
+    expect(i.mean - i.half, name).toBeGreaterThan(0);
+  }
+});
+
+test('kriging: passes through data without noise, averages noise away, and knows what it does not know', () => {
+  const f = (x: readonly number[]) => Math.sin(5 * x[0]!) + x[1]! * x[1]!;
+  const at = latinHypercube(40, 2, 1);
+  const exact = new Kriging(at.map((x) => ({ x, y: f(x) })));
+  for (const x of at) expect(Math.abs(exact.at(x).mean - f(x))).toBeLessThan(0.01);
+  const s = new Stream('kriging');
+  const noisy = new Kriging(at.map((x) => ({ x, y: f(x) + 0.2 * s.normal() })));
+  const fresh = latinHypercube(200, 2, 2);
+  const misses = fresh.map((x) => {
+    const { mean, sd } = noisy.at(x);
+    return { error: mean - f(x), outside: Math.abs(mean - f(x)) > 1.96 * sd };
+  });
+  const rms = Math.sqrt(misses.reduce((q, m) => q + m.error * m.error, 0) / misses.length);
+  expect(rms).toBeLessThan(0.12);
+  expect(misses.filter((m) => m.outside).length).toBeLessThan(40);
+  // Far from all data the surface is uncertain again.
+  const corner = new Kriging(at.filter((x) => x[0]! < 0.5).map((x) => ({ x, y: f(x) })));
+  expect(corner.at([1, 0.5]).sd).toBeGreaterThan(5 * corner.at([0.25, 0.5]).sd);
+});
+
 test('successive halving finds a better point than its first round', async () => {
   const { problem, truth } = problems(3)[0]!;
   const r = await tune(problem, {
@@ -98,7 +146,7 @@ test('what wins by luck falls back on fresh seeds', async () => {
   expect(Math.abs(r.finalists[0]!.objectives[0]!.mean)).toBeLessThan(0.5);
 });
 
-test('constraints come before objectives', async () => {
+test.each(['cma-es', 'surrogate'] as const)('constraints come before objectives: %s', async (method) => {
   const problem: Problem = {
     dimensions: 2,
     objectives: 1,
@@ -106,8 +154,8 @@ test('constraints come before objectives', async () => {
       points.map((x) => replications.map(() => ({ values: [x[0]! + x[1]!], excess: [0.8 - x[0]!] }))),
   };
   const r = await tune(problem, {
-    method: 'cma-es',
-    budget: 400,
+    method,
+    budget: method === 'surrogate' ? 60 : 400,
     replications: 1,
     finalists: 1,
     finalReplications: 2,
