@@ -31,6 +31,8 @@ export const pricingNames = ['posted', 'surge', 'pvcg', 'pay-as-bid', 'uniform-p
 export const supplyAuctionNames = ['pvcg', 'pay-as-bid', 'uniform-price'] as const;
 /** Rules by which stakers elect aggregators, and ways in which stake counts in revenue. */
 export const electionNames = ['phragmen', 'phragmms', 'mes', 'top-k'] as const;
+/** How completed results are checked. */
+export const verificationNames = ['spot-check', 'quorum', 'adaptive', 'consensus', 'challenge', 'reputation'] as const;
 export const stakeWeightNames = ['linear', 'sqrt', 'capped', 'lock-weighted'] as const;
 /** How the edge chooses a pool. */
 export const routingNames = ['random', 'least-loaded', 'power-of-two', 'price-then-load', 'locality'] as const;

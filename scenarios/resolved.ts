@@ -66,11 +66,23 @@ export interface StakeWorldSpec {
   }[];
   aggregators: { pool: number; floorBps: number; raisesBps: number; outages: { fromUs: TimeUs; toUs: TimeUs }[] }[];
   verification: VerificationSpec | null;
+  token: TokenSpec | null;
+  /** Who asks for what is kept for it, and how often. */
+  claims: { staker: string; everyUs: TimeUs }[];
 }
 
+/** How completed results are checked: mirrors the policies of mechanisms/verification/policies.ts. */
+export type PolicySpec =
+  | { name: 'spot-check'; rate: number }
+  | { name: 'reputation'; rate: number; least: number }
+  | { name: 'challenge'; rate: number; side: number; bits: number }
+  | { name: 'quorum'; copies: number; quorum: number }
+  | { name: 'adaptive' }
+  | { name: 'consensus'; trust: number; most: number };
+
 export interface VerificationSpec {
-  /** Chances: that a completed lease is audited, that a made-up result is then found, that an honest one is called wrong. */
-  audit: number;
+  policy: PolicySpec;
+  /** Chances: that a made-up result is seen to be one when it is looked at, and that an honest one is called wrong. */
   detection: number;
   falseAlarm: number;
   delayUs: TimeUs;
@@ -78,14 +90,21 @@ export interface VerificationSpec {
   /** Chance that an innocent provider wins its appeal. */
   appealSucceeds: number;
   /** Providers that cheat: a share of their results, or all of them while it pays. */
-  cheats: { provider: string; share: number; rational: boolean }[];
-  /** What a token is worth to those who decide; volatility and drift by the year. */
-  token: {
-    priceMicro: number;
-    crash: { atUs: TimeUs; left: number } | null;
-    volatility: number;
-    drift: number;
-  } | null;
+  cheats: { provider: string; share: number; rational: boolean; kind: 'lazy' | 'spoofing' | 'colluding' }[];
+  /** Who checks, and what a check costs as a share of the work's own cost; never empty. */
+  verifiers: { name: string; kind: 'diligent' | 'lazy' | 'rational'; cost: number }[];
+  /** Share of checks with a planted wrong result beside them. */
+  planted: number;
+}
+
+/** What a token is worth to those who decide, micro-USD; volatility and drift by the year. */
+export interface TokenSpec {
+  priceMicro: number;
+  crash: { atUs: TimeUs; left: number } | null;
+  volatility: number;
+  drift: number;
+  /** Prices that are followed instead, each from its stamp on, ascending. */
+  trace: { atUs: TimeUs; priceMicro: number }[];
 }
 
 /** A time window in which two sets of hosts cannot reach each other. */

@@ -26,7 +26,8 @@ import type { ContactRule } from './world/heartbeats.ts';
 import { Mesh, type MeshCounts, type MeshState } from './world/mesh.ts';
 import type { Network, PacketCounts } from './world/network.ts';
 import { Processes, type ProcessModel, type ProcessTimes } from './world/processes.ts';
-import { StakeWorld, type StakeWorldState, type VerificationCounts } from './world/stakers.ts';
+import { StakeWorld, type StakeWorldState } from './world/stakers.ts';
+import type { VerificationCounts } from './world/verification.ts';
 
 export interface SimulationOptions {
   config: MarketConfig;

@@ -22,8 +22,8 @@ import { type DemandSource, ListDemand } from './world/demand.ts';
 import type { ContactRule } from './world/heartbeats.ts';
 import { Network } from './world/network.ts';
 import { PersonaDemand } from './world/personas.ts';
-import type { VerificationCounts } from './world/stakers.ts';
 import { TraceDemand } from './world/trace-demand.ts';
+import type { VerificationCounts } from './world/verification.ts';
 
 export interface RunOptions {
   registry: MechanismRegistry;

@@ -1,6 +1,6 @@
 /** What the tables of stake amount to, gathered while rows pass. */
 import type { Row } from '../core/record/schema.ts';
-import type { VerificationCounts } from './world/stakers.ts';
+import type { VerificationCounts } from './world/verification.ts';
 
 export interface StakeJson {
   elections: number;

@@ -10,7 +10,7 @@ import { HOUR_US, type TimeUs } from '../core/types.ts';
 import type { ResolvedScenario } from '../scenarios/resolved.ts';
 import { type NetworkFacts, type NetworkJson, NetworkSummary } from './network-summary.ts';
 import { type StakeJson, StakeSummary } from './stake-summary.ts';
-import type { VerificationCounts } from './world/stakers.ts';
+import type { VerificationCounts } from './world/verification.ts';
 
 const MILLI_US_PER_GPU_HOUR = 1000 * HOUR_US;
 

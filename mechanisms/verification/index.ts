@@ -3,4 +3,5 @@ export * from './audits.ts';
 export * from './freivalds.ts';
 export * from './inspection.ts';
 export { Poco, type PocoStep, pocoPayWeight, pocoScore } from './poco.ts';
+export * from './policies.ts';
 export { weightedMedian, type YumaResult, yumaEpoch } from './yuma.ts';

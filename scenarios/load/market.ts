@@ -147,6 +147,8 @@ export function resolveStakes(s: ParsedScenario, fleet: Fleet, report: Report): 
       return [];
     }
     if (r.amount === '0') report([...path, 'amount'], 'a stake of nothing; write an amount above zero');
+    if ((r.staker === undefined) === (r.pledge !== true))
+      report(path, 'wants either a staker or "pledge: true" (each provider on itself); write one of them');
     const backed = r.group === undefined ? [r.provider!] : fleet.providers.get(r.group);
     if (backed === undefined)
       report(
@@ -159,7 +161,7 @@ export function resolveStakes(s: ParsedScenario, fleet: Fleet, report: Report): 
         `unknown provider ${quoted(r.provider)}; ${advice(r.provider, [...known], 'have')}`,
       );
     return (backed ?? []).map((provider) => ({
-      staker: r.staker,
+      staker: r.staker ?? provider,
       provider,
       amount: r.amount,
       ...(r.lock === undefined ? {} : { lockedUntilUs: r.lock }),

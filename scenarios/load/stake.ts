@@ -1,7 +1,7 @@
 /** Stake and verification of a scenario: rules for core, behaviour for the world. */
-import type { MechanismRef, ResourceStake, StakeRules } from '../../core/types.ts';
+import { type EmissionRules, type MechanismRef, NEVER, type ResourceStake, type StakeRules } from '../../core/types.ts';
 import { quoted } from '../input-error.ts';
-import type { StakeWorldSpec } from '../resolved.ts';
+import type { PolicySpec, StakeWorldSpec, TokenSpec, VerificationSpec } from '../resolved.ts';
 import type { ParsedScenario } from '../schema/scenario.ts';
 import { advice } from '../suggest.ts';
 import type { Fleet } from './fleet.ts';
@@ -50,6 +50,7 @@ export function resolveStaking(
   for (const k of stakes) backed.set(k.staker, (backed.get(k.staker) ?? 0n) + BigInt(k.amount));
   const core: StakeRules['stakers'] = [];
   const voters: StakeWorldSpec['voters'] = [];
+  const claims: StakeWorldSpec['claims'] = [];
   stakers.forEach((t, i) => {
     const path = ['stake', 'stakers', i];
     const nominates = fleet.poolNames.findAll(t.nominates ?? [], [...path, 'nominates'], false);
@@ -67,7 +68,19 @@ export function resolveStaking(
       if (tokens > 9_223_372_036_854_775_807n) report(path, 'more tokens than a ledger can hold; lower them');
       if (BigInt(t.bonded) > 0n && BigInt(t.bonded) < BigInt(rules.minBond))
         report([...path, 'bonded'], 'below stake.rules.minBond; raise it or lower the minimum');
-      core.push({ id, tokens: String(tokens), bonded: t.bonded, nominates });
+      const vesting =
+        t.vesting === undefined
+          ? {}
+          : { vesting: { amount: t.vesting.amount, fromUs: t.vesting.from, untilUs: t.vesting.to } };
+      const compounds = t.compounds ? { compounds: true } : {};
+      core.push({ id, tokens: String(tokens), bonded: t.bonded, nominates, ...compounds, ...vesting });
+      if (t.vesting !== undefined && t.vesting.to <= t.vesting.from)
+        report([...path, 'vesting'], 'ends before it begins; put the two in order');
+      if (t.claims !== undefined) {
+        if (t.claims < 1) report([...path, 'claims'], 'no time at all');
+        if (rules.payout !== 'f1') report([...path, 'claims'], 'nothing is kept; add "payout: f1" under stake.rules');
+        claims.push({ staker: id, everyUs: Math.max(1, t.claims) });
+      }
       const { votes: kind, choices, turnout, noise } = t;
       const exits = t.exits === undefined ? null : { everyUs: t.exits.every, shareBps: t.exits.share };
       voters.push({ staker: id, kind, pool, choices: Math.min(choices, rules.maxNominations), turnout, noise, exits });
@@ -98,6 +111,12 @@ export function resolveStaking(
       outages: a.outages.map((o) => ({ fromUs: o.from, toUs: o.to })),
     });
   });
+  if (rules.payout === 'f1' && rules.weight.name !== 'linear')
+    report(
+      ['stake', 'rules', 'payout'],
+      `f1 pays by stake alone; write "weight: linear" instead of ${rules.weight.name}`,
+    );
+  const verification = verificationOf(s, fleet, report);
   return {
     rules: {
       epochUs: rules.epoch,
@@ -116,8 +135,16 @@ export function resolveStaking(
       },
       stakers: core,
       commissionBps,
+      ...(fleet.lives.some((n) => n.speedMilli !== 1000) ? { qualityMilli: fleet.lives.map((n) => n.speedMilli) } : {}),
+      ...(verification === null ? {} : { verifiers: verification.verifiers.map((x) => x.name) }),
+      ...(rules.jackpot === 0 ? {} : { jackpotBps: rules.jackpot }),
+      ...(rules.payout === 'f1' ? { payout: 'f1' as const } : {}),
+      ...(rules.saturation === undefined
+        ? {}
+        : { saturation: { pools: rules.saturation.pools, influence: decimalText(rules.saturation.influence) } }),
+      ...(rules.emission === undefined ? {} : { emission: emissionOf(rules.emission, report) }),
     },
-    world: { voters, aggregators: behaviour, verification: verificationOf(s, fleet, report) },
+    world: { voters, aggregators: behaviour, verification, token: tokenOf(s, report), claims },
   };
 }
 
@@ -126,10 +153,83 @@ function weightOf(m: MechanismRef): MechanismRef {
   return maxLock === undefined ? m : { name: m.name, params: { maxLockUs: maxLock } };
 }
 
-function verificationOf(s: ParsedScenario, fleet: Fleet, report: Report): StakeWorldSpec['verification'] {
+type Written<T> = Exclude<T, undefined>;
+
+function emissionOf(e: Written<Written<ParsedScenario['stake']['rules']>['emission']>, report: Report): EmissionRules {
+  const { providers, verifiers, stakers } = e;
+  if (providers + verifiers + stakers > 10_000)
+    report(
+      ['stake', 'rules', 'emission'],
+      'parts above 100 % together; lower one (stakers have 100 % unless it says less)',
+    );
+  if (e.halving < 1) report(['stake', 'rules', 'emission', 'halving'], 'no time at all; write a duration, or "never"');
+  return {
+    perEpoch: e.perEpoch,
+    halvingUs: e.halving >= NEVER ? 0 : e.halving,
+    providerBps: providers,
+    verifierBps: verifiers,
+    stakerBps: stakers,
+    lottery: e.lottery,
+  };
+}
+
+/** Shortest decimal of a double that was written with few digits: no exponent. */
+const decimalText = (x: number): string => x.toFixed(9).replace(/\.?0+$/, '');
+
+function tokenOf(s: ParsedScenario, report: Report): TokenSpec | null {
+  const t = s.verification?.token;
+  if (t === undefined) return null;
+  const path = ['verification', 'token'];
+  if (t.price < 1) report([...path, 'price'], 'a token that costs nothing');
+  t.trace.forEach((p, i) => {
+    if (i > 0 && p.at <= t.trace[i - 1]!.at)
+      report([...path, 'trace', i, 'at'], 'not after the one before; put them in order');
+  });
+  if (t.trace.length > 0 && (t.crash !== undefined || t.volatility !== 0 || t.drift !== 0))
+    report([...path, 'trace'], 'a trace beside crash, volatility or drift; keep one of the two');
+  return {
+    priceMicro: t.price,
+    crash: t.crash === undefined ? null : { atUs: t.crash.at, left: t.crash.to },
+    volatility: t.volatility,
+    drift: t.drift,
+    trace: t.trace.map((p) => ({ atUs: p.at, priceMicro: p.price })),
+  };
+}
+
+function policyOf(v: Written<ParsedScenario['verification']>, fleet: Fleet, report: Report): PolicySpec {
+  const { name, params } = v.policy;
+  const p = params as Record<string, number | undefined>;
+  const others = new Set(fleet.nodes.map((n) => n.provider)).size;
+  const path = ['verification', 'policy'];
+  switch (name) {
+    case 'reputation': {
+      const least = p['least'] ?? 0.01;
+      if (least > v.audit) report(path, 'least lies above verification.audit, where the rate begins; lower it');
+      return { name, rate: v.audit, least };
+    }
+    case 'challenge':
+      return { name, rate: v.audit, side: p['side'] ?? 8, bits: p['bits'] ?? 24 };
+    case 'quorum': {
+      const copies = p['copies'] ?? 3;
+      const quorum = p['quorum'] ?? 2;
+      if (quorum > 2 * copies) report(path, 'a quorum that 2 x copies cannot reach; lower it');
+      if (others < copies) report(path, `${copies} copies of a result, but only ${others} providers; add some`);
+      return { name, copies, quorum };
+    }
+    case 'consensus':
+      return { name, trust: p['trust'] ?? 3, most: p['most'] ?? 5 };
+    case 'adaptive':
+      return { name };
+    default:
+      if (name !== 'spot-check') report(path, 'verification takes no module of your own; name one of the policies');
+      return { name: 'spot-check', rate: v.audit };
+  }
+}
+
+function verificationOf(s: ParsedScenario, fleet: Fleet, report: Report): VerificationSpec | null {
   const v = s.verification;
   if (v === undefined) return null;
-  const cheats: { provider: string; share: number; rational: boolean }[] = [];
+  const cheats: VerificationSpec['cheats'] = [];
   v.cheats.forEach((c, i) => {
     const path = ['verification', 'cheats', i];
     if ((c.share === undefined) === (c.rational !== true))
@@ -141,27 +241,28 @@ function verificationOf(s: ParsedScenario, fleet: Fleet, report: Report): StakeW
       if (members === undefined)
         report([...path, 'group'], `unknown group ${quoted(g)}; ${advice(g, [...fleet.providers.keys()], 'have')}`);
       for (const provider of members ?? [])
-        cheats.push({ provider, share: c.share ?? 0, rational: c.rational === true });
+        cheats.push({ provider, share: c.share ?? 0, rational: c.rational === true, kind: c.kind });
     }
   });
-  const t = v.token;
-  if (t !== undefined && t.price < 1) report(['verification', 'token', 'price'], 'a token that costs nothing');
+  const verifiers: VerificationSpec['verifiers'] = [];
+  v.verifiers.forEach((w, i) => {
+    const ids = w.count === undefined ? [w.name] : Array.from({ length: w.count }, (_, k) => `${w.name}-${k + 1}`);
+    for (const id of ids) {
+      if (verifiers.some((x) => x.name === id) || fleet.nodes.some((n) => n.provider === id))
+        report(['verification', 'verifiers', i, 'name'], `a second ${quoted(id)}; give each its own name`);
+      verifiers.push({ name: id, kind: w.behaves, cost: w.cost });
+    }
+  });
+  if (verifiers.length === 0) verifiers.push({ name: 'auditor', kind: 'diligent', cost: 0 });
   return {
-    audit: v.audit,
+    policy: policyOf(v, fleet, report),
     detection: v.detection,
     falseAlarm: v.falseAlarm,
     delayUs: v.delay,
     appealUs: v.appeals.delay,
     appealSucceeds: v.appeals.succeed,
     cheats,
-    token:
-      t === undefined
-        ? null
-        : {
-            priceMicro: t.price,
-            crash: t.crash === undefined ? null : { atUs: t.crash.at, left: t.crash.to },
-            volatility: t.volatility,
-            drift: t.drift,
-          },
+    verifiers,
+    planted: v.planted,
   };
 }

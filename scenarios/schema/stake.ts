@@ -1,7 +1,7 @@
 /** What a scenario says of stake and of verification: rules of the chain, who holds tokens and how they vote, who cheats and who audits. */
 import { z } from 'zod';
 import { rat } from '../../core/num/index.ts';
-import { electionNames, stakeWeightNames } from '../../mechanisms/names.ts';
+import { electionNames, stakeWeightNames, verificationNames } from '../../mechanisms/names.ts';
 import { type Fields, mechanism, name, names, whole } from './fields.ts';
 
 /** How a staker casts its vote. */
@@ -42,6 +42,43 @@ function rulesSchema(f: Fields) {
       jail: f
         .duration('For how long a provider’s stakers earn nothing after an offence. Default 1 day.')
         .prefault('1 day'),
+      payout: z
+        .enum(['epoch', 'f1'])
+        .describe(
+          'How a provider’s pot reaches those who staked on it: at every epoch’s end, or kept by F1 until their stake changes or they ' +
+            'claim (linear weight only). Default epoch.',
+        )
+        .prefault('epoch'),
+      saturation: z
+        .strictObject({
+          pools: whole('A provider with more than 1/pools of all stake on providers earns no more.', 1, 100_000),
+          influence: f
+            .number(
+              'How much a provider’s own stake raises what it earns (Cardano’s a0). Default 0.3.',
+              rat(0),
+              rat(10),
+            )
+            .prefault(0.3),
+        })
+        .describe(
+          'Pots of all providers are one and are divided by Cardano’s rule; what that leaves is the treasury’s.',
+        )
+        .optional(),
+      jackpot: percent('Part of the verifiers’ pot for those who exposed planted wrong results.', '0 %'),
+      emission: z
+        .strictObject({
+          perEpoch: f.tokens('New tokens at the end of each stake epoch, at first.'),
+          halving: f.durationOr('never', 'Halved after every such time. Default never.').prefault('never'),
+          providers: percent('Part for providers, by contribution.', '0 %'),
+          verifiers: percent('Part for verifiers, by work.', '0 %'),
+          stakers: percent('Part for stakes on providers, by weight; the treasury has the rest.', '100 %'),
+          lottery: z
+            .boolean()
+            .describe('The stakers’ part goes to one of them, drawn by weight, instead of to all. Default false.')
+            .prefault(false),
+        })
+        .describe('New tokens.')
+        .optional(),
       tombstoneAfter: whole('Offences after which the jail is for ever; 0 = never. Default 0.', 0, 1_000_000).prefault(
         0,
       ),
@@ -51,7 +88,8 @@ function rulesSchema(f: Fields) {
 
 export function stakeSchema(f: Fields) {
   const resource = z.strictObject({
-    staker: name('Who stakes.'),
+    staker: name('Who stakes.').optional(),
+    pledge: z.boolean().describe('Instead of a staker: each provider on itself.').optional(),
     provider: name('Provider whose GPUs are backed, for example gamers-017.').optional(),
     group: name('Instead of a provider: every provider of the group, each with the full amount.').optional(),
     amount: f.tokens('Stake on each provider.'),
@@ -76,6 +114,19 @@ export function stakeSchema(f: Fields) {
     noise: f
       .number('Retrospective: standard deviation of the logarithm of what it sees. Default 0.', rat(0), rat(10))
       .prefault(0),
+    compounds: z
+      .boolean()
+      .describe('What it earns in JCT on a position is bonded there at once. Default false.')
+      .prefault(false),
+    vesting: z
+      .strictObject({
+        amount: f.tokens('Tokens beside the others, each.'),
+        from: f.duration('From when. Default 0 s.').prefault('0 s'),
+        to: f.duration('Until when.'),
+      })
+      .describe('Tokens that come free evenly over a time.')
+      .optional(),
+    claims: f.duration('Under payout f1: how often it asks for what is kept. Default at the end only.').optional(),
     exits: z
       .strictObject({
         every: f.duration('How often.'),
@@ -119,10 +170,56 @@ export function verificationSchema(f: Fields) {
       .boolean()
       .describe('Instead of a share: cheats always while that pays at the token’s price, and never otherwise.')
       .optional(),
+    kind: z
+      .enum(['lazy', 'spoofing', 'colluding'])
+      .describe(
+        'lazy: every made-up answer is its own; spoofing: the same, and there is no device that could answer a challenge; colluding: ' +
+          'all who collude give the same answer. Default lazy.',
+      )
+      .prefault('lazy'),
   });
+  const verifier = z.strictObject({
+    name: name('Who verifies; with a count, the first part of their names.'),
+    count: whole('That many alike, NAME-1 .. NAME-n. Default: one, called NAME.', 1, 1000).optional(),
+    behaves: z
+      .enum(['diligent', 'lazy', 'rational'])
+      .describe(
+        'diligent: looks; lazy: says "right" without looking; rational: whichever paid better lately. Default diligent.',
+      )
+      .prefault('diligent'),
+    cost: share('What a check costs it, as a share of what the work cost.', '100 %'),
+  });
+  const policy = mechanism(
+    'verification policy',
+    verificationNames,
+    {
+      quorum: {
+        copies: whole('Providers that compute each result, its own among them. Default 3.', 2, 99).prefault(3),
+        quorum: whole('How many must agree. Default 2.', 2, 99).prefault(2),
+      },
+      consensus: {
+        trust: whole(
+          'Stake behind an answer must be over 1 - 1/trust of the stake behind all. Default 3.',
+          2,
+          1_000_000,
+        ).prefault(3),
+        most: whole('Most providers that compute one result. Default 5.', 2, 99).prefault(5),
+      },
+      challenge: {
+        side: whole('Side of the matrices. Default 8.', 2, 256).prefault(8),
+        bits: whole('A wrong answer passes with chance 2^-bits at most. Default 24.', 1, 128).prefault(24),
+      },
+      reputation: { least: share('The audit rate falls no lower. Default 1 %.', '1 %') },
+    },
+    `How completed results are checked: ${verificationNames.join(', ')}. Default spot-check.`,
+  );
   const token = z
     .strictObject({
       price: f.tokenPrice('Price of one JCT at the start.'),
+      trace: z
+        .array(z.strictObject({ at: f.duration('From when.'), price: f.tokenPrice('Price of one JCT.') }))
+        .describe('Prices that it follows instead, at the ends of stake epochs.')
+        .prefault([]),
       crash: z
         .strictObject({ at: f.duration('When.'), to: f.share('Share of the price that is left.') })
         .describe('The price falls once.')
@@ -139,7 +236,11 @@ export function verificationSchema(f: Fields) {
     .describe('What a token is worth to those who decide whether to cheat; payments in JCT keep billing.tokenPrice.');
   return z
     .strictObject({
-      audit: share('Chance that a completed lease is audited.', '0 %'),
+      policy: policy.prefault('spot-check'),
+      audit: share(
+        'Chance that a completed lease is audited: spot-check, challenge; reputation at its highest.',
+        '0 %',
+      ),
       detection: share('Chance that an audit of a made-up result finds it.', '100 %'),
       falseAlarm: share('Chance that an audit of an honest result calls it wrong.', '0 %'),
       delay: f.duration('From the end of the lease to the report. Default 1 hour.').prefault('1 hour'),
@@ -150,6 +251,13 @@ export function verificationSchema(f: Fields) {
         })
         .describe('The innocent appeal; the guilty do not.')
         .prefault({}),
+      verifiers: z
+        .array(verifier)
+        .describe(
+          'Who checks under spot-check, reputation and challenge. Default one, called auditor, whom checks cost nothing.',
+        )
+        .prefault([]),
+      planted: share('Chance that a check comes with a planted wrong result beside it.', '0 %'),
       cheats: z.array(cheat).describe('Who cheats. Default nobody.').prefault([]),
       token: token.optional(),
     })

@@ -1,58 +1,45 @@
 /**
  * Those who have stake, as they behave: voters look at service or commission, aggregators raise their commission while they sit and fail
- * now and then, providers make results up, and auditors drawn by chance find them. What they do reaches core as facts at their stamps.
+ * now and then; what verification finds (`verification.ts`) is reported and appealed. What they do reaches core as facts at their stamps.
  *
  * Service of a pool = mean over its jobs that ended of turnaround over run time, at least `LEAST_RUN_US` of run time (bounded slowdown,
  * Feitelson 2001); a job that was rejected or gave up counts as `LOST`. Voters remember by halves per epoch.
- *
- * A rational provider cheats while g (1 - p d) > p (d - phi) P: g = its mean cost of a lease, p = chance of an audit, d = detection,
- * phi = false alarms, P = stake behind it that a slash takes, at the token's price (inspection game with errors).
  */
 import { type Fact, FactKind, type StakeAct } from '../../core/facts.ts';
-import { chance, exp, sqrt } from '../../core/num/index.ts';
+import { chance, exp } from '../../core/num/index.ts';
 import type { Row, TableName } from '../../core/record/schema.ts';
 import type { Staking } from '../../core/settlement/staking.ts';
-import { HOUR_US, type MarketConfig, NEVER, type TimeUs } from '../../core/types.ts';
+import { type MarketConfig, NEVER, type TimeUs } from '../../core/types.ts';
 import type { StakeWorldSpec } from '../../scenarios/resolved.ts';
 import type { EventQueue } from '../kernel/queue.ts';
 import type { Streams } from '../kernel/streams.ts';
 import { Phase, WorldEvent } from './events.ts';
+import { TokenPrice } from './token.ts';
+import { noCounts, Verification, type VerificationCounts, type VerificationState } from './verification.ts';
 
 const LEAST_RUN_US = 600_000_000;
 /** Slowdown that a job without service counts as. */
 const LOST = 20;
 /** How fast what voters know of a pool that serves nobody fades towards the mean, per epoch. */
 const FADE = 0.1;
-const YEAR_US = 365 * 24 * HOUR_US;
 
-const Kind = { round: 0, down: 1, up: 2, report: 3, verdict: 4, exit: 5 } as const;
+const Kind = { round: 0, down: 1, up: 2, report: 3, verdict: 4, exit: 5, claim: 6 } as const;
 
 interface Case {
   provider: string;
-  atUs: TimeUs;
   guilty: boolean;
-}
-
-export interface VerificationCounts {
-  /** Leases that ended well, and how many of them were made up. */
-  results: number;
-  madeUp: number;
-  audits: number;
-  found: number;
-  falseAlarms: number;
-  reversed: number;
 }
 
 export interface StakeWorldState {
   seq: number;
   cases: [number, Case][];
   nextCase: number;
+  reports: [number, StakeAct[]][];
+  nextReport: number;
   /** Per pool: slowdown remembered (-1 = never seen), and the sum and count of this epoch. */
   service: [number, number, number][];
   price: number;
-  cheating: string[];
-  cost: [string, number, number][];
-  counts: VerificationCounts;
+  verification: VerificationState | null;
 }
 
 export interface StakeWorldOptions {
@@ -69,31 +56,30 @@ export interface StakeWorldOptions {
 export class StakeWorld {
   readonly #o: StakeWorldOptions;
   readonly #poolOf: Map<string, number>;
-  readonly #cheats: Map<string, { share: number; rational: boolean }>;
-  readonly #nodeCost: Map<string, number>;
+  readonly #verification: Verification | null;
+  readonly #token: TokenPrice;
   #seq = 0;
   readonly #cases = new Map<number, Case>();
   #nextCase = 1;
+  /** Acts that a finding brings about, until they reach the chain. */
+  readonly #reports = new Map<number, StakeAct[]>();
+  #nextReport = 1;
   #service: [number, number, number][];
-  #price: number;
-  /** Rational providers that cheat at present. */
-  #cheating = new Set<string>();
-  /** Cost of the leases of a provider so far, and their number. */
-  readonly #cost = new Map<string, [number, number]>();
-  #counts: VerificationCounts = { results: 0, madeUp: 0, audits: 0, found: 0, falseAlarms: 0, reversed: 0 };
 
   constructor(options: StakeWorldOptions) {
     this.#o = options;
     const { config, spec } = options;
     this.#poolOf = new Map(config.pools.map((p, i) => [p.id, i]));
-    this.#cheats = new Map(spec.verification?.cheats.map((c) => [c.provider, c]) ?? []);
-    this.#nodeCost = new Map(config.nodes.map((n, i) => [n.id, options.costMicro[i]!]));
+    this.#verification =
+      spec.verification === null
+        ? null
+        : new Verification(spec.verification, config, options.costMicro, options.staking);
+    this.#token = new TokenPrice(spec.token);
     this.#service = config.pools.map(() => [-1, 0, 0]);
-    this.#price = spec.verification?.token?.priceMicro ?? 0;
   }
 
   get counts(): VerificationCounts {
-    return this.#counts;
+    return this.#verification?.counts ?? noCounts();
   }
 
   open(): void {
@@ -106,6 +92,9 @@ export class StakeWorld {
       }
     spec.voters.forEach((v, i) => {
       if (v.exits !== null) this.#at(v.exits.everyUs, Kind.exit, i);
+    });
+    spec.claims.forEach((c, i) => {
+      this.#at(c.everyUs, Kind.claim, i);
     });
   }
 
@@ -131,17 +120,26 @@ export class StakeWorld {
       case Kind.up:
         return [this.aggregator(id, kind === Kind.up)];
       case Kind.report: {
-        const c = this.#cases.get(id)!;
-        const v = this.#o.spec.verification!;
-        if (c.guilty) this.#cases.delete(id);
-        else this.#at(t + v.appealUs, Kind.verdict, id);
-        return [this.#fact({ do: 'offence', offence: id, provider: c.provider, atUs: c.atUs })];
+        const acts = this.#reports.get(id)!;
+        this.#reports.delete(id);
+        for (const act of acts) {
+          if (act.do !== 'offence') continue;
+          if (this.#cases.get(act.offence)!.guilty) this.#cases.delete(act.offence);
+          else this.#at(t + this.#o.spec.verification!.appealUs, Kind.verdict, act.offence);
+        }
+        return acts.map((act) => this.#fact(act));
+      }
+      case Kind.claim: {
+        const c = this.#o.spec.claims[id]!;
+        this.#at(t + c.everyUs, Kind.claim, id);
+        const mine = [...this.#o.staking().book.positions()].filter((p) => p.staker === c.staker && p.provider !== '');
+        return mine.map((p) => this.#fact({ do: 'claim', staker: p.staker, provider: p.provider }));
       }
       case Kind.verdict: {
         this.#cases.delete(id);
         const v = this.#o.spec.verification!;
         const reversed = chance(this.#o.config.key, 'appeal', id) < v.appealSucceeds;
-        if (reversed) this.#counts.reversed++;
+        if (reversed) this.counts.reversed++;
         return [this.#fact({ do: 'appeal', offence: id, reversed })];
       }
       default:
@@ -156,7 +154,7 @@ export class StakeWorld {
     const { committee } = this.#o.staking();
     this.#at(t + config.staking!.epochUs, Kind.round, 0);
     this.#remember();
-    this.#movePrice(t);
+    this.#token.move(t, config.staking!.epochUs, streams.get('token', 'price'));
     const facts: Fact[] = [];
     const holders = committee.holders();
     const commission = config.pools.map((_, p) => committee.commissionOf(p));
@@ -184,7 +182,7 @@ export class StakeWorld {
       if (pools.length === before.length && pools.every((p, i) => p === before[i])) continue;
       facts.push(this.#fact({ do: 'nominate', staker: v.staker, pools }));
     }
-    this.#decideCheats();
+    this.#verification?.epoch(this.#token.micro);
     return facts;
   }
 
@@ -234,6 +232,7 @@ export class StakeWorld {
   // ---- providers and audits ----
 
   row<T extends TableName>(table: T, row: Row<T>): void {
+    this.#verification?.row(table, row);
     if (table === 'jobs') this.#job(row as Row<'jobs'>);
     else if (table === 'placements') this.#placement(row as Row<'placements'>);
   }
@@ -246,58 +245,18 @@ export class StakeWorld {
   }
 
   #placement(p: Row<'placements'>): void {
-    const v = this.#o.spec.verification;
-    if (v === null || p.outcome !== 'completed' || p.start_us < 0) return;
-    const { key } = this.#o.config;
-    const cheat = this.#cheats.get(p.provider);
-    const gpus = p.gpus === '' ? 0 : p.gpus.split('+').length;
-    const cost = (this.#nodeCost.get(p.node)! * p.gpu_milli * gpus * (p.end_us - p.start_us)) / (1000 * HOUR_US);
-    const sum = this.#cost.get(p.provider) ?? [0, 0];
-    this.#cost.set(p.provider, [sum[0] + cost, sum[1] + 1]);
-    const share = cheat === undefined ? 0 : cheat.rational ? (this.#cheating.has(p.provider) ? 1 : 0) : cheat.share;
-    const madeUp = share > 0 && chance(key, 'made-up', p.lease_id) < share;
-    const c = this.#counts;
-    c.results++;
-    if (madeUp) c.madeUp++;
-    if (chance(key, 'audit', p.lease_id) >= v.audit) return;
-    c.audits++;
-    const called = chance(key, 'verdict', p.lease_id) < (madeUp ? v.detection : v.falseAlarm);
-    if (!called) return;
-    if (madeUp) c.found++;
-    else c.falseAlarms++;
-    const id = this.#nextCase++;
-    this.#cases.set(id, { provider: p.provider, atUs: p.end_us, guilty: madeUp });
-    this.#at(p.end_us + v.delayUs, Kind.report, id);
-  }
-
-  #movePrice(t: TimeUs): void {
-    const token = this.#o.spec.verification?.token;
-    if (token === null || token === undefined) return;
-    const { epochUs } = this.#o.config.staking!;
-    const years = epochUs / YEAR_US;
-    const z = this.#o.streams.get('token', 'price').normal();
-    this.#price *= exp(token.drift * years + token.volatility * sqrt(years) * z);
-    if (token.crash !== null && token.crash.atUs <= t && token.crash.atUs > t - epochUs)
-      this.#price *= token.crash.left;
-  }
-
-  #decideCheats(): void {
-    const v = this.#o.spec.verification;
-    if (v === null) return;
-    const { book } = this.#o.staking();
-    for (const [provider, c] of this.#cheats) {
-      if (!c.rational) continue;
-      const [whole, n] = this.#cost.get(provider) ?? [0, 0];
-      if (n === 0) continue;
-      let stake = 0n;
-      for (const p of book.positions()) if (p.provider === provider) stake += book.bonded(p.staker, provider);
-      const fraction = book.rules.slashing.fractionBps / 10_000;
-      const loss = (Number(stake) / 1e6) * fraction * this.#price;
-      const gain = whole / n;
-      if (gain * (1 - v.audit * v.detection) > v.audit * (v.detection - v.falseAlarm) * loss)
-        this.#cheating.add(provider);
-      else this.#cheating.delete(provider);
+    if (this.#verification === null || p.outcome !== 'completed' || p.start_us < 0) return;
+    const finding = this.#verification.result(p);
+    if (finding === null) return;
+    const acts: StakeAct[] = [...finding.attests];
+    for (const { provider, verifier, guilty } of finding.offences) {
+      const offence = this.#nextCase++;
+      this.#cases.set(offence, { provider, guilty });
+      acts.push({ do: 'offence', offence, provider, atUs: p.end_us, ...(verifier === '' ? {} : { verifier }) });
     }
+    const id = this.#nextReport++;
+    this.#reports.set(id, acts);
+    this.#at(p.end_us + this.#o.spec.verification!.delayUs, Kind.report, id);
   }
 
   snapshot(): StakeWorldState {
@@ -305,11 +264,11 @@ export class StakeWorld {
       seq: this.#seq,
       cases: [...this.#cases].map(([id, c]) => [id, { ...c }]),
       nextCase: this.#nextCase,
+      reports: [...this.#reports].map(([id, acts]) => [id, acts.map((a) => ({ ...a }))]),
+      nextReport: this.#nextReport,
       service: this.#service.map((s) => [...s] as [number, number, number]),
-      price: this.#price,
-      cheating: [...this.#cheating],
-      cost: [...this.#cost].map(([id, [whole, n]]) => [id, whole, n]),
-      counts: { ...this.#counts },
+      price: this.#token.micro,
+      verification: this.#verification?.snapshot() ?? null,
     };
   }
 
@@ -317,11 +276,15 @@ export class StakeWorld {
     this.#seq = s.seq;
     for (const [id, c] of s.cases) this.#cases.set(id, { ...c });
     this.#nextCase = s.nextCase;
+    for (const [id, acts] of s.reports)
+      this.#reports.set(
+        id,
+        acts.map((a) => ({ ...a })),
+      );
+    this.#nextReport = s.nextReport;
     this.#service = s.service.map((x) => [...x] as [number, number, number]);
-    this.#price = s.price;
-    this.#cheating = new Set(s.cheating);
-    for (const [id, whole, n] of s.cost) this.#cost.set(id, [whole, n]);
-    this.#counts = { ...s.counts };
+    this.#token.micro = s.price;
+    if (s.verification !== null) this.#verification?.restore(s.verification);
   }
 }
 
