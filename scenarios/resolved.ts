@@ -28,6 +28,8 @@ export interface ResolvedScenario {
   network?: NetworkSpec;
   /** How the edge chooses a pool for a job; absent = the pool that the demand names. */
   routing?: RoutingSpec;
+  /** How long jobs of some personas take on which GPUs, what they fetch first, and who shares cards; absent = speeds alone tell. */
+  performance?: PerformanceSpec;
   /** Private costs that are drawn per provider instead of given per group, by GPU class. */
   costs: { gpuClass: number; spread: Spread }[];
   /**
@@ -252,6 +254,38 @@ export interface Persona {
   bidder?: MechanismRef;
   /** From submission; absent = none. */
   deadlineUs?: TimeUs;
+  /** Its entry of `performance.models`; absent = the speed of a GPU alone tells how long its jobs take. */
+  model?: number;
+}
+
+/** How well tenants of one card are kept apart, weakest first. */
+export const isolationLevels = ['time-slice', 'mps', 'mig', 'whole'] as const;
+export type Isolation = (typeof isolationLevels)[number];
+
+export interface PerformanceSpec {
+  /** One per GPU class; rates in kB (1000 bytes) per second. */
+  classes: { speedMilli: number; linkKBps: number; isolation: Isolation; interferenceMilli: number }[];
+  /** By fleet group. */
+  groups: Record<string, { fabricKBps: number; downloadKBps: number; cacheMiB: number }>;
+  models: PerformanceModel[];
+}
+
+/** How jobs of one kind run. */
+export interface PerformanceModel {
+  /** Of one GPU, by class, in thousandths of a GPU of speed 1; 0 = they do not run there. */
+  speedMilli: number[];
+  /** How they spread over GPUs; null = their work is that of the whole gang already. */
+  scaling: Scaling | null;
+  /** What a machine must have fetched before it works; null = nothing. */
+  image: { name: string; mib: number } | null;
+}
+
+export interface Scaling {
+  /** Share of the work that spreads over GPUs, 0..1. */
+  parallel: number;
+  /** Time of one step on one GPU of speed 1, and what its GPUs exchange at its end. */
+  stepUs: TimeUs;
+  syncMiB: number;
 }
 
 /** A family of run times with its parameters. */
@@ -305,6 +339,8 @@ export interface ListedArrival {
   overheadUs?: TimeUs;
   /** How that worth is lost by waiting; absent = not at all. */
   urgency?: Urgency;
+  /** Entry of `performance.models`; absent = none. */
+  model?: number;
   /** What an execution runs; absent = the built-in workload. A simulation never looks. */
   command?: string[];
   /** Side of the matrices of the proof-of-contribution challenge that an execution runs instead. */

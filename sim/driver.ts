@@ -13,7 +13,7 @@ import { Market, type MarketState, type RowSink, type Topology } from '../core/m
 import { Timers } from '../core/market/timers.ts';
 import { pow } from '../core/num/index.ts';
 import type { Row, TableName } from '../core/record/schema.ts';
-import { type MarketConfig, NEVER, type TimeUs } from '../core/types.ts';
+import { type JobSpec, type MarketConfig, NEVER, type TimeUs } from '../core/types.ts';
 import type { NetworkSpec, PayerAct, RoutingSpec, StakeWorldSpec, Urgency } from '../scenarios/resolved.ts';
 import { LadderQueue } from './kernel/ladder-queue.ts';
 import { type EventQueue, emptyEvent, type QueueState } from './kernel/queue.ts';
@@ -25,7 +25,8 @@ import { Fleet, type FleetState, type NodeLife } from './world/fleet.ts';
 import type { ContactRule } from './world/heartbeats.ts';
 import { Mesh, type MeshCounts, type MeshState } from './world/mesh.ts';
 import type { Network, PacketCounts } from './world/network.ts';
-import { Processes, type ProcessModel, type ProcessTimes } from './world/processes.ts';
+import type { Performance, PerformanceFigures } from './world/performance.ts';
+import { Processes, type ProcessModel, type ProcessTimes, type Work } from './world/processes.ts';
 import { StakeWorld, type StakeWorldState } from './world/stakers.ts';
 import type { VerificationCounts } from './world/verification.ts';
 
@@ -55,6 +56,8 @@ export interface SimulationOptions {
   /** Check every law after every step instead of only at the end. */
   checkEveryEvent?: boolean;
   queue?: EventQueue;
+  /** How long jobs take on which GPUs; absent = the speeds alone tell. */
+  performance?: Performance;
   /** Sees what passes between core and the world. */
   observer?: WorldObserver;
   /** How those behave who have stake, and the cost of a GPU-hour of each node; absent = nobody acts. */
@@ -74,6 +77,8 @@ interface JobWork {
   valueMicro: number;
   overheadUs?: TimeUs;
   urgency?: Urgency;
+  model?: number;
+  spec: Pick<JobSpec, 'user'>;
 }
 
 export interface SimulationState {
@@ -150,7 +155,13 @@ export class Simulation {
     this.#processes =
       typeof processes === 'function'
         ? processes(this.#queue)
-        : new Processes(this.#queue, processes, options.speedMilli, (job) => this.#work.get(job)!);
+        : new Processes(
+            this.#queue,
+            processes,
+            options.speedMilli,
+            (job) => this.#workOf(job),
+            options.performance ?? null,
+          );
     const rows: RowSink = { row: (table, row) => this.#row(table, row) };
     const hosts = this.#network?.hosts ?? 1;
     this.markets = Array.from({ length: hosts }, (_, host) => {
@@ -250,9 +261,25 @@ export class Simulation {
   get edge(): { waiting: number; retries: number } {
     return { waiting: this.#edge.waiting, retries: this.#edge.retries };
   }
+  /** What the performance model has counted; null without one. */
+  get performance(): PerformanceFigures | null {
+    return this.options.performance?.figures(this.now) ?? null;
+  }
   /** Law checks made so far. */
   get checks(): number {
     return this.#checks;
+  }
+
+  #workOf(job: number): Work {
+    const w = this.#work.get(job)!;
+    if (w.model === undefined && this.options.performance === undefined) return w;
+    return {
+      workUs: w.workUs,
+      fails: w.fails,
+      user: w.spec.user,
+      ...(w.overheadUs === undefined ? {} : { overheadUs: w.overheadUs }),
+      ...(w.model === undefined ? {} : { model: w.model }),
+    };
   }
 
   #open(): void {
@@ -505,6 +532,8 @@ export class Simulation {
           workUs: w.workUs,
           fails: w.fails,
           valueMicro: w.valueMicro,
+          spec: { user: w.spec.user },
+          ...(w.model === undefined ? {} : { model: w.model }),
           ...(w.overheadUs === undefined ? {} : { overheadUs: w.overheadUs }),
           ...(w.urgency === undefined ? {} : { urgency: w.urgency }),
         },

@@ -21,6 +21,7 @@ import { costNotes, withCosts } from './world/costs.ts';
 import { type DemandSource, ListDemand } from './world/demand.ts';
 import type { ContactRule } from './world/heartbeats.ts';
 import { Network } from './world/network.ts';
+import { Performance, type PerformanceFigures } from './world/performance.ts';
 import { PersonaDemand } from './world/personas.ts';
 import { TraceDemand } from './world/trace-demand.ts';
 import type { VerificationCounts } from './world/verification.ts';
@@ -136,6 +137,16 @@ export function prepareRun(given: ResolvedScenario, options: RunOptions): Prepar
           mesh: { ...network, ...(options.contact === undefined ? {} : { contact: options.contact }) },
         }),
     ...(routing === undefined ? {} : { routing }),
+    ...(scenario.performance === undefined
+      ? {}
+      : {
+          performance: new Performance(
+            scenario.performance,
+            config.nodes,
+            scenario.nodes.map((n) => n.group),
+            scenario.nodes.map((n) => n.speedMilli),
+          ),
+        }),
     ...(options.queue === undefined ? {} : { queue: options.queue }),
   });
   simulation.onValue((v) => summary.value(v));
@@ -184,7 +195,7 @@ export function runScenario(scenario: ResolvedScenario, options: RunOptions): Ru
 
 export function finishRun({ simulation, recorder, summary, imputed }: PreparedRun): RunJson {
   simulation.finish();
-  const { now, submitted, checks, failureCauses, verification, wires } = simulation;
+  const { now, submitted, checks, failureCauses, verification, wires, performance } = simulation;
   return resultOf(simulation.markets, recorder, summary, {
     now,
     submitted,
@@ -192,6 +203,7 @@ export function finishRun({ simulation, recorder, summary, imputed }: PreparedRu
     failureCauses,
     verification,
     network: wires === null ? null : { ...wires, edge: simulation.edge },
+    performance,
     imputed: imputed(),
   });
 }
@@ -209,6 +221,7 @@ export function resultOf(
     failureCauses?: ReadonlyMap<string, number>;
     verification?: VerificationCounts | null;
     network?: Omit<NetworkFacts, 'stolen'> | null;
+    performance?: PerformanceFigures | null;
   },
 ): RunJson {
   recorder.finish();
@@ -247,5 +260,6 @@ export function resultOf(
     failureCauses: run.failureCauses ?? new Map(),
     verification: run.verification ?? null,
     network: run.network == null ? null : { ...run.network, stolen },
+    performance: run.performance ?? null,
   });
 }

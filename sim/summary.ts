@@ -10,6 +10,7 @@ import { HOUR_US, type TimeUs } from '../core/types.ts';
 import type { ResolvedScenario } from '../scenarios/resolved.ts';
 import { type NetworkFacts, type NetworkJson, NetworkSummary } from './network-summary.ts';
 import { type StakeJson, StakeSummary } from './stake-summary.ts';
+import type { PerformanceFigures } from './world/performance.ts';
 import type { VerificationCounts } from './world/verification.ts';
 
 const MILLI_US_PER_GPU_HOUR = 1000 * HOUR_US;
@@ -114,6 +115,8 @@ export interface RunJson {
   stake?: StakeJson;
   /** Only where the scenario has a network. */
   network?: NetworkJson;
+  /** Only where personas have a performance model, an image or a wish of isolation, or classes say how they are shared. */
+  performance?: PerformanceFigures;
   invariants: { registered: number; checks: number; violations: number };
 }
 
@@ -139,6 +142,7 @@ export interface RunFacts {
   imputed: string[];
   failureCauses: ReadonlyMap<string, number>;
   verification: VerificationCounts | null;
+  performance: PerformanceFigures | null;
   network: NetworkFacts | null;
 }
 
@@ -417,6 +421,7 @@ export class Summary implements RowSink {
       },
       ...(s.market.staking === undefined ? {} : { stake: this.#stake.toJson(facts.verification) }),
       ...(facts.network === null ? {} : { network: this.#network.toJson(facts.network) }),
+      ...(facts.performance === null ? {} : { performance: facts.performance }),
       invariants: { registered: facts.registered, checks: facts.checks, violations: 0 },
     };
   }

@@ -20,6 +20,8 @@ export interface CatalogueEntry {
   /** Dense 16-bit peak with 32-bit accumulation where there is one. */
   halfTflops: number | null;
   tdpW: number | null;
+  /** Per direction, to the other GPUs of its machine. */
+  linkGBps: number | null;
   mig: MigProfile[];
   /** Source of each figure by the name of its column. */
   sources: Record<string, string>;
@@ -75,6 +77,7 @@ export function readCatalogue(chunks: Iterable<Uint8Array>, file: string): Map<s
       fp32Tflops: number('fp32_tflops'),
       halfTflops: number('half_tflops'),
       tdpW: number('tdp_w'),
+      linkGBps: at('link_gbps') < 0 ? null : number('link_gbps'),
       mig: migProfiles(csv.field(at('mig')), () => csv.fault('no MIG geometry; write 1g.10gb*7+2g.20gb*3', at('mig'))),
       sources,
     });

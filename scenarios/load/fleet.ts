@@ -37,6 +37,13 @@ interface ClassFigures {
   speedMilli: number;
   /** Power at the rated load, W; null = not known. */
   tdpW: number | null;
+  /** Peaks and bandwidths of a model of the catalogue; null = the class names none. */
+  peaks: {
+    halfTflops: number | null;
+    fp32Tflops: number | null;
+    bandwidthGBps: number;
+    linkGBps: number | null;
+  } | null;
 }
 
 /** Bytes of a file that a scenario names. */
@@ -90,7 +97,7 @@ function figuresOf(
   report: Report,
   open: OpenFile | undefined,
 ): ClassFigures {
-  const unknown = { memoryMiB: 1, speedMilli: 1000, tdpW: null };
+  const unknown = { memoryMiB: 1, speedMilli: 1000, tdpW: null, peaks: null };
   if (c.model === undefined) {
     if (c.mig !== undefined) report([...path, 'mig'], 'stands without a model; add the model it is a profile of');
     if (c.memory === undefined) report(path, 'no memory; write one such as "memory: 24 GiB", or name a model');
@@ -119,6 +126,18 @@ function figuresOf(
     memoryMiB: c.memory ?? Math.round(memoryGiB * 1024),
     speedMilli: c.speed ?? catalogueSpeedMilli(entry, catalogue.get(REFERENCE)!, mig),
     tdpW: entry.tdpW === null || mig === undefined ? entry.tdpW : entry.tdpW / mig.most,
+    peaks: peaksOf(entry, mig === undefined ? 1 : mig.slices / Math.max(...entry.mig.map((p) => p.slices))),
+  };
+}
+
+/** Peaks of an instance that has this share of the card. */
+function peaksOf(e: CatalogueEntry, share: number): ClassFigures['peaks'] {
+  const part = (x: number | null): number | null => (x === null ? null : x * share);
+  return {
+    halfTflops: part(e.halfTflops),
+    fp32Tflops: part(e.fp32Tflops),
+    bandwidthGBps: e.bandwidthGBps * share,
+    linkGBps: e.linkGBps,
   };
 }
 

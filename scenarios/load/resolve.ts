@@ -16,7 +16,9 @@ import { type OpenFile, resolveFleet } from './fleet.ts';
 import { CURRENCIES, resolveBilling, resolvePools, resolveStakes } from './market.ts';
 import type { Report } from './names.ts';
 import { resolveNetwork, resolveRouting } from './network.ts';
+
 import { applySets } from './overrides.ts';
+import { resolvePerformance } from './performance.ts';
 import { resolveStaking } from './stake.ts';
 
 /**
@@ -78,6 +80,7 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
   const staking = resolveStaking(s, fleet, stakes, report);
   const network = resolveNetwork(s, fleet, report);
   const routing = demand === null ? null : resolveRouting(s, fleet, demand, report);
+  const performance = demand === null ? null : resolvePerformance(s, fleet, demand, report, open);
   if (s.output.sample < 1) report(['output', 'sample'], 'no time at all; write a duration above zero, or "none"');
   if (demand === null) return null;
   const payers = resolvePayers(s, demand.users, report);
@@ -106,6 +109,7 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
     ...(payers.length === 0 ? {} : { payers }),
     costs: fleet.costs,
     ...(staking === null ? {} : { stakers: staking.world }),
+    ...(performance === null ? {} : { performance }),
     ...(network === null ? {} : { network }),
     ...(routing === null ? {} : { routing }),
     processes: processesOf(s),

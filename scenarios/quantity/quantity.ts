@@ -69,6 +69,14 @@ export const kinds = {
     most: 1_000_000_000_000n,
     mostText: '1000000 USD/hour',
   },
+  dataRate: {
+    noun: 'a data rate',
+    example: '1 Gbit/s',
+    steps: ['kB/s'],
+    rounding: 'half-even',
+    most: 1_000_000_000_000n,
+    mostText: '1000000 GB/s',
+  },
   energyPrice: {
     ...money,
     noun: 'a price of electricity',

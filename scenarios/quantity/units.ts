@@ -35,6 +35,9 @@ const rows: [Rational, BaseUnit[], BaseUnit[], string[]][] = [
   [rat(1_000_000), ['byte'], [], ['MB']],
   [rat(1_000_000_000), ['byte'], [], ['GB']],
   [rat(1_000_000_000_000), ['byte'], [], ['TB']],
+  [rat(1, 8), ['byte'], [], ['bit']],
+  [rat(125_000), ['byte'], [], ['Mbit']],
+  [rat(125_000_000), ['byte'], [], ['Gbit']],
   [rat(1024), ['byte'], [], ['KiB']],
   [rat(1_048_576), ['byte'], [], ['MiB']],
   [rat(1_073_741_824), ['byte'], [], ['GiB']],
@@ -120,6 +123,7 @@ const nouns: [string, string[]][] = [
   ['a computing speed', ['TFLOPS']],
   ['an amount of energy', ['kWh']],
   ['a price of electricity', ['USD/kWh']],
+  ['a data rate', ['byte/second']],
 ];
 
 /** What a quantity measures, in words; null when that has no name here. */

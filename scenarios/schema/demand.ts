@@ -4,6 +4,7 @@ import { rat } from '../../core/num/index.ts';
 import { traceFormats } from '../resolved.ts';
 import { type Fields, modulePath, name, names, whole } from './fields.ts';
 import { jobsSchema } from './jobs.ts';
+import { imageSchema, isolationSchema, performanceSchema } from './performance.ts';
 
 export const MAX_USERS = 1_000_000;
 const attempts = (about: string) => whole(about, 1, 255).prefault(3);
@@ -150,6 +151,9 @@ function persona(f: Fields) {
     currency,
     deposit: deposit(f).optional(),
     postpaid: postpaid.optional(),
+    performance: performanceSchema(f).optional(),
+    image: imageSchema(f).optional(),
+    isolation: isolationSchema().optional(),
     failChance: f.share("Chance that a job's own command fails. Default 0.").prefault(0),
     attempts: attempts('Attempts in all when machines fail under a job. Default 3.'),
     bidder: z

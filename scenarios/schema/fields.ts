@@ -170,6 +170,8 @@ export function fields(evaluator?: QuantityEvaluator) {
     memory: (about: string) => steps(kinds.memory, about),
     /** MiB that a job asks for. */
     memoryNeed: (about: string) => steps(kinds.memoryNeed, about),
+    /** kB (1000 bytes) per second. */
+    dataRate: (about: string) => steps(kinds.dataRate, about),
     /** Milli-cores. */
     cores: (about: string) => steps(kinds.cores, about),
     /** Micro-USD per GPU-hour. */

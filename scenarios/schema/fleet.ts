@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { rat } from '../../core/num/index.ts';
 import { failurePresetNames, fleetFormats } from '../resolved.ts';
 import { type Fields, name, names, whole } from './fields.ts';
+import { sharingSchema } from './performance.ts';
 
 export const MAX_PROVIDERS = 1_000_000;
 
@@ -13,6 +14,10 @@ export function fleetSchema(f: Fields) {
     model: name(
       'Model of the catalogue (scenarios/gpus.csv), which gives memory, speed and power where they are not written here.',
     ).optional(),
+    sharing: sharingSchema(f).optional(),
+    link: f
+      .dataRate('Between two GPUs of one machine, per direction. Default: that of the model, or 32 GB/s (PCIe 4 x16).')
+      .optional(),
     mig: z
       .string()
       .describe('MIG profile of that model, for example 1g.10gb: each GPU of the class is one such instance.')
@@ -74,6 +79,11 @@ export function fleetSchema(f: Fields) {
     nvlink: whole('GPUs that one NVLink domain joins. Default 1: none.', 1, 1024).optional(),
     cpu: f.cores('CPU cores of each machine. Default 8 per GPU.').optional(),
     ram: f.memory('Main memory of each machine. Default 32 GiB per GPU.').optional(),
+    fabric: f.dataRate('Between two machines, per direction. Default 1.25 GB/s (10 Gbit/s).').prefault('1.25 GB/s'),
+    download: f
+      .dataRate('At which a machine fetches the images and models of jobs. Default 1 Gbit/s.')
+      .prefault('1 Gbit/s'),
+    cache: f.memory('Room for them on its disk; the longest unused go first. Default 500 GB.').prefault('500 GB'),
     pool: names('Pool, or list of pools dealt out to the providers in turn. Default: all pools.').optional(),
     availability: availability.prefault('always'),
     cost: f

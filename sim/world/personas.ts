@@ -1,11 +1,12 @@
 import type { Bid, Bidder } from '../../core/interfaces.ts';
 import { chanceInt, cos, exp, log, log1p } from '../../core/num/index.ts';
 import { HOUR_US, type JobSpec, NEVER, type TaskGroup, type TimeUs } from '../../core/types.ts';
-import type { Persona, ResolvedScenario } from '../../scenarios/resolved.ts';
+import type { PerformanceModel, PerformanceSpec, Persona, ResolvedScenario } from '../../scenarios/resolved.ts';
 import type { Distribution } from '../kernel/distributions.ts';
 import type { Stream, Streams } from '../kernel/streams.ts';
 import { classSpeeds } from './class-speeds.ts';
 import type { Arrival, DemandSource } from './demand.ts';
+import { expectedSpeedMilli, longestFetchUs, perGpuMilli } from './performance.ts';
 import { timeDistribution } from './time-distribution.ts';
 
 const TWO_PI = 6.283185307179586;
@@ -44,6 +45,7 @@ export class PersonaDemand implements DemandSource {
   #jobs = 0;
   #drawn = 0;
   readonly #bidders: readonly (Bidder | null)[];
+  readonly #performance: PerformanceSpec | undefined;
   readonly #classNames: readonly string[];
   readonly #key: readonly [number, number];
   #batches: number[];
@@ -61,6 +63,7 @@ export class PersonaDemand implements DemandSource {
     bidders: readonly (Bidder | null)[] = [],
   ) {
     this.#bidders = bidders;
+    this.#performance = scenario.performance;
     this.#classNames = scenario.market.classes.map((c) => c.name);
     this.#key = [scenario.seed % 0x100000000, Math.floor(scenario.seed / 0x100000000) ^ 0x0b1d];
     this.#personas = personas;
@@ -168,10 +171,16 @@ export class PersonaDemand implements DemandSource {
     const value = p.valueMedianMicro * exp(p.valueSigma * d.normal());
     const fails = d.uniform() < p.failChance;
     const workUs = Math.round(Math.max(p.workMinUs, Math.min(p.workMaxUs, work)));
-    const limitUs = Math.ceil(((workUs * 1000) / this.#slowestMilli[i]!) * p.limitFactor);
     const classes = p.classes.length > 0 ? p.classes : this.#speedOfClass.map((_, c) => c);
+    const model = p.model === undefined ? null : this.#performance!.models[p.model]!;
+    const limitUs =
+      model === null
+        ? Math.ceil(((workUs * 1000) / this.#slowestMilli[i]!) * p.limitFactor)
+        : this.#limitOf(model, classes, shape.groups, workUs, p.limitFactor);
     // A faster class is worth more per hour to who pays for work done.
-    const worth = classes.map((c) => Math.floor((value * (this.#speedOfClass[c]! || 1000)) / 1000));
+    const speedOf = (c: number): number =>
+      model === null ? this.#speedOfClass[c]! || 1000 : perGpuMilli(this.#performance!, model, c, shape.groups) || 1000;
+    const worth = classes.map((c) => Math.floor((value * speedOf(c)) / 1000));
     const bid = this.#bid(i, timeUs, `${p.name}-${user + 1}`, classes, worth, shape.groups, limitUs);
     this.#drawn++;
     if (bid === null) return null;
@@ -192,10 +201,31 @@ export class PersonaDemand implements DemandSource {
     };
     let milli = 0;
     for (const g of shape.groups) milli += g.tasks * g.gpus * g.gpuMilli;
+    // The work of a job that scales is counted on one GPU.
+    if (model !== null && model.scaling !== null) milli = 1000;
     const valueMicro = Math.round((value * milli * workUs) / (1000 * HOUR_US));
     const urgent = p.urgency.deadlineUs > 0 || p.urgency.halfLifeUs > 0;
-    const arrival = { timeUs, pool: this.#homes[i]![user]!, spec, workUs, fails, valueMicro };
+    const arrival: Arrival = { timeUs, pool: this.#homes[i]![user]!, spec, workUs, fails, valueMicro };
+    if (p.model !== undefined) arrival.model = p.model;
     return urgent ? { ...arrival, urgency: p.urgency } : arrival;
+  }
+
+  /** On the slowest class over the slowest wires, after the longest way to fetch the image. */
+  #limitOf(
+    model: PerformanceModel,
+    classes: readonly number[],
+    groups: readonly TaskGroup[],
+    workUs: TimeUs,
+    factor: number,
+  ): TimeUs {
+    const spec = this.#performance!;
+    let slowest = Number.MAX_SAFE_INTEGER;
+    for (const c of classes) {
+      const speed = this.#speedOfClass[c]! > 0 ? expectedSpeedMilli(spec, model, c, groups) : 0;
+      if (speed > 0) slowest = Math.min(slowest, speed);
+    }
+    const runUs = slowest === Number.MAX_SAFE_INTEGER ? workUs : (workUs * 1000) / slowest;
+    return Math.ceil(runUs * factor) + longestFetchUs(spec, model);
   }
 
   /** What the job's agent bids; without one the truth. */

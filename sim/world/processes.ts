@@ -1,9 +1,10 @@
 import { type Action, ActionKind, type Fact, FactKind, type StartAction } from '../../core/facts.ts';
 import { IdMap } from '../../core/id-map.ts';
 import { removeAt } from '../../core/lists.ts';
-import { Outcome, type TimeUs } from '../../core/types.ts';
+import { Outcome, type TimeUs, WHOLE_GPU } from '../../core/types.ts';
 import type { EventQueue } from '../kernel/queue.ts';
 import { Phase, WorldEvent } from './events.ts';
+import type { Performance, PerformanceState } from './performance.ts';
 
 export interface ProcessTimes {
   /** From the order to start until the process is up. */
@@ -37,6 +38,9 @@ export interface Work {
   fails: boolean;
   /** Run time that each attempt loses at its start. */
   overheadUs?: TimeUs;
+  /** Entry of the scenario's performance models; absent = the speed of its GPUs alone tells. */
+  model?: number;
+  user?: string;
 }
 
 interface ProcessState {
@@ -49,6 +53,9 @@ interface ProcessState {
   state: 'starting' | 'up' | 'dying';
   /** Counted among the parts that are up. */
   counted: boolean;
+  /** Its GPUs, where a performance model asks for them, and whether it has only shares of them. */
+  gpus?: readonly number[];
+  shares?: boolean;
 }
 
 interface Process extends ProcessState {
@@ -69,6 +76,13 @@ interface GangState {
   lastUs: TimeUs;
   fails: boolean;
   speedMilli: number;
+  /** Work done before its speed last changed; `workUs` is without it. */
+  doneUs: TimeUs;
+  /** Longest that one of its machines has to fetch its image: part of the overhead. */
+  fetchUs: TimeUs;
+  /** Its speed without neighbours on its cards, and its entry of the models. */
+  aloneMilli?: number;
+  model?: number;
   parts: number;
   up: number;
   members: ProcessState[];
@@ -97,6 +111,7 @@ export interface ProcessesState {
   /** Work that jobs have done and kept. */
   kept: [number, TimeUs][];
   gangs: [number, GangState][];
+  performance?: PerformanceState;
 }
 
 /** Run time of work at a speed. */
@@ -108,6 +123,7 @@ export class Processes implements ProcessModel {
   readonly #times: ProcessTimes;
   readonly #speedMilli: readonly number[];
   readonly #work: (job: number) => Work;
+  readonly #performance: Performance | null;
   /** By lease. */
   readonly #processes = new IdMap<Process>();
   readonly #onNode: Process[][] = [];
@@ -116,7 +132,14 @@ export class Processes implements ProcessModel {
   readonly #kept = new Map<number, TimeUs>();
 
   /** `speedMilli[node]`: thousandths of the reference speed. */
-  constructor(queue: EventQueue, times: ProcessTimes, speedMilli: readonly number[], work: (job: number) => Work) {
+  constructor(
+    queue: EventQueue,
+    times: ProcessTimes,
+    speedMilli: readonly number[],
+    work: (job: number) => Work,
+    performance: Performance | null = null,
+  ) {
+    this.#performance = performance;
     this.#queue = queue;
     this.#times = times;
     this.#speedMilli = speedMilli;
@@ -151,6 +174,9 @@ export class Processes implements ProcessModel {
         lastUs: 0,
         fails: work.fails,
         speedMilli: this.#speedMilli[a.node]!,
+        doneUs: 0,
+        fetchUs: 0,
+        ...(work.model === undefined ? {} : { model: work.model }),
         parts: a.parts,
         up: 0,
         members: [],
@@ -172,6 +198,63 @@ export class Processes implements ProcessModel {
     if (a.parts === 1) gang.members = [p];
     else gang.members.push(p);
     this.#add(p);
+    if (this.#performance !== null) this.#settle(now, p, a, this.#performance);
+  }
+
+  /** The process fetches what its machine lacks and takes its place among the tenants of its cards. */
+  #settle(now: TimeUs, p: Process, a: StartAction, performance: Performance): void {
+    const { gang } = p;
+    p.gpus = a.gpus;
+    p.shares = a.gpuMilli < WHOLE_GPU && a.gpus.length > 0;
+    if (gang.model !== undefined) {
+      const fetchUs = performance.fetchUs(gang.model, a.node);
+      gang.overheadUs += Math.max(0, fetchUs - gang.fetchUs);
+      gang.fetchUs = Math.max(gang.fetchUs, fetchUs);
+    }
+    if (p.shares) this.#disturb(now, performance.enter(now, a, this.#work(a.job).user ?? ''));
+  }
+
+  /** Somebody came to or went from the cards of these. */
+  #disturb(now: TimeUs, leases: readonly number[]): void {
+    for (const lease of leases) {
+      const gang = this.#processes.get(lease)?.gang;
+      if (gang === undefined || gang.upUs < 0) continue;
+      const speed = this.#speedOf(gang);
+      if (speed === gang.speedMilli) continue;
+      const ran = Math.max(0, now - gang.upUs - gang.overheadUs);
+      const done = Math.min(gang.workUs, Math.floor((ran * gang.speedMilli) / 1000));
+      gang.doneUs += done;
+      gang.workUs -= done;
+      gang.overheadUs = Math.max(0, gang.overheadUs - (now - gang.upUs));
+      gang.upUs = now;
+      gang.speedMilli = speed;
+      for (const m of gang.members) if (m.event !== 0) this.#queue.cancel(m.event);
+      this.#planEnd(gang, now);
+    }
+  }
+
+  /** Of the gang where it stands, with the neighbours it has now. */
+  #speedOf(gang: Gang): number {
+    const performance = this.#performance!;
+    gang.aloneMilli ??=
+      gang.model === undefined
+        ? gang.speedMilli
+        : performance.speedMilli(
+            gang.model,
+            gang.members.map((m) => ({ node: m.node, gpus: m.gpus! })),
+          );
+    let crowding = 1000;
+    for (const m of gang.members)
+      if (m.shares) crowding = Math.max(crowding, performance.crowdingMilli(m.node, m.gpus!));
+    return (gang.aloneMilli * 1000) / crowding;
+  }
+
+  #planEnd(gang: Gang, now: TimeUs): void {
+    const end = now + gang.overheadUs + this.#runTimeOf(gang);
+    const outcome = gang.fails ? Outcome.failed : Outcome.completed;
+    for (const m of gang.members) {
+      if (m.state === 'up') m.event = this.#queue.push(end, Phase.release, WorldEvent.exited, m.lease, outcome);
+    }
   }
 
   #add(p: Process): void {
@@ -211,8 +294,9 @@ export class Processes implements ProcessModel {
       progress === 'muri-artifact'
         ? gang.workUs - gang.leftUs
         : Math.min(gang.workUs, cycles * everyUs + (writeUs > 0 && everyUs > 0 ? Math.min(everyUs, since) : since));
-    const durable = writeUs > 0 ? cycles * everyUs : done - (done % everyUs);
-    const kept = told ? done : everyUs > 0 ? durable : 0;
+    const all = gang.doneUs + done;
+    const durable = writeUs > 0 ? cycles * everyUs : all - (all % everyUs);
+    const kept = told ? all : everyUs > 0 ? durable : 0;
     if (kept > 0) this.#kept.set(gang.job, (this.#kept.get(gang.job) ?? 0) + kept);
   }
 
@@ -244,7 +328,7 @@ export class Processes implements ProcessModel {
   }
 
   happen(now: TimeUs, type: number, a: number, b: number): Fact {
-    return type === WorldEvent.started ? this.#started(now, a) : this.#exited(a, b);
+    return type === WorldEvent.started ? this.#started(now, a) : this.#exited(now, a, b);
   }
 
   #started(now: TimeUs, lease: number): Fact {
@@ -261,11 +345,8 @@ export class Processes implements ProcessModel {
         this.#forecast(gang, now);
         return { kind: FactKind.started, node: p.node, lease, fence: p.fence };
       }
-      const end = now + gang.overheadUs + this.#runTimeOf(gang);
-      const outcome = gang.fails ? Outcome.failed : Outcome.completed;
-      for (const m of gang.members) {
-        if (m.state === 'up') m.event = this.#queue.push(end, Phase.release, WorldEvent.exited, m.lease, outcome);
-      }
+      if (this.#performance !== null) gang.speedMilli = this.#speedOf(gang);
+      this.#planEnd(gang, now);
     }
     return { kind: FactKind.started, node: p.node, lease, fence: p.fence };
   }
@@ -280,9 +361,9 @@ export class Processes implements ProcessModel {
     );
   }
 
-  #exited(lease: number, outcome: number): Fact {
+  #exited(now: TimeUs, lease: number, outcome: number): Fact {
     const p = this.#processes.get(lease)!;
-    this.#forget(p);
+    this.#forget(p, now);
     return { kind: FactKind.exited, node: p.node, lease, fence: p.fence, outcome: outcome as Outcome, clean: true };
   }
 
@@ -291,11 +372,11 @@ export class Processes implements ProcessModel {
     for (const p of [...this.#onNode[node]!]) {
       if (p.state === 'up') this.#pause(p.gang, now, false);
       if (p.event !== 0) this.#queue.cancel(p.event);
-      this.#forget(p);
+      this.#forget(p, now);
     }
   }
 
-  #forget(p: Process): void {
+  #forget(p: Process, now: TimeUs): void {
     this.#processes.delete(p.lease);
     const here = this.#onNode[p.node]!;
     removeAt(here, here.indexOf(p));
@@ -304,6 +385,7 @@ export class Processes implements ProcessModel {
     // A gang that has lost a part never gets all its parts up: only orders to kill can still end the others.
     if (p.counted) gang.up--;
     if (gang.members.length === 0 && gang.parts > 1) this.#gangs.delete(p.lease - p.part);
+    if (p.shares) this.#disturb(now, this.#performance!.leave(now, p.node, p.gpus!, p.lease));
   }
 
   get size(): number {
@@ -314,12 +396,14 @@ export class Processes implements ProcessModel {
     const gangs = new Map<Gang, number>();
     for (const p of this.#processes.values()) gangs.set(p.gang, p.lease - p.part);
     return {
+      ...(this.#performance === null ? {} : { performance: this.#performance.snapshot() }),
       kept: [...this.#kept],
       gangs: [...gangs].map(([g, base]) => [base, { ...g, members: g.members.map(({ gang: _, ...m }) => ({ ...m })) }]),
     };
   }
 
   restore(state: ProcessesState): void {
+    if (state.performance !== undefined) this.#performance!.restore(state.performance);
     for (const [job, us] of state.kept) this.#kept.set(job, us);
     for (const [base, g] of state.gangs) {
       const gang: Gang = { ...g, members: [] };
