@@ -36,21 +36,26 @@ function* openList(path: string): Generator<Uint8Array> {
   for (const file of listFiles(path)) yield* file.open();
 }
 
-/** A scenario file with its `--set` overrides; mathjs is loaded only when a quantity is a real expression. */
+/** A scenario file with its `--set` overrides; `onList` hears of lists that it reads; mathjs is loaded only when a quantity is a real expression. */
 export async function loadScenario(
   path: string,
   sets: readonly string[],
   seed: number | null,
+  onList: (path: string) => void = () => {},
 ): Promise<ResolvedScenario> {
   const bytes = bytesOf(path, 'give the path of a scenario file, for example scenarios/quickstart/scenario.yaml');
+  const open = (list: string): Generator<Uint8Array> => {
+    onList(list);
+    return openList(list);
+  };
   const all = seed === null ? sets : [...sets, `seed=${seed}`];
   try {
     try {
-      return resolveScenario(bytes, path, all, undefined, openList);
+      return resolveScenario(bytes, path, all, undefined, open);
     } catch (e) {
       if (!(e instanceof NeedsUnits)) throw e;
       const { evaluator } = await import('../scenarios/units-mathjs.ts');
-      return resolveScenario(bytes, path, all, evaluator, openList);
+      return resolveScenario(bytes, path, all, evaluator, open);
     }
   } catch (e) {
     if (e instanceof ScenarioError) throw new UsageError(e.message);

@@ -5,12 +5,14 @@ import { ENGINE_VERSION } from '../../core/version.ts';
 import { Finding, UsageError } from '../errors.ts';
 import { print, workersOf } from '../flags.ts';
 import { Progress, timed } from '../progress.ts';
-import { type PointSummary, parquetBytes, summaryOf, tableOf, unknownMetrics } from '../sweep/collect.ts';
+import { parquetBytes, tableOf, unknownMetrics } from '../sweep/collect.ts';
 import { setText } from '../sweep/design.ts';
+import { unchanged } from '../sweep/foreign.ts';
 import {
   inputsHash,
   makePlan,
   maxReplications,
+  mostRuns,
   type Plan,
   runId,
   scenarioDifferences,
@@ -21,6 +23,7 @@ import { Runner } from '../sweep/runner.ts';
 import { runOnSlurm } from '../sweep/slurm.ts';
 import { SweepStore } from '../sweep/store.ts';
 import { type LoadedStudy, loadStudy } from '../sweep/study.ts';
+import { readableSummary, summaryOf } from '../sweep/summary.ts';
 
 interface SweepFlags {
   out?: string;
@@ -49,14 +52,23 @@ async function planFor(
 ): Promise<{ plan: Plan; stale: string[]; fresh: boolean }> {
   const known = store.plan();
   // The scenario may be reached by another path than when the plan was made.
-  if (known !== null && known.engine === ENGINE_VERSION && known.inputs === inputsHash(loaded))
+  if (
+    known !== null &&
+    known.engine === ENGINE_VERSION &&
+    known.inputs === inputsHash(loaded) &&
+    unchanged(known.files)
+  )
     return { plan: { ...known, scenario: loaded.scenario }, stale: [], fresh: false };
   const progress = new Progress(`planning ${loaded.study.name}`, quiet);
   const plan = await makePlan(loaded, (share) => progress.update(share, ''));
   progress.done('', true);
   if (known === null) return { plan, stale: [], fresh: true };
   const stale = known.engine === plan.engine ? [] : [`engine: ${known.engine} -> ${plan.engine}`];
-  return { plan, stale: [...stale, ...scenarioDifferences(known.base, plan.base)], fresh: true };
+  const differences = scenarioDifferences(known.base, plan.base);
+  // The same scenario, another id: its trace or a module was changed.
+  if (stale.length + differences.length === 0 && known.points[0]?.hash !== plan.points[0]?.hash)
+    stale.push('a trace or a module was changed');
+  return { plan, stale: [...stale, ...differences], fresh: true };
 }
 
 export async function sweepPlan(study: string, flags: SweepFlags): Promise<string> {
@@ -64,7 +76,7 @@ export async function sweepPlan(study: string, flags: SweepFlags): Promise<strin
   const progress = new Progress(`checking every point of ${loaded.study.name}`, flags.quiet === true);
   const plan = await makePlan(loaded, (share) => progress.update(share, ''));
   progress.done('', true);
-  const runs = plan.points.length * maxReplications(plan.replications);
+  const runs = mostRuns(plan.replications, plan.points.length);
   // One run, to say what the whole will take.
   const first = plan.points[0]!;
   const substream = substreamOf(plan, 0, 0);
@@ -89,7 +101,9 @@ export async function sweepPlan(study: string, flags: SweepFlags): Promise<strin
   const rep =
     typeof plan.replications === 'number'
       ? String(plan.replications)
-      : `${plan.replications.min} to ${plan.replications.max}, until ${plan.replications.metric} is known to ${plan.replications.relativeHalfWidth * 100} %`;
+      : 'select' in plan.replications
+        ? `from ${plan.replications.min}, where they tell most of which point has the ${plan.replications.goal === 'max' ? 'largest' : 'least'} ${plan.replications.select}, until that is sure to ${plan.replications.confidence * 100} %`
+        : `${plan.replications.min} to ${plan.replications.max}, until ${plan.replications.metric} is known to ${plan.replications.relativeHalfWidth * 100} %`;
   const head = `${plan.study}: ${loaded.study.question}\n  ${loaded.study.design.kind} design of ${plan.points.length} points, replications ${rep}: at most ${runs} runs; seed ${plan.seed}, ${plan.commonRandomNumbers ? 'common' : 'independent'} random numbers\n`;
   return `${head}${plan.points.map((p) => `  ${String(p.index).padStart(6)}  ${p.point.map(setText).join('  ')}`).join('\n')}\n`;
 }
@@ -104,6 +118,14 @@ export async function sweepRun(study: string, flags: SweepFlags): Promise<string
   if (fresh) store.writePlan(plan);
   if (flags.only !== undefined) return await rerunOne(plan, store, flags.only);
   const shard = flags.shard ?? { i: 0, of: 1 };
+  if (
+    typeof plan.replications === 'object' &&
+    'select' in plan.replications &&
+    (shard.of > 1 || flags.engine === 'slurm')
+  )
+    throw new UsageError(
+      `${loaded.placeOf(['replications', 'select'])}: where runs go follows from all points' results; run it in one process, without --shard and --engine slurm`,
+    );
   if (flags.engine === 'slurm') {
     await runOnSlurm(study, plan, store, { tasks: flags.slurmTasks ?? 8, quiet: flags.quiet === true });
   } else {
@@ -215,7 +237,7 @@ export async function sweepCollect(study: string, flags: SweepFlags): Promise<st
     );
   const table = tableOf(plan, records);
   store.place('table.parquet', parquetBytes(table));
-  const summary = summaryOf(plan, records, loaded.study.metrics);
+  const summary = summaryOf(plan, records, loaded.study);
   const json = {
     study: plan.study,
     question: loaded.study.question,
@@ -223,10 +245,11 @@ export async function sweepCollect(study: string, flags: SweepFlags): Promise<st
     runs: table.rows,
     failed: s.failed.length,
     table: 'table.parquet',
-    points: summary,
+    points: summary.points,
+    ...(summary.selection === null ? {} : { selection: summary.selection }),
   };
   store.place('summary.json', `${JSON.stringify(json)}\n`);
-  const text = flags.json === true ? `${JSON.stringify(json)}\n` : readableSummary(plan, loaded, s, summary);
+  const text = flags.json === true ? `${JSON.stringify(json)}\n` : readableSummary(plan, loaded.study, s.done, summary);
   if (!s.complete || s.failed.length > 0) {
     print(text);
     throw new Finding(
@@ -237,29 +260,6 @@ export async function sweepCollect(study: string, flags: SweepFlags): Promise<st
   }
   return text;
 }
-
-function readableSummary(plan: Plan, loaded: LoadedStudy, s: SweepStatus, rows: readonly PointSummary[]): string {
-  const metrics = loaded.study.metrics;
-  const show = (m: { mean: number | null; half: number | null }) =>
-    m.mean === null
-      ? '-'
-      : `${Number(m.mean.toPrecision(6))}${m.half === null ? '' : ` ± ${Number(m.half.toPrecision(2))}`}`;
-  const cells = rows.map((r) => [
-    shortened(`${r.point}: ${Object.entries(r.parameters).map(setText).join(' ')}`, 100),
-    r.load,
-    ...metrics.map((m) => show(r.metrics[m]!)),
-  ]);
-  const header = ['point', 'load', ...metrics];
-  const widths = header.map((h, i) => Math.max(h.length, ...cells.map((c) => c[i]!.length)));
-  const line = (c: string[]) =>
-    `  ${c
-      .map((x, i) => x.padEnd(widths[i]!))
-      .join('  ')
-      .trimEnd()}`;
-  return `${plan.study}: ${loaded.study.question}\n${[header, ...cells].map(line).join('\n')}\n  means with 95 % intervals over replications; ${s.done} runs, table.parquet holds one row each\n`;
-}
-
-const shortened = (text: string, most: number): string => (text.length <= most ? text : `${text.slice(0, most - 1)}…`);
 
 function shardOf(text: string): { i: number; of: number } {
   const m = /^(\d+)\/(\d+)$/.exec(text);

@@ -6,10 +6,11 @@ import { decodeScenario, Places, readYaml } from '../../scenarios/load/document.
 import { applySets } from '../../scenarios/load/overrides.ts';
 import { Finding, UsageError } from '../errors.ts';
 import { print, workersOf } from '../flags.ts';
-import { bytesOf, loadScenario } from '../load.ts';
+import { bytesOf } from '../load.ts';
 import { Progress } from '../progress.ts';
 import { setText } from '../sweep/design.ts';
 import type { Figures } from '../sweep/figures.ts';
+import { ForeignFiles } from '../sweep/foreign.ts';
 import type { Loaded } from '../sweep/study.ts';
 import { Evaluator } from '../tune/evaluator.ts';
 import { figure, problemOf } from '../tune/problem.ts';
@@ -33,32 +34,20 @@ interface TuneFlags {
   quiet?: boolean;
 }
 
-async function seedOf(loaded: Loaded<TuneStudy | SensitivityStudy>): Promise<number> {
+/** Seed of the scenario and hash of what it needs besides its file. Both corners must be scenarios before a search begins. */
+async function baseOf(loaded: Loaded<TuneStudy | SensitivityStudy>): Promise<{ seed: number; foreign: string }> {
   const axes = axesOf(loaded.study);
-  // Both corners must be scenarios before a search begins.
-  const low = await loadScenario(
-    loaded.scenario,
-    setsAt(
-      loaded.study,
-      pointAt(
-        axes,
-        axes.map(() => 0),
-      ),
-    ),
-    loaded.study.seed ?? null,
-  );
-  await loadScenario(
-    loaded.scenario,
-    setsAt(
-      loaded.study,
-      pointAt(
-        axes,
-        axes.map(() => 1),
-      ),
-    ),
-    loaded.study.seed ?? null,
-  );
-  return low.seed;
+  const files = new ForeignFiles(loaded.scenario);
+  const corner = (u: number) => {
+    const point = pointAt(
+      axes,
+      axes.map(() => u),
+    );
+    return files.load(setsAt(loaded.study, point), loaded.study.seed ?? null);
+  };
+  const low = await corner(0);
+  await corner(1);
+  return { seed: low.seed, foreign: await files.hashOf(low) };
 }
 
 interface Interval {
@@ -85,8 +74,8 @@ export interface TuneJson {
 export async function tuneCommand(file: string, flags: TuneFlags): Promise<TuneJson> {
   const loaded = loadTune(file);
   const s = loaded.study;
-  const seed = await seedOf(loaded);
-  const evaluator = new Evaluator(loaded, seed, flags.workers, flags.out ?? null);
+  const { seed, foreign } = await baseOf(loaded);
+  const evaluator = new Evaluator(loaded, seed, flags.workers, flags.out ?? null, foreign);
   const progress = new Progress(`tuning ${s.name}`, flags.quiet === true);
   const sign = s.objectives.map((o) => (o.goal === 'max' ? -1 : 1));
   const method = methodOf(s);
@@ -191,8 +180,8 @@ export interface SensitivityJson {
 export async function sensitivityCommand(file: string, flags: TuneFlags): Promise<SensitivityJson> {
   const loaded = loadSensitivity(file);
   const s = loaded.study;
-  const seed = await seedOf(loaded);
-  const evaluator = new Evaluator(loaded, seed, flags.workers, flags.out ?? null);
+  const { seed, foreign } = await baseOf(loaded);
+  const evaluator = new Evaluator(loaded, seed, flags.workers, flags.out ?? null, foreign);
   const d = evaluator.axes.length;
   const progress = new Progress(`sensitivity of ${s.name}`, flags.quiet === true);
   try {

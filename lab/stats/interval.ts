@@ -1,5 +1,5 @@
 /** Means and confidence intervals over independent replications. No Node, no DOM: notebooks use this too. */
-import { studentQuantile } from '../../core/num/index.ts';
+import { Tally } from '../../sim/kernel/estimators.ts';
 
 export interface MeanInterval {
   n: number;
@@ -10,13 +10,13 @@ export interface MeanInterval {
 }
 
 export function meanInterval(values: readonly number[], level = 0.95): MeanInterval {
-  const n = values.length;
-  let sum = 0;
-  for (const v of values) sum += v;
-  const mean = n === 0 ? Number.NaN : sum / n;
-  if (n < 2) return { n, mean, half: Number.POSITIVE_INFINITY, sd: Number.NaN };
-  let squares = 0;
-  for (const v of values) squares += (v - mean) * (v - mean);
-  const sd = Math.sqrt(squares / (n - 1));
-  return { n, mean, half: sd === 0 ? 0 : (studentQuantile((1 + level) / 2, n - 1) * sd) / Math.sqrt(n), sd };
+  const tally = new Tally();
+  for (const v of values) tally.add(v);
+  const n = tally.count;
+  return {
+    n,
+    mean: n === 0 ? Number.NaN : tally.mean,
+    half: n < 2 ? Number.POSITIVE_INFINITY : tally.interval(level).half,
+    sd: Math.sqrt(tally.variance),
+  };
 }

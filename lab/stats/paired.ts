@@ -17,7 +17,7 @@ export interface PairedComparison {
 }
 
 export function pairedComparison(a: readonly number[], b: readonly number[], level = 0.95): PairedComparison {
-  if (a.length !== b.length) throw new Error(`paired: ${a.length} values against ${b.length}`);
+  if (a.length !== b.length) throw new RangeError(`paired: ${a.length} values against ${b.length}`);
   const d = a.map((x, i) => b[i]! - x);
   const ia = meanInterval(a, level);
   const ib = meanInterval(b, level);

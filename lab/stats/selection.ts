@@ -36,6 +36,100 @@ export interface Selection {
 }
 
 /**
+ * The procedure, one allocation after the other, over results that come in any order: `counts` says how many replications of each system
+ * are wanted so far, `advance` goes on as far as the results allow. What it decides follows from the results alone.
+ */
+export class SelectionProcess {
+  /** Replications of each system that are wanted so far. */
+  readonly counts: number[];
+  #outcome: Selection | null = null;
+  readonly #tallies: Tally[];
+  /** Results taken, whether they gave a figure or not. */
+  readonly #taken: number[];
+  readonly #o: Required<SelectionOptions>;
+
+  /** Throws RangeError for options out of range. */
+  constructor(systems: number, options: SelectionOptions) {
+    const { initial = 10, increment = systems, budget, confidence = 0.95, direction = 'max' } = options;
+    for (const [name, value, least] of [
+      ['systems', systems, 2],
+      ['initial', initial, 5],
+      ['increment', increment, 1],
+      ['budget', budget, systems * initial],
+    ] as const)
+      if (!Number.isSafeInteger(value) || value < least)
+        throw new RangeError(`selection: ${name} = ${value} is not a whole number from ${least}`);
+    if (!(confidence > 0 && confidence <= 1))
+      throw new RangeError(`selection: confidence ${confidence} is not in (0, 1]`);
+    this.#o = { initial, increment, budget, confidence, direction };
+    this.counts = new Array<number>(systems).fill(initial);
+    this.#taken = new Array<number>(systems).fill(0);
+    this.#tallies = this.counts.map(() => new Tally());
+  }
+
+  /** Null while results are wanted. */
+  get outcome(): Selection | null {
+    return this.#outcome;
+  }
+
+  /** `known`: the figure of a replication; null = it failed and counts for nothing, undefined = not there yet. */
+  advance(known: (system: number, replication: number) => number | null | undefined): void {
+    const sign = this.#o.direction === 'max' ? 1 : -1;
+    while (this.#outcome === null) {
+      let complete = true;
+      this.counts.forEach((count, i) => {
+        for (; this.#taken[i]! < count; this.#taken[i]!++) {
+          const value = known(i, this.#taken[i]!);
+          if (value === undefined) {
+            complete = false;
+            return;
+          }
+          if (value === null) continue;
+          if (!Number.isFinite(value))
+            throw new RangeError(`selection: system ${i}, replication ${this.#taken[i]} gave ${value}`);
+          this.#tallies[i]!.add(sign * value);
+        }
+      });
+      if (!complete) return;
+      this.#allocate(sign);
+    }
+  }
+
+  #allocate(sign: number): void {
+    const means = this.#tallies.map((t) => (t.count === 0 ? Number.NEGATIVE_INFINITY : t.mean));
+    const variances = this.#tallies.map((t) => (t.count < 2 ? 0 : t.variance));
+    // Where runs failed, nothing is certain.
+    const enough = this.#tallies.every((t) => t.count >= 2);
+    const judged = correctSelection(
+      means,
+      variances,
+      this.#tallies.map((t) => t.count),
+    );
+    const probability = enough ? judged.probability : 0;
+    const spent = this.counts.reduce((a, b) => a + b, 0);
+    if (probability >= this.#o.confidence || spent >= this.#o.budget) {
+      this.#outcome = {
+        best: judged.best,
+        probability,
+        means: means.map((m) => sign * m),
+        sds: variances.map((v) => Math.sqrt(v)),
+        counts: [...this.counts],
+        met: probability >= this.#o.confidence,
+      };
+      return;
+    }
+    const more = Math.min(this.#o.increment, this.#o.budget - spent);
+    const goal = enough ? ocba(means, variances, spent + more) : means.map(() => (spent + more) / means.length);
+    // Who is furthest behind its share gets the next replication; of equal ones the first.
+    for (let k = 0; k < more; k++) {
+      let next = 0;
+      for (let i = 1; i < goal.length; i++) if (goal[i]! - this.counts[i]! > goal[next]! - this.counts[next]!) next = i;
+      this.counts[next]!++;
+    }
+  }
+}
+
+/**
  * Selects the best of `systems`, replication by replication: `run(system, replication)` gives the figure of interest of one
  * replication. Throws RangeError for options out of range or a figure that is no number.
  */
@@ -44,54 +138,9 @@ export function selectBest(
   run: (system: number, replication: number) => number,
   options: SelectionOptions,
 ): Selection {
-  const { initial = 10, increment = systems, budget, confidence = 0.95, direction = 'max' } = options;
-  for (const [name, value, least] of [
-    ['systems', systems, 2],
-    ['initial', initial, 5],
-    ['increment', increment, 1],
-    ['budget', budget, systems * initial],
-  ] as const)
-    if (!Number.isSafeInteger(value) || value < least)
-      throw new RangeError(`selection: ${name} = ${value} is not a whole number from ${least}`);
-  if (!(confidence > 0 && confidence <= 1))
-    throw new RangeError(`selection: confidence ${confidence} is not in (0, 1]`);
-  const sign = direction === 'max' ? 1 : -1;
-  const tallies = Array.from({ length: systems }, () => new Tally());
-  const replicate = (i: number, times: number): void => {
-    const tally = tallies[i]!;
-    for (let k = 0; k < times; k++) {
-      const value = run(i, tally.count);
-      if (!Number.isFinite(value))
-        throw new RangeError(`selection: system ${i}, replication ${tally.count} gave ${value}`);
-      tally.add(sign * value);
-    }
-  };
-  for (let i = 0; i < systems; i++) replicate(i, initial);
-  let spent = systems * initial;
-  for (;;) {
-    const means = tallies.map((t) => t.mean);
-    const variances = tallies.map((t) => t.variance);
-    const counts = tallies.map((t) => t.count);
-    const { best, probability } = correctSelection(means, variances, counts);
-    if (probability >= confidence || spent >= budget)
-      return {
-        best,
-        probability,
-        means: means.map((m) => sign * m),
-        sds: variances.map((v) => Math.sqrt(v)),
-        counts,
-        met: probability >= confidence,
-      };
-    const more = Math.min(increment, budget - spent);
-    const goal = ocba(means, variances, spent + more);
-    // Who is furthest behind its share gets the next replication; of equal ones the first.
-    for (let k = 0; k < more; k++) {
-      let next = 0;
-      for (let i = 1; i < systems; i++) if (goal[i]! - tallies[i]!.count > goal[next]! - tallies[next]!.count) next = i;
-      replicate(next, 1);
-    }
-    spent += more;
-  }
+  const process = new SelectionProcess(systems, options);
+  process.advance(run);
+  return process.outcome!;
 }
 
 /** The largest mean (of equal ones the first) and APCS-B, the bound of the probability that it is the best. */

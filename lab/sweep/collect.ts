@@ -1,10 +1,10 @@
-/** From results to one table (Parquet, a row per run) and a summary per point. Rows by point and replication, whatever order runs ended in. */
+/** From results to one table (Parquet, a row per run). Rows by point and replication, whatever order runs ended in. */
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import { ENGINE } from '../../core/version.ts';
-import { meanInterval } from '../stats/interval.ts';
-import { type FigureValue, numberOf } from './figures.ts';
+import type { FigureValue } from './figures.ts';
+import { Needs } from './needs.ts';
 import { type Plan, substreamOf } from './plan.ts';
-import { needed, resultsOf } from './run.ts';
+import { lookupOf } from './run.ts';
 import type { RunRecord } from './store.ts';
 import type { Scalar } from './study.ts';
 
@@ -22,11 +22,12 @@ export function tableOf(plan: Plan, records: ReadonlyMap<string, RunRecord>): Sw
   }[] = [];
   const figureNames: string[] = [];
   const known = new Set<string>();
-  for (const p of plan.points) {
-    const results = resultsOf(plan, p, records);
-    const { count } = needed(plan, results);
+  const lookup = lookupOf(plan, records);
+  const needs = new Needs(plan, lookup);
+  for (const [place, p] of plan.points.entries()) {
+    const { count } = needs.of(place);
     for (let r = 0; r < count; r++) {
-      const x = results[r];
+      const x = lookup(place, r);
       if (x === undefined || x.figures === null) continue;
       rows.push({
         head: {
@@ -100,47 +101,6 @@ export function parquetBytes(t: SweepTable): Uint8Array {
   file.write({ columnData: t.columns.map((c) => ({ name: c.name, data: c.data })) });
   file.finish();
   return writer.getBytes();
-}
-
-export interface PointSummary {
-  point: number;
-  parameters: Record<string, Scalar>;
-  runs: number;
-  failed: number;
-  /** Label of most of its runs. */
-  load: string;
-  metrics: Record<string, { mean: number | null; half: number | null }>;
-}
-
-/** Mean and 95 % interval of each metric at each point. */
-export function summaryOf(
-  plan: Plan,
-  records: ReadonlyMap<string, RunRecord>,
-  metrics: readonly string[],
-): PointSummary[] {
-  return plan.points.map((p) => {
-    const results = resultsOf(plan, p, records);
-    const { count } = needed(plan, results);
-    const have = results.slice(0, count).filter((x): x is RunRecord => x !== undefined);
-    const ok = have.filter((x) => x.figures !== null);
-    const loads = ok.map((x) => String(x.figures!['load_state'] ?? 'unknown'));
-    const most = [...new Set(loads)].sort(
-      (a, b) => loads.filter((l) => l === b).length - loads.filter((l) => l === a).length || (a < b ? -1 : 1),
-    )[0];
-    return {
-      point: p.index,
-      parameters: Object.fromEntries(p.point),
-      runs: ok.length,
-      failed: have.length - ok.length,
-      load: most ?? 'unknown',
-      metrics: Object.fromEntries(
-        metrics.map((m) => {
-          const i = meanInterval(ok.map((x) => numberOf(x.figures![m])));
-          return [m, { mean: Number.isFinite(i.mean) ? i.mean : null, half: Number.isFinite(i.half) ? i.half : null }];
-        }),
-      ),
-    };
-  });
 }
 
 /** Names of figures that no run has, for a clear message. */

@@ -69,12 +69,14 @@ export class LoadWatch {
 
   figures(): Figures {
     const after = [...this.#waiting].filter(([t]) => t >= this.#warmupUs).map(([, n]) => n);
+    const warmup = this.#warmup();
     const kinds = [...this.#stakers].sort(([a], [b]) => (a < b ? -1 : 1));
     return {
       load_state: loadState(after),
       backlog_mean: after.length === 0 ? null : after.reduce((a, b) => a + b, 0) / after.length,
       little_ratio: this.#littleRatio(),
-      mser5_warmup_seconds: this.#warmup(),
+      mser5_warmup_seconds: warmup,
+      warmup_enough: warmup === null ? null : warmup * 1e6 <= this.#warmupUs ? 1 : 0,
       // Stakers alike (NAME-1, NAME-2, ...) together; a scenario with a crowd of names gets no columns for them.
       ...(kinds.length > 32 ? {} : Object.fromEntries(kinds.map(([k, v]) => [`stakers_paid_${snake(k)}`, v]))),
     };

@@ -1,15 +1,15 @@
 /**
  * From a study to its runs. Every point is resolved and checked before anything runs; a run's id is the hash of what decides its
- * result: canonical scenario, trace bytes, replication, engine version.
+ * result: canonical scenario, bytes of its trace and of the user's modules, replication, engine version.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { ENGINE_VERSION } from '../../core/version.ts';
 import { canonicalScenario, type ResolvedScenario } from '../../scenarios/index.ts';
 import { UsageError } from '../errors.ts';
-import { bytesOf, loadScenario } from '../load.ts';
+import { bytesOf } from '../load.ts';
 import { type Point, pointsOf, setText } from './design.ts';
-import type { LoadedStudy, Replications } from './study.ts';
+import { ForeignFiles } from './foreign.ts';
+import type { LoadedStudy, Replications, Study } from './study.ts';
 
 export interface PlannedPoint {
   index: number;
@@ -28,15 +28,21 @@ export interface Plan {
   seed: number;
   replications: Replications;
   commonRandomNumbers: boolean;
-  /** Hash of everything above and of the files: equal plans need not be made again. */
+  /** Hash of study and scenario, and stamps of the other files: equal plans need not be made again. */
   inputs: string;
+  files: Record<string, string>;
   points: PlannedPoint[];
   /** The first point's canonical scenario: what a changed default is held against. */
   base: string;
 }
 
-export const maxReplications = (r: Replications): number => (typeof r === 'number' ? r : r.max);
-export const minReplications = (r: Replications): number => (typeof r === 'number' ? r : Math.min(r.min, r.max));
+/** Most replications of one point. */
+export const maxReplications = (r: Replications): number =>
+  typeof r === 'number' ? r : 'select' in r ? r.budget : r.max;
+
+/** Most runs of the whole plan. */
+export const mostRuns = (r: Replications, points: number): number =>
+  typeof r === 'object' && 'select' in r ? r.budget : points * maxReplications(r);
 
 /** Substream of replication r at a point: the same everywhere under common random numbers. */
 export const substreamOf = (plan: Plan, point: number, r: number): number =>
@@ -57,7 +63,8 @@ export function inputsHash(loaded: LoadedStudy): string {
 export async function makePlan(loaded: LoadedStudy, onProgress: (share: number) => void = () => {}): Promise<Plan> {
   const { study } = loaded;
   const points = pointsOf(loaded);
-  const runs = points.length * maxReplications(study.replications);
+  const runs = mostRuns(study.replications, points.length);
+  checkReplications(loaded, points.length);
   if (runs > study.limit)
     throw new UsageError(
       `${loaded.placeOf(['limit'])}: ${runs} runs are over the limit of ${study.limit}; shrink the design or raise "limit"`,
@@ -67,16 +74,15 @@ export async function makePlan(loaded: LoadedStudy, onProgress: (share: number) 
   const seen = new Map<string, number>();
   let base = '';
   let seed = 0;
-  let traceHash = '';
+  const files = new ForeignFiles(loaded.scenario);
   for (const [index, point] of points.entries()) {
     const sets = [...fixed, ...point].map(setText);
-    const scenario = await resolved(loaded, sets);
+    const scenario = await resolved(loaded, files, sets);
     if (index === 0) {
       base = identity(scenario);
       seed = scenario.seed;
-      traceHash = await hashOfTrace(scenario);
     }
-    const hash = sha(`${ENGINE_VERSION}\n${traceHash}\n${index === 0 ? base : identity(scenario)}`);
+    const hash = sha(`${ENGINE_VERSION}\n${await files.hashOf(scenario)}\n${index === 0 ? base : identity(scenario)}`);
     const twin = seen.get(hash);
     if (twin !== undefined)
       throw new UsageError(
@@ -93,11 +99,34 @@ export async function makePlan(loaded: LoadedStudy, onProgress: (share: number) 
     engine: ENGINE_VERSION,
     seed,
     replications: study.replications,
-    commonRandomNumbers: study.commonRandomNumbers,
+    commonRandomNumbers: commonRandomNumbers(study),
     inputs: inputsHash(loaded),
+    files: files.stamps(),
     points: planned,
     base,
   };
+}
+
+const selects = (r: Replications): boolean => typeof r === 'object' && 'select' in r;
+
+const commonRandomNumbers = (study: Study): boolean => study.commonRandomNumbers ?? !selects(study.replications);
+
+function checkReplications(loaded: LoadedStudy, points: number): void {
+  const { study } = loaded;
+  const r = study.replications;
+  const fail = (path: string[], what: string): never => {
+    throw new UsageError(`${loaded.placeOf(path)}: ${what}`);
+  };
+  if (study.baseline !== undefined && study.baseline >= points)
+    fail(['baseline'], `no point ${study.baseline}; the last is ${points - 1}`);
+  if (study.baseline !== undefined && !commonRandomNumbers(study))
+    fail(['baseline'], 'pairs need common random numbers; take this out or set commonRandomNumbers: true');
+  if (typeof r !== 'object' || !('select' in r)) return;
+  if (points < 2) fail(['replications', 'select'], 'one point has no rivals; give a design of two or more');
+  if (r.budget < points * r.min)
+    fail(['replications', 'budget'], `${r.budget} runs are fewer than ${points} points with ${r.min} each`);
+  if (study.commonRandomNumbers === true)
+    fail(['commonRandomNumbers'], 'OCBA needs points that are independent of one another; take this out');
 }
 
 /** What decides a run, as text: where the trace lies does not, its bytes do. */
@@ -105,26 +134,13 @@ function identity(s: ResolvedScenario): string {
   return canonicalScenario(s.demand.kind === 'trace' ? { ...s, demand: { ...s.demand, path: '' } } : s);
 }
 
-async function resolved(loaded: LoadedStudy, sets: readonly string[]): Promise<ResolvedScenario> {
+async function resolved(loaded: LoadedStudy, files: ForeignFiles, sets: readonly string[]): Promise<ResolvedScenario> {
   try {
-    return await loadScenario(loaded.scenario, sets, loaded.study.seed ?? null);
+    return await files.load(sets, loaded.study.seed ?? null);
   } catch (e) {
     if (e instanceof UsageError) throw new UsageError(`${e.message} (a point of ${loaded.file})`);
     throw e;
   }
-}
-
-async function hashOfTrace(scenario: ResolvedScenario): Promise<string> {
-  if (scenario.demand.kind !== 'trace') return '';
-  const h = createHash('sha256');
-  try {
-    for await (const chunk of createReadStream(scenario.demand.path)) h.update(chunk as Buffer);
-  } catch {
-    throw new UsageError(
-      `${scenario.demand.path}: the trace cannot be read; set demand.trace.path in the study's "set"`,
-    );
-  }
-  return h.digest('hex');
 }
 
 /** Leaves of a canonical scenario that differ, as "path: old -> new": why results are stale. */

@@ -2,9 +2,9 @@
  * Runs what a plan still lacks. Points are walked in order, replications of a point in order; which runs a point needs follows from its
  * results alone, so workers, shards and interruptions change nothing but the order of lines on disk.
  */
-import { meanInterval } from '../stats/interval.ts';
-import { numberOf } from './figures.ts';
-import { maxReplications, minReplications, type Plan, type PlannedPoint, runId, substreamOf } from './plan.ts';
+import { UsageError } from '../errors.ts';
+import { type Lookup, Needs } from './needs.ts';
+import { maxReplications, mostRuns, type Plan, type PlannedPoint, runId, substreamOf } from './plan.ts';
 import { openPool } from './pool.ts';
 import type { RunRecord, SweepStore } from './store.ts';
 import type { Task } from './task.ts';
@@ -25,21 +25,6 @@ export interface SweepTotals {
   failed: number;
 }
 
-/** Replications that a point needs, given those that are there; null = needs the next ones to say. */
-export function needed(plan: Plan, results: readonly (RunRecord | undefined)[]): { count: number; decided: boolean } {
-  const r = plan.replications;
-  if (typeof r === 'number') return { count: r, decided: true };
-  const max = maxReplications(r);
-  for (let n = minReplications(r); n < max; n += r.step) {
-    const have = results.slice(0, n);
-    if (have.length < n || have.some((x) => x === undefined)) return { count: n, decided: false };
-    const values = have.flatMap((x) => (x!.figures === null ? [] : [numberOf(x!.figures[r.metric])]));
-    const i = meanInterval(values, r.level);
-    if (i.half <= r.relativeHalfWidth * Math.abs(i.mean)) return { count: n, decided: true };
-  }
-  return { count: max, decided: true };
-}
-
 class PointState {
   readonly planned: PlannedPoint;
   readonly results: (RunRecord | undefined)[] = [];
@@ -56,7 +41,16 @@ export async function runSweep(plan: Plan, store: SweepStore, o: SweepOptions): 
   const { records } = store.read();
   const mine = plan.points.filter((p) => p.index % o.shard.of === o.shard.i).map((p) => new PointState(p));
   const totals: SweepTotals = { made: 0, reused: 0, failed: 0 };
-  const upper = mine.length * maxReplications(plan.replications);
+  const upper = mostRuns(plan.replications, mine.length);
+  const places = new Map(plan.points.map((p, place) => [p.index, place]));
+  const byPlace = new Map(mine.map((s) => [places.get(s.planned.index)!, s]));
+  const needs = new Needs(plan, (place, r) => byPlace.get(place)?.results[r]);
+  const need = (s: PointState) => needs.of(places.get(s.planned.index)!);
+  /** No run of the point is on its way and none will be asked for. */
+  const over = (s: PointState): boolean => s.open === 0 && need(s).decided;
+  const r = plan.replications;
+  /** The figure that decides how many replications there are. */
+  const metric = typeof r === 'number' ? null : 'select' in r ? r.select : r.metric;
   let settled = 0;
   let spared = 0;
   let stop = false;
@@ -64,8 +58,7 @@ export async function runSweep(plan: Plan, store: SweepStore, o: SweepOptions): 
   /** Next run of a point that is not on disk, or null when the point needs no more for now. */
   const next = (s: PointState): Task | null => {
     for (;;) {
-      const want = needed(plan, s.results).count;
-      if (s.started >= want) return null;
+      if (s.started >= need(s).count) return null;
       const replication = s.started++;
       const substream = substreamOf(plan, s.planned.index, replication);
       const id = runId(s.planned, substream);
@@ -96,7 +89,7 @@ export async function runSweep(plan: Plan, store: SweepStore, o: SweepOptions): 
       const s = active[i]!;
       const task = next(s);
       if (task !== null) return { state: s, task };
-      if (s.open === 0) {
+      if (over(s)) {
         spared += maxReplications(plan.replications) - s.started;
         active.splice(i--, 1);
       }
@@ -106,7 +99,7 @@ export async function runSweep(plan: Plan, store: SweepStore, o: SweepOptions): 
       active.push(s);
       const task = next(s);
       if (task !== null) return { state: s, task };
-      if (s.open === 0) {
+      if (over(s)) {
         spared += maxReplications(plan.replications) - s.started;
         active.pop();
       }
@@ -138,6 +131,12 @@ export async function runSweep(plan: Plan, store: SweepStore, o: SweepOptions): 
           state.results[a.replication] = record;
           totals.made++;
           settled++;
+          if (metric !== null && a.figures !== null && !(metric in a.figures))
+            throw new UsageError(
+              `replications: no figure is called "${metric}"; have ${Object.keys(a.figures)
+                .filter((k) => typeof a.figures![k] !== 'string')
+                .join(', ')}`,
+            );
           if (a.figures === null) {
             totals.failed++;
             if (o.failFast) stop = true;
@@ -175,13 +174,14 @@ export function statusOf(plan: Plan, records: ReadonlyMap<string, RunRecord>): S
   let complete = true;
   const used = new Set<string>();
   const failed: SweepStatus['failed'] = [];
-  for (const p of plan.points) {
-    const results = resultsOf(plan, p, records);
-    const want = needed(plan, results);
+  const lookup = lookupOf(plan, records);
+  const needs = new Needs(plan, lookup);
+  for (const [place, p] of plan.points.entries()) {
+    const want = needs.of(place);
     if (!want.decided) complete = false;
     runsNeeded += want.count;
     for (let r = 0; r < want.count; r++) {
-      const x = results[r];
+      const x = lookup(place, r);
       if (x === undefined) {
         complete = false;
         continue;
@@ -201,13 +201,13 @@ export function statusOf(plan: Plan, records: ReadonlyMap<string, RunRecord>): S
   };
 }
 
-/** Results of a point by replication, holes where a run is missing. */
-export function resultsOf(
-  plan: Plan,
-  p: PlannedPoint,
-  records: ReadonlyMap<string, RunRecord>,
-): (RunRecord | undefined)[] {
-  return Array.from({ length: maxReplications(plan.replications) }, (_, r) =>
-    records.get(runId(p, substreamOf(plan, p.index, r))),
-  );
+/** Results on disk by place in the plan and replication; ids are worked out once. */
+export function lookupOf(plan: Plan, records: ReadonlyMap<string, RunRecord>): Lookup {
+  const ids: string[][] = plan.points.map(() => []);
+  return (place, r) => {
+    const p = plan.points[place]!;
+    const known = ids[place]!;
+    const id = (known[r] ??= runId(p, substreamOf(plan, p.index, r)));
+    return records.get(id);
+  };
 }

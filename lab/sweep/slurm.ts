@@ -7,7 +7,7 @@ import { mkdirSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { UsageError } from '../errors.ts';
 import { Progress, pause } from '../progress.ts';
-import { maxReplications, type Plan } from './plan.ts';
+import { mostRuns, type Plan } from './plan.ts';
 import { statusOf } from './run.ts';
 import type { SweepStore } from './store.ts';
 
@@ -39,7 +39,7 @@ export async function runOnSlurm(study: string, plan: Plan, store: SweepStore, o
       await pause(POLL_MS);
       const s = statusOf(plan, store.read().records);
       progress.update(
-        s.done / Math.max(1, plan.points.length * maxReplications(plan.replications)),
+        s.done / Math.max(1, mostRuns(plan.replications, plan.points.length)),
         `${s.done} runs, job ${job}`,
       );
       if (call('squeue', ['--noheader', '--jobs', job], true).trim() === '') break;

@@ -40,6 +40,19 @@ const replications = z.union([
     relativeHalfWidth: z.number().gt(0).lt(1),
     level: z.number().gt(0.5).lt(1).default(0.95),
   }),
+  z.strictObject({
+    /** Replications go where they tell which point is best by this figure (OCBA), until that is sure enough or the budget is spent. */
+    select: z.string(),
+    goal: z.enum(['max', 'min']),
+    /** Of every point before the first allocation. */
+    min: z.int().min(5).max(100_000).default(10),
+    /** Added between two allocations; default one per point. */
+    step: z.int().min(1).max(100_000).optional(),
+    /** Runs in all. */
+    budget: z.int().min(10).max(10_000_000),
+    /** Lower bound of the probability that the best is named. */
+    confidence: z.number().gt(0.5).lt(1).default(0.95),
+  }),
 ]);
 
 export const studySchema = z.strictObject({
@@ -51,8 +64,8 @@ export const studySchema = z.strictObject({
   set: z.record(pathKey, scalar).default({}),
   seed: z.int().min(0).optional(),
   replications: replications.default(10),
-  /** Same draws at every point (common random numbers): differences between points are tight. */
-  commonRandomNumbers: z.boolean().default(true),
+  /** Same draws at every point (common random numbers): differences between points are tight. Default true, unless the best is selected. */
+  commonRandomNumbers: z.boolean().optional(),
   design: z.strictObject({
     kind: z.enum(['grid', 'zip', 'list', 'lhs', 'sobol', 'random']),
     parameters: z.record(pathKey, axis).optional(),
@@ -63,6 +76,10 @@ export const studySchema = z.strictObject({
   limit: z.int().min(1).default(100_000),
   /** Figures that `status` and `collect` show; any of the table's columns. */
   metrics: z.array(z.string()).default(['gpu_utilisation', 'wait_seconds_mean', 'economics_welfare', 'money_charged']),
+  /** Of each metric over a point's replications, with intervals that hold whatever the distribution. */
+  quantiles: z.array(z.number().gt(0).lt(1)).default([]),
+  /** A point's number: every other point is compared with it, pair by pair, p-values corrected over all of them (Holm). */
+  baseline: z.int().min(0).optional(),
 });
 export type Study = z.output<typeof studySchema>;
 export type Range = z.output<typeof range>;

@@ -27,13 +27,16 @@ export class Evaluator {
   made = 0;
   reused = 0;
 
-  /** `out` null = nothing is kept. */
-  constructor(loaded: Loaded<Varied>, seed: number, workers: number, out: string | null) {
+  /** `out` null = nothing is kept; `foreign` is the hash of the files besides the scenario. */
+  constructor(loaded: Loaded<Varied>, seed: number, workers: number, out: string | null, foreign = '') {
     this.#loaded = loaded;
     this.axes = axesOf(loaded.study);
     this.#seed = seed;
     const scenario = bytesOf(loaded.scenario, `the scenario that ${loaded.file} names`);
-    this.#identity = createHash('sha256').update(`${ENGINE_VERSION}\0${seed}\0`).update(scenario).digest('hex');
+    this.#identity = createHash('sha256')
+      .update(`${ENGINE_VERSION}\0${seed}\0${foreign}\0`)
+      .update(scenario)
+      .digest('hex');
     this.#known = new Map();
     if (out === null) this.#store = null;
     else {

@@ -1,6 +1,6 @@
 /**
  * Estimates from simulation output: means over observations and over time, intervals from replications and from one long run,
- * warm-up, run length, quantiles, paired differences. Intervals are two-sided at a level such as 0.95. Sums run in the order of
+ * warm-up, run length, quantiles. Intervals are two-sided at a level such as 0.95. Sums run in the order of
  * the data, so the same data give the same bits.
  */
 import { betaI, studentQuantile } from '../../core/num/index.ts';
@@ -287,25 +287,4 @@ function lastWhere(n: number, holds: (r: number) => boolean): number {
     else high = mid - 1;
   }
   return low;
-}
-
-/**
- * Interval of the mean of a - b, pair by pair, for two systems run on the same streams. `varianceReduction` is the variance that
- * independent runs would have over the one they had: 4 means a quarter of the replications suffice.
- */
-export function pairedDifference(
-  a: readonly number[],
-  b: readonly number[],
-  level = 0.95,
-): Interval & { varianceReduction: number } {
-  if (a.length !== b.length) throw new RangeError(`paired difference: ${a.length} and ${b.length} observations`);
-  const x = new Tally();
-  const y = new Tally();
-  const d = new Tally();
-  for (let i = 0; i < a.length; i++) {
-    x.add(a[i]!);
-    y.add(b[i]!);
-    d.add(a[i]! - b[i]!);
-  }
-  return { ...d.interval(level), varianceReduction: (x.variance + y.variance) / d.variance };
 }
