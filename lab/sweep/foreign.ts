@@ -41,7 +41,7 @@ export class ForeignFiles {
 
   /** Size and time of change of every file seen so far. */
   stamps(): Record<string, string> {
-    return Object.fromEntries([...this.#hashes.keys()].sort().map((path) => [path, stampOf(path)]));
+    return Object.fromEntries([...this.#hashes.keys()].map((path) => [path, stampOf(path)]));
   }
 
   async #content(path: string, mend: string): Promise<string> {
