@@ -1,5 +1,6 @@
 /** What the tables of stake amount to, gathered while rows pass. */
 import type { Row } from '../core/record/schema.ts';
+import { gini, hhi, nakamoto } from '../mechanisms/elections/index.ts';
 import type { VerificationCounts } from './world/verification.ts';
 
 export interface StakeJson {
@@ -15,6 +16,8 @@ export interface StakeJson {
   /** Seats times stake epochs that each pool was elected to. */
   seatEpochs: Record<string, number>;
   verification: VerificationCounts | null;
+  /** Who has bonded what at the end: stakers, Gini and Herfindahl-Hirschman indices, least number of them with over a third and a half. */
+  holders: { count: number; bondedMicro: string; gini: number; hhi: number; forThird: number; forHalf: number };
 }
 
 export class StakeSummary {
@@ -25,11 +28,18 @@ export class StakeSummary {
   readonly #unbonding = new Set<number>();
   readonly #reversed = new Set<number>();
   #refused = 0;
+  readonly #bonded = new Map<string, bigint>();
   readonly #seatEpochs = new Map<string, number>();
   /** Seats after the last election that is complete, and of the one whose rows are passing. */
   #before = '';
   #seats: string[] = [];
   #at = '';
+
+  account(a: Row<'accounts'>): void {
+    if (!a.account.startsWith('bonded:')) return;
+    const staker = a.account.slice('bonded:'.length).split('@')[0]!;
+    this.#bonded.set(staker, (this.#bonded.get(staker) ?? 0n) + a.credits_posted_micro - a.debits_posted_micro);
+  }
 
   act(s: Row<'stakes'>): void {
     if (s.code !== 'ok') this.#refused++;
@@ -75,6 +85,21 @@ export class StakeSummary {
       refusedActs: this.#refused,
       seatEpochs: Object.fromEntries([...this.#seatEpochs].sort((a, b) => (a[0] < b[0] ? -1 : 1))),
       verification,
+      holders: this.#holders(),
+    };
+  }
+
+  #holders(): StakeJson['holders'] {
+    const stakes = [...this.#bonded.values()].filter((x) => x > 0n);
+    return {
+      count: stakes.length,
+      bondedMicro: String(stakes.reduce((a, b) => a + b, 0n)),
+      gini: round6(gini(stakes)),
+      hhi: round6(hhi(stakes)),
+      forThird: nakamoto(stakes, 1n, 3n),
+      forHalf: nakamoto(stakes, 1n, 2n),
     };
   }
 }
+
+const round6 = (x: number): number => Math.round(x * 1e6) / 1e6;

@@ -283,6 +283,7 @@ export class Summary implements RowSink {
   }
 
   #account(a: Row<'accounts'>): void {
+    this.#stake.account(a);
     const m = this.#moneyIn(a.currency);
     const net = a.credits_posted_micro - a.debits_posted_micro;
     const kind = a.account.split(':', 1)[0]!;
@@ -363,9 +364,12 @@ export class Summary implements RowSink {
     const useful = hours(this.#usefulMilliUs.value);
     const valued = this.#valued && this.#counts.completed > 0;
     const revenue = [...this.#providerRevenue.values()].map(Number);
-    const staked = s.market.stakes.reduce((sum, k) => sum + BigInt(k.amount), 0n);
+    // Opening stake, whether it backs a provider or votes.
+    const staked = [...s.market.stakes.map((k) => k.amount), ...(s.market.staking?.stakers ?? []).map((k) => k.bonded)]
+      .map(BigInt)
+      .reduce((a, b) => a + b, 0n);
     const days = facts.endUs / (24 * HOUR_US);
-    const stakeUsd = (Number(staked) * s.market.tokenPriceMicro) / 1e6;
+    const stakeMicro = (Number(staked) * s.market.tokenPriceMicro) / 1e6;
     return {
       schema: 'janction.run/1',
       scenario: s.name,
@@ -412,8 +416,8 @@ export class Summary implements RowSink {
         ),
         costPerUsefulGpuHour: useful > 0 ? round6(Number(chargedMicro) / 1e6 / useful) : null,
         stakerYield:
-          stakeUsd > 0 && days > 0
-            ? round6((Number(inUsd(usd.stakers, jct.stakers)) / 1e6 / stakeUsd) * (365 / days))
+          stakeMicro > 0 && days > 0
+            ? round6((Number(inUsd(usd.stakers, jct.stakers)) / stakeMicro) * (365 / days))
             : null,
         gini: gini(revenue),
         hhi: hhi(revenue),

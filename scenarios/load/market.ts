@@ -138,6 +138,14 @@ export function resolveBilling(
   return { shares, graces, tokenPriceMicro: b.tokenPrice ?? 0, ...(contract === null ? {} : { contract }) };
 }
 
+/** A staker under as many names, its tokens divided as evenly as whole units allow. */
+function identities(staker: string, amount: bigint, count: number): [string, bigint][] {
+  if (count === 1) return [[staker, amount]];
+  const part = amount / BigInt(count);
+  const over = Number(amount % BigInt(count));
+  return Array.from({ length: count }, (_, k) => [`${staker}~${k + 1}`, k < over ? part + 1n : part]);
+}
+
 export function resolveStakes(s: ParsedScenario, fleet: Fleet, report: Report): ResourceStake[] {
   const known = new Set([...fleet.providers.values()].flat());
   const stakes = s.stake.resources.flatMap((r, i) => {
@@ -160,12 +168,14 @@ export function resolveStakes(s: ParsedScenario, fleet: Fleet, report: Report): 
         [...path, 'provider'],
         `unknown provider ${quoted(r.provider)}; ${advice(r.provider, [...known], 'have')}`,
       );
-    return (backed ?? []).map((provider) => ({
-      staker: r.staker ?? provider,
-      provider,
-      amount: r.amount,
-      ...(r.lock === undefined ? {} : { lockedUntilUs: r.lock }),
-    }));
+    return (backed ?? []).flatMap((provider) =>
+      identities(r.staker ?? provider, BigInt(r.amount), r.identities).map(([staker, amount]) => ({
+        staker,
+        provider,
+        amount: String(amount),
+        ...(r.lock === undefined ? {} : { lockedUntilUs: r.lock }),
+      })),
+    );
   });
   return stakes;
 }

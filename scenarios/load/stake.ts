@@ -87,7 +87,12 @@ export function resolveStaking(
     }
   });
   for (const [id, amount] of backed)
-    if (!core.some((c) => c.id === id)) core.push({ id, tokens: String(amount), bonded: '0', nominates: [] });
+    if (!core.some((c) => c.id === id)) {
+      // Another name of a staker behaves as it does.
+      const self = stakers.find((t) => t.count === undefined && id.startsWith(`${t.name}~`));
+      const compounds = self?.compounds === true ? { compounds: true } : {};
+      core.push({ id, tokens: String(amount), bonded: '0', nominates: [], ...compounds });
+    }
   stakes.forEach((k, i) => {
     if (BigInt(k.amount) < BigInt(rules.minBond))
       report(['stake', 'resources', Math.min(i, s.stake.resources.length - 1), 'amount'], 'below stake.rules.minBond');

@@ -93,6 +93,11 @@ export function stakeSchema(f: Fields) {
     provider: name('Provider whose GPUs are backed, for example gamers-017.').optional(),
     group: name('Instead of a provider: every provider of the group, each with the full amount.').optional(),
     amount: f.tokens('Stake on each provider.'),
+    identities: whole(
+      'Poses as that many stakers, NAME~1 .. NAME~m, each with an equal part (a Sybil). Default 1: none.',
+      1,
+      1000,
+    ).prefault(1),
     lock: f.duration('Under rules: how long it cannot be unbonded from the start. Default none.').optional(),
   });
   const staker = z.strictObject({
