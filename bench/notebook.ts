@@ -9,7 +9,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { chromium, type Page } from 'playwright-core';
+import { type Browser, chromium, type Page } from 'playwright-core';
 import { reportCommand } from '../lab/commands/report.ts';
 import { atMost, type BenchReport, type Figure, plain } from './report.ts';
 
@@ -46,7 +46,25 @@ const MOVE = `async (seed) => {
   });
 }`;
 
-async function moves(page: Page): Promise<{ milliseconds: number; best: number; jobs: number }> {
+/** Processor seconds of all pages' processes so far, worker threads included. */
+async function pageCpu(browser: Browser): Promise<number> {
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+  await session.detach();
+  return processInfo.filter((p) => p.type === 'renderer').reduce((sum, p) => sum + p.cpuTime, 0);
+}
+
+interface Moved {
+  milliseconds: number;
+  best: number;
+  /** Processor time of a move: on a quiet machine about what it takes, on a busy one what it would. */
+  cpuMilliseconds: number;
+  /** Longest time in which the page could not answer, over all moves. */
+  freeze: number;
+  jobs: number;
+}
+
+async function moves(browser: Browser, page: Page): Promise<Moved> {
   await page.getByLabel('demand, % of the usual', { exact: true }).first().fill('250');
   await page.waitForFunction(
     'document.querySelector(".command")?.textContent.includes("rate=50 jobs/hour")',
@@ -57,9 +75,18 @@ async function moves(page: Page): Promise<{ milliseconds: number; best: number; 
   );
   const taken: number[] = [];
   // The first few warm the compiler up, as a reader's first moves do.
-  for (let i = 0; i < MOVES + 3; i++) taken.push((await page.evaluate(`(${MOVE})(${i + 2})`)) as number);
+  let before = 0;
+  await page.evaluate(
+    'window.longTasks = [0]; new PerformanceObserver((l) => { for (const e of l.getEntries()) longTasks.push(e.duration); }).observe({ type: "longtask" });',
+  );
+  for (let i = 0; i < MOVES + 3; i++) {
+    if (i === 3) before = await pageCpu(browser);
+    taken.push((await page.evaluate(`(${MOVE})(${i + 2})`)) as number);
+  }
+  const cpuMilliseconds = ((await pageCpu(browser)) - before) * (1000 / MOVES);
+  const freeze = (await page.evaluate('Math.max(...longTasks)')) as number;
   const jobs = Number((await page.textContent('.status'))!.replace(/\D/g, ''));
-  return { milliseconds: median(taken.slice(3)), best: Math.min(...taken.slice(3)), jobs };
+  return { milliseconds: median(taken.slice(3)), best: Math.min(...taken.slice(3)), cpuMilliseconds, freeze, jobs };
 }
 
 async function report(): Promise<{ seconds: number; bytes: number; jobs: number; hash: string }> {
@@ -135,11 +162,13 @@ export async function notebook(): Promise<BenchReport> {
     const tab = await browser.newPage({ viewport: { width: 1280, height: 800 } });
     await tab.goto(`${home}market-day.html`);
     await tab.waitForSelector('.command');
-    const { milliseconds, best, jobs } = await moves(tab);
+    const { milliseconds, best, cpuMilliseconds, freeze, jobs } = await moves(browser, tab);
     figures.push(
       plain('sliderJobs', jobs, 'jobs'),
       atMost('sliderToChart', milliseconds, 250, 'ms'),
       plain('sliderToChartBest', best, 'ms'),
+      plain('sliderToChartCpu', cpuMilliseconds, 'ms'),
+      atMost('longestFreeze', freeze, 200, 'ms'),
     );
     await browser.close();
   } finally {
