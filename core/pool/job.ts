@@ -157,8 +157,8 @@ export function sampleRow(
   pool: string,
   cluster: Cluster,
   waiting: number,
+  waitingMilli: number,
   running: number,
-  jobs: Iterable<PoolJob>,
 ): Row<'samples'> {
   let used = 0;
   let capacity = 0;
@@ -166,8 +166,6 @@ export function sampleRow(
     used += cluster.usedMilli[c]!;
     capacity += cluster.capacityMilli[c]!;
   }
-  let waitingMilli = 0;
-  for (const j of jobs) if (j.state === JobState.waiting) waitingMilli += j.shape.totalMilli;
   return {
     time_us: now,
     pool,

@@ -467,10 +467,8 @@ export class Pool implements Machine, SchedulerHost {
 
   #sample(now: TimeUs): void {
     this.#nextSampleUs = (Math.floor(now / this.config.sampleUs) + 1) * this.config.sampleUs;
-    this.#port.row(
-      'samples',
-      sampleRow(now, this.id, this.cluster, this.#scheduler.waiting, this.#leases.size, this.#jobs.all()),
-    );
+    const { waiting, waitingMilliInAll } = this.#scheduler;
+    this.#port.row('samples', sampleRow(now, this.id, this.cluster, waiting, waitingMilliInAll, this.#leases.size));
   }
 
   // ---- nodes and terms ----

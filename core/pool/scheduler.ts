@@ -50,6 +50,7 @@ export class Scheduler implements SchedulerView {
   #trial: Trial | null = null;
   #shadow: Shadow | null = null;
   readonly #waitingMilli: Float64Array;
+  #waitingMilliInAll = 0;
   #waiting = 0;
   /** Jobs with a lease that are not given up, kept only for policies that move them. */
   readonly #running = new Set<PoolJob>();
@@ -88,7 +89,10 @@ export class Scheduler implements SchedulerView {
   get waiting(): number {
     return this.#waiting;
   }
-  /** Milli-GPU asked for by the jobs that wait, by class. */
+  /** Milli-GPU asked for by the jobs that wait; `waitingMilli`: by class, each job in every class it may use. */
+  get waitingMilliInAll(): number {
+    return this.#waitingMilliInAll;
+  }
   get waitingMilli(): Float64Array {
     return this.#waitingMilli;
   }
@@ -118,6 +122,7 @@ export class Scheduler implements SchedulerView {
 
   count(job: PoolJob, sign: 1 | -1): void {
     this.#waiting += sign;
+    this.#waitingMilliInAll += sign * job.shape.totalMilli;
     for (const c of job.quote!.classes) this.#waitingMilli[c]! += sign * job.shape.totalMilli;
   }
 

@@ -58,6 +58,10 @@ export class Priority extends Ranked {
   }
 
   /** Lowest priority first, within it the latest start: least is lost. */
+  protected override victimOrder(a: RunningJob, b: RunningJob): number {
+    return a.spec.priority - b.spec.priority || b.lease - a.lease;
+  }
+
   protected override *candidates(job: WaitingJob): Generator<RunningJob> {
     const levels = [...this.#levels.keys()].filter((l) => l < job.spec.priority).sort((a, b) => a - b);
     for (const l of levels) {

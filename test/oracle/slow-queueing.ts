@@ -238,6 +238,7 @@ function ranked(
   standard: { preempt: boolean; skip: boolean },
   may: (a: WaitingJob, b: RunningJob) => boolean = () => true,
   more: (v: SchedulerView) => number = () => NEVER,
+  victim?: (a: RunningJob, b: RunningJob) => number,
 ): SlowQueueing {
   const o = { minRunUs: 0, ...standard, ...p } as {
     preempt: boolean;
@@ -255,7 +256,7 @@ function ranked(
         if (from > v.now) soonest = Math.min(soonest, from);
         return from <= v.now;
       },
-      order: (a, b) => rank(b, v.now) - rank(a, v.now) || b.order - a.order,
+      order: (a, b) => victim?.(a, b) ?? (rank(b, v.now) - rank(a, v.now) || b.order - a.order),
     });
     if (victims === null) wake = Math.min(wake, soonest);
     for (const x of victims ?? []) v.preempt(x, job);
@@ -351,7 +352,8 @@ const rules: Record<string, (m: Machines, p: Params) => QueueingPolicy> = {
     const age = (p['ageingUs'] as number | undefined) ?? 0;
     const rank: Rank = (j) => (age === 0 ? -j.spec.priority : j.sinceUs - j.spec.priority * age);
     const may = (a: WaitingJob, b: RunningJob) => b.spec.priority < a.spec.priority;
-    return ranked('priority', m, rank, p, { preempt: false, skip: false }, may);
+    const victim = (a: RunningJob, b: RunningJob) => a.spec.priority - b.spec.priority || b.lease - a.lease;
+    return ranked('priority', m, rank, p, { preempt: false, skip: false }, may, undefined, victim);
   },
   edf: (m, p) => {
     const rank: Rank = (j) => (j.spec.deadlineUs === undefined ? NEVER : j.submittedUs + j.spec.deadlineUs);

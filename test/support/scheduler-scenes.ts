@@ -40,7 +40,7 @@ export const queueingVariants: readonly MechanismRef[] = [
   { name: 'priority', params: {} },
   { name: 'priority', params: { preempt: true } },
   { name: 'priority', params: { preempt: true, skip: true, minRunUs: 4 * MINUTE } },
-  { name: 'priority', params: { ageingUs: 10 * MINUTE, skip: true } },
+  { name: 'priority', params: { ageingUs: 10 * MINUTE, preempt: true, skip: true } },
   { name: 'edf', params: {} },
   { name: 'edf', params: { preempt: true, skip: true } },
   { name: 'fair-share', params: {} },

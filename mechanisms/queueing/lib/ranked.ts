@@ -35,7 +35,12 @@ export abstract class Ranked implements QueueingPolicy {
     return true;
   }
 
-  /** Running jobs that `job` may push out, first ones first. */
+  /** Which of two running jobs goes first when room is made: below 0 = `a`. */
+  protected victimOrder(a: RunningJob, b: RunningJob, now: TimeUs): number {
+    return this.rank(b, now) - this.rank(a, now) || b.order - a.order;
+  }
+
+  /** Running jobs that `job` may push out, in the order of `victimOrder`. */
   protected candidates?(job: WaitingJob): Iterable<RunningJob>;
 
   add(job: WaitingJob): void {
@@ -71,17 +76,22 @@ export abstract class Ranked implements QueueingPolicy {
     const mine = this.rank(job, now);
     const { minRunUs } = this.options;
     const list = this.candidates?.bind(this);
+    let soonest: TimeUs = NEVER;
     const victims = view.victims(job, {
       may: (other) => {
         if (this.rank(other, now) <= mine || !this.outranks(job, other)) return false;
         const from = other.startedUs + minRunUs;
-        if (from > now && from < this.#wakeUs) this.#wakeUs = from;
+        if (from > now && from < soonest) soonest = from;
         return from <= now;
       },
-      order: (a, b) => this.rank(b, now) - this.rank(a, now) || b.order - a.order,
+      order: (a, b) => this.victimOrder(a, b, now),
       ...(list === undefined ? {} : { candidates: () => list(job) }),
     });
-    if (victims === null) return false;
+    if (victims === null) {
+      // Once somebody's least run is over there may be room to make.
+      if (soonest < this.#wakeUs) this.#wakeUs = soonest;
+      return false;
+    }
     for (const v of victims) view.preempt(v, job);
     return true;
   }

@@ -23,6 +23,18 @@ class Line {
     return this.entries.length - this.first;
   }
 
+  /** The shorter side makes room: a job that comes back often belongs near the front of a long line. */
+  insert(e: Entry): void {
+    const { entries } = this;
+    const slot = this.slot(e.key, e.job.order);
+    if (this.first === 0 || slot - this.first > entries.length - slot) entries.splice(slot, 0, e);
+    else {
+      entries.copyWithin(this.first - 1, this.first, slot);
+      entries[slot - 1] = e;
+      this.first--;
+    }
+  }
+
   /** First slot whose entry does not come before (key, order). */
   slot(key: number, order: number): number {
     let low = this.first;
@@ -56,7 +68,7 @@ export class SortedLines {
       this.#lines.set(job.shape.id, line);
     }
     this.#keys.set(job, key);
-    line.entries.splice(line.slot(key, job.order), 0, { job, key });
+    line.insert({ job, key });
   }
 
   remove(job: WaitingJob): void {
