@@ -29,6 +29,10 @@ export interface ClusterView {
   /** False when certainly no node can take one task of the shape now: cheap, never wrong when it says false. */
   mayFit(shape: TaskShape): boolean;
   freeMemoryOf(node: number, gpu: number): number;
+  /** The GPU can take its part of one task of the shape now. */
+  gpuFits(node: number, gpu: number, shape: TaskShape): boolean;
+  /** Memory slices of the GPU that MIG instances have, as bits; 0 = it is not divided. */
+  slicesOf(node: number, gpu: number): number;
   /** What stands on the node now, in order of grant. */
   allocationsOf(node: number): readonly NodeAllocation[];
   /** How often the node went away since the pool has held it. */
@@ -64,6 +68,8 @@ export interface TaskShape {
   readonly gpuMemoryMiB: number;
   readonly cpuMilli: number;
   readonly ramMiB: number;
+  /** MIG profile of the instance it takes; absent = none. */
+  readonly mig?: string;
   /** allowed[class] = 1 when the class may be used. */
   readonly allowed: Uint8Array;
 }

@@ -148,6 +148,8 @@ export interface LeaseMsg {
   gpuMemoryMiB: number;
   cpuMilli: number;
   ramMiB: number;
+  /** MIG: memory slices of the instance on its GPU, as bits. */
+  slices?: number;
 }
 /** Pool -> Node: end the lease; `reason` is the outcome to record. */
 export interface Stop {
@@ -289,6 +291,7 @@ export interface InventoryLease {
   gpuMemoryMiB: number;
   cpuMilli: number;
   ramMiB: number;
+  slices?: number;
   limitUs: TimeUs;
   /** -1 while it has not started. */
   startedUs: TimeUs;

@@ -19,6 +19,19 @@ export interface GpuClass {
   name: string;
   /** Memory of one GPU, MiB. */
   memoryMiB: number;
+  /** Profiles of the instances that its GPUs can be divided into on demand; absent = they are not divided. */
+  mig?: MigProfile[];
+}
+
+/** A kind of instance of a Multi-Instance GPU; see core/mig.ts. */
+export interface MigProfile {
+  /** As NVIDIA writes it, such as 1g.10gb. */
+  name: string;
+  /** What an instance counts for and is charged: its share of the card's compute slices in milli-GPU, rounded down. */
+  milli: number;
+  /** Memory slices it covers, and those at which it may begin. */
+  width: number;
+  starts: number[];
 }
 
 /** One machine of a provider. */
@@ -51,6 +64,8 @@ export interface TaskGroup {
   gpuMemoryMiB: number;
   cpuMilli: number;
   ramMiB: number;
+  /** MIG profile: the task takes one instance of it, and `gpus` is 1, `gpuMilli` its share, `gpuMemoryMiB` 0. */
+  mig?: string;
 }
 
 /** What a user submits. A job starts all its tasks together or none (a gang). */

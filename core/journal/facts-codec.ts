@@ -143,11 +143,15 @@ function readBare(src: ByteSource): Packet {
   return { ...head, letters };
 }
 
+/** Added to the number of groups when one of them names a MIG profile: then each is followed by its profile's name. */
+const WITH_MIG = 0x10000;
+
 function writeSpec(out: ByteSink, s: JobSpec): void {
   out.uint(s.job);
   out.text(s.user);
   out.text(s.label);
-  out.uint(s.groups.length);
+  const divided = s.groups.some((g) => g.mig !== undefined);
+  out.uint(s.groups.length + (divided ? WITH_MIG : 0));
   for (const g of s.groups) {
     out.uint(g.tasks);
     out.uint(g.gpus);
@@ -155,6 +159,7 @@ function writeSpec(out: ByteSink, s: JobSpec): void {
     out.uint(g.gpuMemoryMiB);
     out.uint(g.cpuMilli);
     out.uint(g.ramMiB);
+    if (divided) out.text(g.mig ?? '');
   }
   writeUints(out, s.classes);
   writeUints(out, s.bids);
@@ -173,15 +178,20 @@ function readSpec(src: ByteSource): JobSpec {
   const user = src.text();
   const label = src.text();
   const groups: TaskGroup[] = [];
-  for (let n = src.uint(); n > 0; n--) {
-    groups.push({
+  const count = src.uint();
+  const divided = count >= WITH_MIG;
+  for (let n = divided ? count - WITH_MIG : count; n > 0; n--) {
+    const group: TaskGroup = {
       tasks: src.uint(),
       gpus: src.uint(),
       gpuMilli: src.uint(),
       gpuMemoryMiB: src.uint(),
       cpuMilli: src.uint(),
       ramMiB: src.uint(),
-    });
+    };
+    const mig = divided ? src.text() : '';
+    if (mig !== '') group.mig = mig;
+    groups.push(group);
   }
   const spec: JobSpec = {
     job,

@@ -136,12 +136,23 @@ export const invariants: readonly Invariant[] = [
   {
     name: 'gpu-capacity',
     scope: 'safety',
-    about: 'On every GPU the leases that occupy it and what is free add up to 1,000 milli-GPU.',
+    about:
+      'On every GPU the leases that occupy it and what is free add up to 1,000 milli-GPU; MIG instances do not overlap, and share no GPU with others.',
     check: (m) => {
       for (const n of m.nodes) {
         if (n === null) continue;
         const used = new Array<number>(n.spec.gpus).fill(0);
         for (const l of n.occupants()) for (const g of l.gpus) used[g]! += l.gpuMilli;
+        const slices = new Map<number, number>();
+        for (const l of n.occupants())
+          for (const g of l.gpus) {
+            // 0 stands for a GPU that is not divided.
+            const before = slices.get(g);
+            const now = l.slices ?? 0;
+            if (before !== undefined && (before & now || (before === 0) !== (now === 0)))
+              return `GPU ${g} of node ${n.spec.id} is divided and shared, or its instances overlap`;
+            slices.set(g, (before ?? 0) | now);
+          }
         for (let g = 0; g < used.length; g++) {
           if (used[g]! > WHOLE_GPU) return `GPU ${g} of node ${n.spec.id} is leased ${used[g]} milli`;
           if (used[g]! + n.freeMilliOf(g) !== WHOLE_GPU)

@@ -8,6 +8,7 @@ import { Inbox } from '../inbox.ts';
 import { removeAt } from '../lists.ts';
 import { type Input, type Machine, type Port, SETTLEMENT } from '../machine.ts';
 import { type InventoryLease, type LeaseMsg, type Message, MessageKind } from '../messages.ts';
+import { migLegal } from '../mig.ts';
 import { ExactSum } from '../num/index.ts';
 import {
   attemptOfHold,
@@ -15,6 +16,7 @@ import {
   type GpuClass,
   type Graces,
   jobOfHold,
+  type MigProfile,
   NEVER,
   type NodeSpec,
   Outcome,
@@ -36,6 +38,8 @@ export interface NodeLease {
   gpuMemoryMiB: number;
   cpuMilli: number;
   ramMiB: number;
+  /** MIG: memory slices of its instance, as bits. */
+  slices?: number;
   state: LeaseState;
   startByUs: TimeUs;
   limitUs: TimeUs;
@@ -82,6 +86,9 @@ export class NodeAgent implements Machine {
   readonly #className: string;
   readonly #milli: number[];
   readonly #memory: number[];
+  /** Memory slices of each GPU that MIG instances have. */
+  readonly #slices: number[];
+  readonly #mig: readonly MigProfile[];
   #cpu: number;
   #ram: number;
   readonly #inbox = new Inbox();
@@ -119,6 +126,8 @@ export class NodeAgent implements Machine {
     this.#className = gpuClass.name;
     this.#milli = new Array<number>(spec.gpus).fill(WHOLE_GPU);
     this.#memory = new Array<number>(spec.gpus).fill(gpuClass.memoryMiB);
+    this.#slices = new Array<number>(spec.gpus).fill(0);
+    this.#mig = gpuClass.mig ?? [];
     this.#cpu = spec.cpuMilli;
     this.#ram = spec.ramMiB;
   }
@@ -231,6 +240,7 @@ export class NodeAgent implements Machine {
       gpuMemoryMiB: m.gpuMemoryMiB,
       cpuMilli: m.cpuMilli,
       ramMiB: m.ramMiB,
+      ...(m.slices === undefined ? {} : { slices: m.slices }),
       state: LeaseState.claiming,
       startByUs: m.startByUs,
       limitUs: m.limitUs,
@@ -264,14 +274,25 @@ export class NodeAgent implements Machine {
     if (this.#cpu < m.cpuMilli || this.#ram < m.ramMiB) return false;
     for (const g of m.gpus) {
       if (g >= this.#milli.length || this.#milli[g]! < m.gpuMilli || this.#memory[g]! < m.gpuMemoryMiB) return false;
+      if (!this.#divides(g, m)) return false;
     }
     return true;
+  }
+
+  /** A GPU is divided into instances that lie where the hardware lets them, or shared or taken whole; never both. */
+  #divides(gpu: number, m: LeaseMsg): boolean {
+    const used = this.#slices[gpu]!;
+    if (m.slices === undefined) return used === 0;
+    const bits = m.slices;
+    if (m.gpus.length !== 1 || (used & bits) !== 0 || (used === 0 && this.#milli[gpu] !== WHOLE_GPU)) return false;
+    return this.#mig.some((p) => migLegal(p, bits) && p.milli === m.gpuMilli);
   }
 
   #occupy(l: NodeLease, sign: 1 | -1): void {
     for (const g of l.gpus) {
       this.#milli[g]! += sign * l.gpuMilli;
       this.#memory[g]! += sign * l.gpuMemoryMiB;
+      if (l.slices !== undefined) this.#slices[g]! ^= l.slices;
     }
     this.#cpu += sign * l.cpuMilli;
     this.#ram += sign * l.ramMiB;
@@ -477,6 +498,7 @@ export class NodeAgent implements Machine {
         gpuMemoryMiB: l.gpuMemoryMiB,
         cpuMilli: l.cpuMilli,
         ramMiB: l.ramMiB,
+        ...(l.slices === undefined ? {} : { slices: l.slices }),
         limitUs: l.limitUs,
         startedUs: l.startedUs,
         untilUs: this.#latestEnd(l),

@@ -4,7 +4,8 @@
  */
 import type { ClusterView, TaskShape } from '../interfaces.ts';
 import { removeAt } from '../lists.ts';
-import { type NodeSpec, type TimeUs, WHOLE_GPU } from '../types.ts';
+import { migPlace, migProfile } from '../mig.ts';
+import { type MigProfile, type NodeSpec, type TimeUs, WHOLE_GPU } from '../types.ts';
 
 /** What one part of a lease takes from a node. */
 export interface Allocation {
@@ -16,6 +17,8 @@ export interface Allocation {
   gpuMemoryMiB: number;
   cpuMilli: number;
   ramMiB: number;
+  /** MIG: the memory slices that its instance has on its one GPU, as bits. */
+  slices?: number;
   /** When it ends at the latest, as far as the pool knows. */
   endUs: TimeUs;
   /** Nobody's: GPUs that the pool did not buy and keeps closed. */
@@ -40,6 +43,9 @@ export class Cluster implements ClusterView {
   readonly freeWholeByNode: Int32Array;
   /** Free milli-GPU of every node. */
   readonly freeMilliByNode: Int32Array;
+  /** Memory slices of each GPU that MIG instances have; 0 = the GPU is not divided. */
+  readonly #slices: Uint8Array;
+  readonly #mig: readonly (readonly MigProfile[] | undefined)[];
   readonly #cpu: Float64Array;
   readonly #ram: Float64Array;
   readonly #cpuCap: Float64Array;
@@ -61,11 +67,17 @@ export class Cluster implements ClusterView {
   readonly capacityMilli: Float64Array;
   readonly usedMilli: Float64Array;
 
-  constructor(nodes: readonly NodeSpec[], classMemory: readonly number[]) {
+  /** `mig`: profiles of the classes whose GPUs are divided on demand. */
+  constructor(
+    nodes: readonly NodeSpec[],
+    classMemory: readonly number[],
+    mig: readonly (readonly MigProfile[] | undefined)[] = [],
+  ) {
     const n = nodes.length;
     this.nodeCount = n;
     this.classCount = classMemory.length;
     this.#classMemory = [...classMemory];
+    this.#mig = mig;
     this.version = new Int32Array(n);
     this.allocations = nodes.map(() => []);
     this.#class = new Int32Array(n);
@@ -101,6 +113,7 @@ export class Cluster implements ClusterView {
     this.#gpuOffset[n] = gpus;
     this.#milli = new Int32Array(gpus).fill(WHOLE_GPU);
     this.#memory = new Float64Array(gpus);
+    this.#slices = new Uint8Array(gpus);
     nodes.forEach((node, i) => {
       this.#memory.fill(classMemory[node.gpuClass]!, this.#gpuOffset[i], this.#gpuOffset[i + 1]);
     });
@@ -127,6 +140,41 @@ export class Cluster implements ClusterView {
   }
   freeMemoryOf(node: number, gpu: number): number {
     return this.#memory[this.#gpuOffset[node]! + gpu]!;
+  }
+  slicesOf(node: number, gpu: number): number {
+    return this.#slices[this.#gpuOffset[node]! + gpu]!;
+  }
+  gpuFits(node: number, gpu: number, shape: TaskShape): boolean {
+    const at = this.#gpuOffset[node]! + gpu;
+    if (shape.mig !== undefined) return this.slicesFor(node, gpu, shape.mig) > 0;
+    return (
+      this.#milli[at]! >= shape.gpuMilli &&
+      this.#slices[at] === 0 &&
+      (shape.gpuMilli === WHOLE_GPU
+        ? this.#classMemory[this.#class[node]!]! >= shape.gpuMemoryMiB
+        : this.#memory[at]! >= shape.gpuMemoryMiB)
+    );
+  }
+  /** Where an instance of the profile would lie on the GPU now, as bits; 0 = nowhere: what shares a GPU otherwise rules MIG out. */
+  slicesFor(node: number, gpu: number, mig: string): number {
+    const at = this.#gpuOffset[node]! + gpu;
+    const profiles = this.#mig[this.#class[node]!];
+    const p = migProfile(profiles, mig);
+    if (p === undefined || (this.#slices[at] === 0 && this.#milli[at] !== WHOLE_GPU)) return 0;
+    return migPlace(profiles!, p, this.#slices[at]!);
+  }
+  /** Instances of the profile that would fit on a GPU of the node with so much of it taken, one placed after the other. */
+  instancesOn(node: number, mig: string, slices: number, freeMilli: number): number {
+    const profiles = this.#mig[this.#class[node]!];
+    const p = migProfile(profiles, mig);
+    if (p === undefined || (slices === 0 && freeMilli !== WHOLE_GPU)) return 0;
+    let used = slices;
+    let n = 0;
+    for (let bits = migPlace(profiles!, p, used); bits > 0; bits = migPlace(profiles!, p, used)) {
+      used |= bits;
+      n++;
+    }
+    return n;
   }
   /** Memory of one GPU of the node, MiB. */
   gpuMemoryOf(node: number): number {
@@ -170,7 +218,9 @@ export class Cluster implements ClusterView {
 
   /** Losses that a former picture of the node has seen. */
   setLosses(node: number, losses: number): void {
+    if (this.#losses[node] === losses) return;
     this.#losses[node] = losses;
+    this.#changed(node);
   }
 
   fits(node: number, shape: TaskShape): boolean {
@@ -187,14 +237,13 @@ export class Cluster implements ClusterView {
     if (shape.gpuMilli === WHOLE_GPU) {
       return this.freeWholeByNode[node]! >= need && this.#classMemory[this.#class[node]!]! >= shape.gpuMemoryMiB;
     }
-    return this.#countFitting(node, shape.gpuMilli, shape.gpuMemoryMiB) >= need;
+    return this.#countFitting(node, shape) >= need;
   }
 
-  #countFitting(node: number, milli: number, memory: number): number {
+  #countFitting(node: number, shape: TaskShape): number {
     let found = 0;
-    for (let g = this.#gpuOffset[node]!; g < this.#gpuOffset[node + 1]!; g++) {
-      if (this.#milli[g]! >= milli && this.#memory[g]! >= memory) found++;
-    }
+    const count = this.#gpuCount[node]!;
+    for (let g = 0; g < count; g++) if (this.gpuFits(node, g, shape)) found++;
     return found;
   }
 
@@ -239,7 +288,7 @@ export class Cluster implements ClusterView {
       let best = -1;
       for (let g = 0; g < count; g++) {
         const left = this.#milli[base + g]!;
-        if (left < shape.gpuMilli || this.#memory[base + g]! < shape.gpuMemoryMiB || out.includes(g)) continue;
+        if (!this.gpuFits(node, g, shape) || out.includes(g)) continue;
         if (best < 0 || left < this.#milli[base + best]!) best = g;
       }
       if (best < 0) return out;
@@ -251,11 +300,10 @@ export class Cluster implements ClusterView {
   /** The GPUs named are distinct, exist and have room for one task of the shape. */
   gpusFit(node: number, shape: TaskShape, gpus: readonly number[]): boolean {
     if (gpus.length !== shape.gpus) return false;
-    const base = this.#gpuOffset[node]!;
     let last = -1;
     for (const g of gpus) {
       if (!Number.isInteger(g) || g <= last || g >= this.#gpuCount[node]!) return false;
-      if (this.#milli[base + g]! < shape.gpuMilli || this.#memory[base + g]! < shape.gpuMemoryMiB) return false;
+      if (!this.gpuFits(node, g, shape)) return false;
       last = g;
     }
     return true;
@@ -311,6 +359,8 @@ export class Cluster implements ClusterView {
       const wasWhole = this.#milli[at] === WHOLE_GPU;
       this.#milli[at]! += sign * a.gpuMilli;
       this.#memory[at]! += sign * memory;
+      // Disjoint by construction: taking sets the bits, giving back clears them.
+      if (a.slices !== undefined) this.#slices[at]! ^= a.slices;
       const isWhole = this.#milli[at] === WHOLE_GPU;
       if (wasWhole && !isWhole) whole--;
       else if (!wasWhole && isWhole) whole++;

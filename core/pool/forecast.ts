@@ -185,6 +185,7 @@ export class Forecast {
     const gpus = c.gpusOf(node);
     const milli = Array.from({ length: gpus }, (_, g) => c.freeMilliOf(node, g));
     const memory = Array.from({ length: gpus }, (_, g) => c.freeMemoryOf(node, g));
+    const slices = Array.from({ length: gpus }, (_, g) => c.slicesOf(node, g));
     let cpu = c.freeCpuMilli(node);
     let ram = c.freeRamMiB(node);
     const times: TimeUs[] = [];
@@ -196,6 +197,11 @@ export class Forecast {
       if (shape.gpus > 0) {
         let units = isWhole ? whole : 0;
         for (let g = 0; g < gpus && !isWhole; g++) {
+          if (shape.mig !== undefined) {
+            units += c.instancesOn(node, shape.mig, slices[g]!, milli[g]!);
+            continue;
+          }
+          if (slices[g] !== 0) continue;
           const byMemory = shape.gpuMemoryMiB > 0 ? Math.floor(memory[g]! / shape.gpuMemoryMiB) : WHOLE_GPU;
           units += Math.min(Math.floor(milli[g]! / shape.gpuMilli), byMemory, shape.gpus > 1 ? 1 : WHOLE_GPU);
         }
@@ -209,6 +215,7 @@ export class Forecast {
     for (const a of ends) {
       for (const g of a.gpus) {
         milli[g]! += a.gpuMilli;
+        if (a.slices !== undefined) slices[g]! ^= a.slices;
         memory[g]! += a.gpuMilli === WHOLE_GPU ? 0 : a.gpuMemoryMiB;
         // A GPU that is whole again has all its memory back, whoever had it.
         if (milli[g] === WHOLE_GPU) {

@@ -75,6 +75,7 @@ export function placeGang(
         ramMiB: task.ramMiB,
         endUs: NEVER,
       };
+      if (task.mig !== undefined) allocation.slices = cluster.slicesFor(node, gpus[0]!, task.mig);
       cluster.take(node, allocation);
       found[placed++] = { node, state: PartState.sent, allocation };
       context.chosen.push(node);

@@ -37,7 +37,7 @@ export function leaseMessage(
   seq: number,
   startByUs: TimeUs,
 ): LeaseMsg {
-  const { gpus, gpuMilli, gpuMemoryMiB, cpuMilli, ramMiB } = parts[part]!.allocation!;
+  const { gpus, gpuMilli, gpuMemoryMiB, cpuMilli, ramMiB, slices } = parts[part]!.allocation!;
   return {
     kind: MessageKind.lease,
     lease: lease + part,
@@ -54,6 +54,7 @@ export function leaseMessage(
     gpuMemoryMiB,
     cpuMilli,
     ramMiB,
+    ...(slices === undefined ? {} : { slices }),
   };
 }
 
@@ -137,6 +138,7 @@ export class LeaseBook {
       ramMiB: l.ramMiB,
       endUs: l.untilUs,
     };
+    if (l.slices !== undefined) allocation.slices = l.slices;
     lease.parts[l.part] = { node: local, state: l.startedUs >= 0 ? PartState.running : PartState.sent, allocation };
     cluster.take(local, allocation);
     const until = l.untilUs + graceUs;

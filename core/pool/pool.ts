@@ -87,7 +87,7 @@ export class Pool implements Machine, SchedulerHost {
     this.#orders = new LeaseDesk(config, this.#roster, index * PER_POOL, port);
     this.#leases = this.#orders.book;
     this.#jobs = new JobBook(config, spec.id, port);
-    this.#shapes = new Shapes(config.classes.length);
+    this.#shapes = new Shapes(config.classes);
     const queueing = registry.queueing(spec.queueing.name, spec.queueing.params);
     this.#scheduler = new Scheduler(this, config, this.#roster, this.#leases, queueing, () =>
       registry.placement(spec.placement.name, spec.placement.params),

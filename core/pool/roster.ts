@@ -40,6 +40,7 @@ export class Roster {
     return new Cluster(
       nodes.map((n) => this.#config.nodes[n]!),
       this.#config.classes.map((c) => c.memoryMiB),
+      this.#config.classes.map((c) => c.mig),
     );
   }
 

@@ -379,6 +379,7 @@ class Shadow {
     let capacity = 0;
     for (let n = 0; n < cluster.nodeCount; n++) {
       cluster.setUp(n, real.isUp(n));
+      cluster.setLosses(n, real.lossesOf(n));
       if (real.isUp(n)) capacity += real.gpusOf(n) * 1000;
     }
     const answer: (readonly number[] | null)[] = [];

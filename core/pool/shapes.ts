@@ -1,16 +1,20 @@
 import type { GangShape, TaskShape } from '../interfaces.ts';
-import type { JobSpec, TaskGroup } from '../types.ts';
+import { migProfile } from '../mig.ts';
+import type { GpuClass, JobSpec, TaskGroup } from '../types.ts';
 
 /** Interns demands, so that equal ones share one object and a policy can reason per shape. */
 export class Shapes {
   readonly #classCount: number;
+  readonly #classes: readonly GpuClass[];
   readonly #tasks = new Map<string, TaskShape>();
   readonly #gangs = new Map<string, GangShape>();
   /** Sources often give many jobs the very same list of groups. */
   readonly #byList = new WeakMap<readonly TaskGroup[], { classes: readonly number[]; gang: GangShape }>();
 
-  constructor(classCount: number) {
-    this.#classCount = classCount;
+  /** Without the classes themselves no shape of a MIG instance is allowed anywhere. */
+  constructor(classes: number | readonly GpuClass[]) {
+    this.#classCount = typeof classes === 'number' ? classes : classes.length;
+    this.#classes = typeof classes === 'number' ? [] : classes;
   }
 
   /** `classes`: allowed GPU classes, ascending. */
@@ -26,7 +30,7 @@ export class Shapes {
     const allowed = classes.join('.');
     let key = allowed;
     for (const g of spec.groups)
-      key += `|${g.tasks},${g.gpus},${g.gpuMilli},${g.gpuMemoryMiB},${g.cpuMilli},${g.ramMiB}`;
+      key += `|${g.tasks},${g.gpus},${g.gpuMilli},${g.gpuMemoryMiB},${g.cpuMilli},${g.ramMiB},${g.mig ?? ''}`;
     let gang = this.#gangs.get(key);
     if (gang === undefined) {
       gang = {
@@ -40,11 +44,11 @@ export class Shapes {
   }
 
   #task(g: TaskGroup, classes: readonly number[], allowedKey: string): TaskShape {
-    const key = `${g.gpus},${g.gpuMilli},${g.gpuMemoryMiB},${g.cpuMilli},${g.ramMiB}|${allowedKey}`;
+    const key = `${g.gpus},${g.gpuMilli},${g.gpuMemoryMiB},${g.cpuMilli},${g.ramMiB},${g.mig ?? ''}|${allowedKey}`;
     let shape = this.#tasks.get(key);
     if (shape === undefined) {
       const allowed = new Uint8Array(this.#classCount);
-      for (const c of classes) allowed[c] = 1;
+      for (const c of classes) if (g.mig === undefined || this.#offers(c, g.mig, g.gpuMilli)) allowed[c] = 1;
       shape = {
         id: this.#tasks.size,
         gpus: g.gpus,
@@ -52,10 +56,15 @@ export class Shapes {
         gpuMemoryMiB: g.gpuMemoryMiB,
         cpuMilli: g.cpuMilli,
         ramMiB: g.ramMiB,
+        ...(g.mig === undefined ? {} : { mig: g.mig }),
         allowed,
       };
       this.#tasks.set(key, shape);
     }
     return shape;
+  }
+
+  #offers(c: number, mig: string, milli: number): boolean {
+    return migProfile(this.#classes[c]?.mig, mig)?.milli === milli;
   }
 }

@@ -21,6 +21,8 @@ export function specFault(spec: JobSpec, config: MarketConfig): string | null {
       return 'demand is not a whole number';
     if (!whole(g.gpuMilli) || g.gpuMilli > WHOLE_GPU || (g.gpus > 0 && g.gpuMilli < 1))
       return 'milli-GPU out of 1..1000';
+    if (g.mig !== undefined && (g.gpus !== 1 || g.gpuMemoryMiB !== 0))
+      return 'a MIG task takes one instance, whose memory is its own';
   }
   if (!whole(spec.limitUs) || spec.limitUs < 1) return 'limit must be at least 1 us';
   if (!whole(spec.estimateUs) || !whole(spec.patienceUs)) return 'estimate or patience is not a whole number';

@@ -49,6 +49,7 @@ export function quoteId(spec: JobSpec, q: Omit<Quote, 'id'>, rules?: ContractRul
     d.mixInt(g.gpuMemoryMiB);
     d.mixInt(g.cpuMilli);
     d.mixInt(g.ramMiB);
+    if (g.mig !== undefined) d.mixString(g.mig);
   }
   d.mixInt(q.epoch);
   d.mixInt(q.currency);

@@ -86,6 +86,10 @@ export function assignDevices(scenario: ResolvedScenario, devices: readonly Devi
     );
   if (scenario.payers !== undefined)
     throw new UsageError('billing.payers: acts of users are simulated only; leave billing.payers out to execute');
+  if (scenario.market.classes.some((c) => c.mig !== undefined))
+    throw new UsageError(
+      'fleet.classes: GPUs divided on demand (mig: on-demand) are simulated only; name a profile to execute on instances that are there',
+    );
   const needed = gpusOf(scenario);
   if (needed > devices.length) {
     throw new UsageError(

@@ -17,6 +17,11 @@ export function slotsOn(cluster: Cluster, node: number, s: TaskShape): number {
   else if (s.gpus > 0) {
     let fit = 0;
     for (let g = 0; g < cluster.gpusOf(node); g++) {
+      if (s.mig !== undefined) {
+        fit += cluster.instancesOn(node, s.mig, cluster.slicesOf(node, g), cluster.freeMilliOf(node, g));
+        continue;
+      }
+      if (cluster.slicesOf(node, g) !== 0) continue;
       const byMemory = s.gpuMemoryMiB > 0 ? Math.floor(cluster.freeMemoryOf(node, g) / s.gpuMemoryMiB) : 1000;
       fit += Math.min(Math.floor(cluster.freeMilliOf(node, g) / s.gpuMilli), byMemory);
     }
@@ -44,8 +49,7 @@ export function filterOf(cluster: Cluster, node: number, s: TaskShape): FilterNa
 function hasGpus(cluster: Cluster, node: number, s: TaskShape): boolean {
   if (s.gpuMilli === 1000) return cluster.freeWholeGpus(node) >= s.gpus;
   let fit = 0;
-  for (let g = 0; g < cluster.gpusOf(node); g++)
-    if (cluster.freeMilliOf(node, g) >= s.gpuMilli && cluster.freeMemoryOf(node, g) >= s.gpuMemoryMiB) fit++;
+  for (let g = 0; g < cluster.gpusOf(node); g++) if (cluster.gpuFits(node, g, s)) fit++;
   return fit >= s.gpus;
 }
 

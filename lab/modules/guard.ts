@@ -248,6 +248,12 @@ class ClusterFace implements ClusterView {
   isUp(node: number): boolean {
     return this.#real.isUp(node);
   }
+  gpuFits(node: number, gpu: number, shape: TaskShape): boolean {
+    return this.#real.gpuFits(node, gpu, shape);
+  }
+  slicesOf(node: number, gpu: number): number {
+    return this.#real.slicesOf(node, gpu);
+  }
   fits(node: number, shape: TaskShape): boolean {
     return this.#real.fits(node, shape);
   }

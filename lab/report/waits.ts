@@ -60,7 +60,7 @@ export function longestWaits(run: RunData, count: number): LongWait[] {
   const top = rows.slice(0, count);
   if (top.length === 0) return [];
   const { specs, live } = fromJournal(run);
-  const shapes = new Shapes(run.scenario.market.classes.length);
+  const shapes = new Shapes(run.scenario.market.classes);
   const watches = top.flatMap((i) => watch(run, i, specs, shapes) ?? []);
   sweep(run, watches, specs, live);
   return watches.map((w) => {

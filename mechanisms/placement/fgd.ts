@@ -89,11 +89,11 @@ export class Fgd extends ScoredPlacement {
     let best = -1;
     let most = -1;
     for (let g = 0; g < gpus; g++) {
-      if (left[g]! < shape.gpuMilli || cluster.freeMemoryOf(node, g) < shape.gpuMemoryMiB) continue;
+      if (!cluster.gpuFits(node, g, shape)) continue;
       let like = 0;
       while (like < g && left[like] !== left[g]) like++;
       // One before it with the same leftovers has the same score, if it could take the task.
-      if (like < g && shape.gpuMemoryMiB === 0) continue;
+      if (like < g && cluster.gpuFits(node, like, shape)) continue;
       this.#gpus.length = 1;
       this.#gpus[0] = g;
       const score = gain(before, this.#after(measure, shape, this.#gpus));
@@ -147,7 +147,8 @@ export class Fgd extends ScoredPlacement {
     for (let g = 0; g < gpus; g++) {
       if (
         cluster.freeMilliOf(a, g) !== cluster.freeMilliOf(b, g) ||
-        cluster.freeMemoryOf(a, g) !== cluster.freeMemoryOf(b, g)
+        cluster.freeMemoryOf(a, g) !== cluster.freeMemoryOf(b, g) ||
+        cluster.slicesOf(a, g) !== cluster.slicesOf(b, g)
       )
         return false;
     }

@@ -18,8 +18,7 @@ export class Random implements PlacementPolicy {
     out.length = 0;
     const open: number[] = [];
     for (let g = 0; g < cluster.gpusOf(node); g++) {
-      if (cluster.freeMilliOf(node, g) >= shape.gpuMilli && cluster.freeMemoryOf(node, g) >= shape.gpuMemoryMiB)
-        open.push(g);
+      if (cluster.gpuFits(node, g, shape)) open.push(g);
     }
     for (let k = 0; k < shape.gpus; k++) {
       const at = context.draw(`placement-gpu-${k}`, open.length);

@@ -1,5 +1,4 @@
 import type { ClusterView, NodeSet, PlacementContext, PlacementPolicy, TaskShape } from '../../core/interfaces.ts';
-import { WHOLE_GPU } from '../../core/types.ts';
 
 /**
  * Keeps what talks together: the tasks of a gang on one node, else in one rack; the GPUs of a task in one NVLink island.
@@ -44,7 +43,7 @@ export class TopologyAware implements PlacementPolicy {
     for (const i of order) {
       const from = out.length;
       for (let g = i * island; g < Math.min((i + 1) * island, cluster.gpusOf(node)); g++) {
-        if (!takes(cluster, node, g, shape)) continue;
+        if (!cluster.gpuFits(node, g, shape)) continue;
         // Fractions go on the fullest GPUs first.
         let at = out.length;
         while (at > from && cluster.freeMilliOf(node, out[at - 1]!) > cluster.freeMilliOf(node, g)) at--;
@@ -70,15 +69,9 @@ function closeness(cluster: ClusterView, node: number, chosen: readonly number[]
   return near;
 }
 
-function takes(cluster: ClusterView, node: number, gpu: number, shape: TaskShape): boolean {
-  const left = cluster.freeMilliOf(node, gpu);
-  if (left < shape.gpuMilli) return false;
-  return shape.gpuMilli === WHOLE_GPU || cluster.freeMemoryOf(node, gpu) >= shape.gpuMemoryMiB;
-}
-
 function fittingIn(cluster: ClusterView, node: number, from: number, to: number, shape: TaskShape): number {
   let n = 0;
-  for (let g = from; g < Math.min(to, cluster.gpusOf(node)); g++) if (takes(cluster, node, g, shape)) n++;
+  for (let g = from; g < Math.min(to, cluster.gpusOf(node)); g++) if (cluster.gpuFits(node, g, shape)) n++;
   return n;
 }
 

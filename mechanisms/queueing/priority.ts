@@ -57,6 +57,11 @@ export class Priority extends Ranked {
     });
   }
 
+  /** With ageing a job of higher priority may stand behind one of lower. */
+  protected override get blocksAlike(): boolean {
+    return this.#ageingUs === 0;
+  }
+
   /** Lowest priority first, within it the latest start: least is lost. */
   protected override victimOrder(a: RunningJob, b: RunningJob): number {
     return a.spec.priority - b.spec.priority || b.lease - a.lease;

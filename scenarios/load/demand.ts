@@ -13,11 +13,11 @@ import type { ParsedScenario } from '../schema/scenario.ts';
 import type { Path } from './document.ts';
 import type { Fleet } from './fleet.ts';
 import { resolveJobs } from './jobs.ts';
+import { profileOf, taskGroup } from './mig.ts';
 import { Names, type Report } from './names.ts';
 
 type Parsed = ParsedScenario['demand'];
 type ParsedPersona = NonNullable<Parsed['personas']>[number];
-type Tasks = NonNullable<ParsedPersona['shapes'][number]['with']>[number];
 type Payer = Pick<ParsedPersona, 'currency' | 'deposit' | 'postpaid'>;
 
 export interface Demand {
@@ -77,6 +77,7 @@ function resolvePersonas(s: ParsedScenario, personas: ParsedPersona[], fleet: Fl
 
 function personaOf(p: ParsedPersona, payer: Omit<UserSpec, 'id'>, fleet: Fleet, path: Path, report: Report): Persona {
   const { bursts } = p.arrivals;
+  const classes = chosen(p.classes, fleet.classNames, [...path, 'classes'], []);
   return {
     name: p.name,
     users: p.users,
@@ -91,7 +92,13 @@ function personaOf(p: ParsedPersona, payer: Omit<UserSpec, 'id'>, fleet: Fleet, 
       bursts === undefined
         ? null
         : { gapUs: Math.max(1, bursts.every - bursts.last), lastUs: bursts.last, factor: bursts.factor },
-    shapes: p.shapes.map((x) => ({ weight: x.weight, groups: [x, ...(x.with ?? [])].map(taskGroup) })),
+    shapes: p.shapes.map((x, i) => ({
+      weight: x.weight,
+      groups: [x, ...(x.with ?? [])].map((t, k) => {
+        const at = [...path, 'shapes', i, ...(k === 0 ? [] : ['with', k - 1])];
+        return taskGroup(t, fleet.classes, classes, at, report);
+      }),
+    })),
     work: familyOf(p.work, [...path, 'work'], report),
     workMinUs: p.work.min,
     workMaxUs: p.work.max,
@@ -100,7 +107,7 @@ function personaOf(p: ParsedPersona, payer: Omit<UserSpec, 'id'>, fleet: Fleet, 
     valueSigma: p.value.sigma,
     urgency: { deadlineUs: p.value.deadline, halfLifeUs: p.value.halfLife },
     patienceUs: p.patience,
-    classes: chosen(p.classes, fleet.classNames, [...path, 'classes'], []),
+    classes,
     pools: chosen(p.pools, fleet.poolNames, [...path, 'pools'], fleet.poolNames.all),
     failChance: p.failChance,
     maxAttempts: p.attempts,
@@ -160,10 +167,6 @@ function familyOf(w: ParsedPersona['work'], path: Path, report: Report): TimeFam
   return family;
 }
 
-function taskGroup(t: Tasks): TaskGroup {
-  return { tasks: t.tasks, gpus: t.gpus, gpuMilli: t.share, gpuMemoryMiB: t.memory, cpuMilli: t.cpu, ramMiB: t.ram };
-}
-
 function checkPersona(p: ParsedPersona, persona: Persona, fleet: Fleet, path: Path, report: Report): void {
   if (p.work.min < 1) report([...path, 'work', 'min'], 'no work at all; write a duration above zero');
   const median = p.work.median ?? p.work.min;
@@ -187,6 +190,7 @@ function fitsSomewhere(groups: readonly TaskGroup[], persona: Persona, fleet: Fl
           n.pool === pool &&
           (persona.classes.length === 0 || persona.classes.includes(n.gpuClass)) &&
           n.gpus >= g.gpus &&
+          (g.mig === undefined || profileOf(fleet.classes[n.gpuClass]!, g.mig) !== undefined) &&
           n.cpuMilli >= g.cpuMilli &&
           n.ramMiB >= g.ramMiB &&
           (g.gpus === 0 || fleet.classes[n.gpuClass]!.memoryMiB >= g.gpuMemoryMiB),

@@ -1,5 +1,5 @@
 /** Supply of a scenario: every group expanded to its machines, each with a name that stays when others come or go. */
-import { type GpuClass, NEVER, type NodeSpec } from '../../core/types.ts';
+import { type GpuClass, type MigProfile, NEVER, type NodeSpec } from '../../core/types.ts';
 import { quoted, ScenarioError } from '../input-error.ts';
 import { type ListedFault, readInfiniteHbd } from '../readers/faults.ts';
 import { type ListedNode, readNodes } from '../readers/nodes.ts';
@@ -7,6 +7,7 @@ import type { Availability, Outage, ResolvedNode, Spread } from '../resolved.ts'
 import type { ParsedScenario } from '../schema/scenario.ts';
 import { advice } from '../suggest.ts';
 import { CATALOGUE_FILE, type CatalogueEntry, catalogueSpeedMilli, REFERENCE, readCatalogue } from './catalogue.ts';
+import { migLayout } from './mig.ts';
 import { Names, type Report } from './names.ts';
 import { failurePresets, volunteerHosts } from './presets.ts';
 
@@ -44,6 +45,8 @@ interface ClassFigures {
     bandwidthGBps: number;
     linkGBps: number | null;
   } | null;
+  /** Profiles of a class that is divided on demand. */
+  mig?: MigProfile[];
 }
 
 /** Bytes of a file that a scenario names. */
@@ -63,7 +66,8 @@ export function resolveFleet(s: ParsedScenario, report: Report, open?: OpenFile)
   };
   for (const [i, c] of classes.entries()) {
     const figures = figuresOf(c, ['fleet', 'classes', i], report, open);
-    fleet.classes.push({ name: c.name, memoryMiB: figures.memoryMiB });
+    const { memoryMiB, mig } = figures;
+    fleet.classes.push({ name: c.name, memoryMiB, ...(mig === undefined ? {} : { mig }) });
     fleet.figures.push(figures);
   }
   const named = s.fleet.list === undefined ? groups : [...groups, { name: s.fleet.list.name }];
@@ -115,9 +119,10 @@ function figuresOf(
     report([...path, 'model'], `${what} ${quoted(c.model)}; ${advice(c.model, known, 'have')}`);
     return unknown;
   }
-  const mig = c.mig === undefined ? undefined : entry.mig.find((p) => p.name === c.mig);
-  if (c.mig !== undefined && mig === undefined) {
-    const profiles = entry.mig.map((p) => p.name);
+  const onDemand = c.mig === 'on-demand' && entry.mig.length > 0;
+  const mig = c.mig === undefined || onDemand ? undefined : entry.mig.find((p) => p.name === c.mig);
+  if (c.mig !== undefined && mig === undefined && !onDemand) {
+    const profiles = entry.mig.length === 0 ? [] : [...entry.mig.map((p) => p.name), 'on-demand'];
     report([...path, 'mig'], `unknown MIG profile ${quoted(c.mig)}; ${advice(c.mig, profiles, 'have')}`);
     return unknown;
   }
@@ -127,6 +132,7 @@ function figuresOf(
     speedMilli: c.speed ?? catalogueSpeedMilli(entry, catalogue.get(REFERENCE)!, mig),
     tdpW: entry.tdpW === null || mig === undefined ? entry.tdpW : entry.tdpW / mig.most,
     peaks: peaksOf(entry, mig === undefined ? 1 : mig.slices / Math.max(...entry.mig.map((p) => p.slices))),
+    ...(onDemand ? { mig: migLayout(entry) } : {}),
   };
 }
 

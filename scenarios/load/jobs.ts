@@ -3,6 +3,7 @@ import type { UserSpec } from '../../core/types.ts';
 import type { ListDemandSpec, ListedArrival } from '../resolved.ts';
 import type { ParsedScenario } from '../schema/scenario.ts';
 import type { Fleet } from './fleet.ts';
+import { taskGroup } from './mig.ts';
 import type { Report } from './names.ts';
 
 type ParsedJob = NonNullable<ParsedScenario['demand']['jobs']>[number];
@@ -23,23 +24,15 @@ export function resolveJobs(
       if (j.challenge % 64 !== 0) report([...path, 'challenge'], `${j.challenge} is no multiple of 64; round it up`);
     }
     users.set(j.user, { id: j.user, currency: 0, deposit: '0', postpaid: true });
+    const classes = j.classes === undefined ? [] : fleet.classNames.findAll(j.classes, [...path, 'classes'], true);
     return {
       timeUs: j.at,
       pool: j.pool === undefined ? 0 : Math.max(0, fleet.poolNames.find(j.pool, [...path, 'pool'])),
       spec: {
         user: j.user,
         label: j.name,
-        groups: [
-          {
-            tasks: j.tasks,
-            gpus: j.gpus,
-            gpuMilli: j.share,
-            gpuMemoryMiB: j.memory,
-            cpuMilli: j.cpu,
-            ramMiB: j.ram,
-          },
-        ],
-        classes: j.classes === undefined ? [] : fleet.classNames.findAll(j.classes, [...path, 'classes'], true),
+        groups: [taskGroup(j, fleet.classes, classes, path, report)],
+        classes,
         bids: [],
         currency: 0,
         limitUs,

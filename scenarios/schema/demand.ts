@@ -40,6 +40,14 @@ function taskFields(f: Fields) {
     gpus: whole('GPUs of one task. Default 1.', 0, 1024).prefault(1),
     share: f.parts('Share of each of those GPUs. Default 1.', 1000, rat(1, 1000), rat(1)).prefault(1),
     memory: f.memoryNeed('GPU memory needed on each GPU. Default 0 GiB: any.').prefault('0 GiB'),
+    mig: z
+      .string()
+      .min(1)
+      .max(64)
+      .describe(
+        'MIG profile, for example 1g.10gb: the task takes one such instance of a GPU of a class that is divided on demand.',
+      )
+      .optional(),
     cpu: f.cores('CPU cores of one task. Default 1 core.').prefault('1 core'),
     ram: f.memoryNeed('Main memory of one task. Default 1 GiB.').prefault('1 GiB'),
   };

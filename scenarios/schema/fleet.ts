@@ -20,7 +20,10 @@ export function fleetSchema(f: Fields) {
       .optional(),
     mig: z
       .string()
-      .describe('MIG profile of that model, for example 1g.10gb: each GPU of the class is one such instance.')
+      .describe(
+        'MIG profile of that model, for example 1g.10gb: each GPU of the class is one such instance. Or on-demand: a GPU is divided as ' +
+          'tasks ask for instances of it, and taken whole or shared by others while it is not.',
+      )
       .optional(),
     memory: f.memory('Memory of one GPU. Needed unless a model gives it.').optional(),
     speed: speed(

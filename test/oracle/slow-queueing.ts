@@ -162,7 +162,6 @@ export class Machines {
   layout(v: SchedulerView, jobs: Iterable<WaitingJob>): (readonly number[] | null)[] {
     const real = v.cluster as Cluster;
     const empty = this.copy(real, () => false);
-    for (let n = 0; n < empty.nodeCount; n++) empty.setLosses(n, empty.isUp(n) ? 0 : 1);
     return [...jobs].map((job) => {
       const { hold, quote } = job as PoolJob;
       const parts = placeGang(

@@ -5,8 +5,8 @@ export function leastLeft(cluster: ClusterView, node: number, shape: TaskShape, 
   out.length = 0;
   const count = cluster.gpusOf(node);
   for (let g = 0; g < count; g++) {
+    if (!cluster.gpuFits(node, g, shape)) continue;
     const left = cluster.freeMilliOf(node, g);
-    if (left < shape.gpuMilli || cluster.freeMemoryOf(node, g) < shape.gpuMemoryMiB) continue;
     let at = out.length;
     while (at > 0 && cluster.freeMilliOf(node, out[at - 1]!) > left) at--;
     out.splice(at, 0, g);

@@ -35,6 +35,11 @@ export abstract class Ranked implements QueueingPolicy {
     return true;
   }
 
+  /** No room can be made for a job: then neither for one of equal demand behind it. */
+  protected get blocksAlike(): boolean {
+    return true;
+  }
+
   /** Which of two running jobs goes first when room is made: below 0 = `a`. */
   protected victimOrder(a: RunningJob, b: RunningJob, now: TimeUs): number {
     return this.rank(b, now) - this.rank(a, now) || b.order - a.order;
@@ -66,8 +71,9 @@ export abstract class Ranked implements QueueingPolicy {
       } else if (job.pledged > 0 || this.#makeRoom(view, job)) {
         holding = true;
         this.lines.passOver(job);
-      } else if (this.options.skip) this.lines.block(job);
-      else return;
+      } else if (!this.options.skip) return;
+      else if (this.blocksAlike) this.lines.block(job);
+      else this.lines.passOver(job);
     }
   }
 
