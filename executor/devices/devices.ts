@@ -2,14 +2,16 @@
  * Devices that jobs run on. A device is known by a name that means the same after a restart and to every tool (an NVIDIA UUID,
  * never an index); `cpu:N` offers N slots of this machine's processors.
  */
+import { execFileSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { ExecutorError } from '../executor-error.ts';
 import { gpuDrivers } from './gpu-driver.ts';
 
 export interface Device {
-  /** UUID of a GPU or MIG instance, cpu:0 …, or with Slurm MACHINE:NUMBER. */
+  /** UUID of a GPU or MIG instance, cpu:0 …, `webgpu`, or with Slurm MACHINE:NUMBER. */
   id: string;
-  kind: 'cpu' | 'nvidia' | 'slurm';
+  kind: 'cpu' | 'nvidia' | 'amd' | 'webgpu' | 'slurm';
   name: string;
   memoryMiB: number;
   /** UUID of the card; of a MIG instance, the card that carries it. */
@@ -20,7 +22,9 @@ export interface Device {
 
 export const MAX_CPU_SLOTS = 4096;
 
-/** What `--devices` asks for: `auto`, `cpu:N` or `nvidia`. `needed` is the number of GPUs of the scenario. */
+const webgpuWorker = fileURLToPath(new URL('../work/webgpu.worker.js', import.meta.url));
+
+/** What `--devices` asks for: `auto`, `cpu:N`, `nvidia`, `amd` or `webgpu`. `needed` is the number of GPUs of the scenario. */
 export function findDevices(wanted: string, needed: number): Device[] {
   const cpu = /^cpu:(\d+)$/.exec(wanted);
   if (cpu !== null) {
@@ -29,17 +33,35 @@ export function findDevices(wanted: string, needed: number): Device[] {
       throw new ExecutorError(`--devices ${wanted}: write a number from 1 to ${MAX_CPU_SLOTS}`);
     return cpuSlots(n);
   }
-  if (wanted === 'nvidia') {
-    const found = gpus().filter((d) => d.kind === 'nvidia');
+  if (wanted === 'nvidia' || wanted === 'amd') {
+    const found = gpus().filter((d) => d.kind === wanted);
     if (found.length === 0)
-      throw new ExecutorError('--devices nvidia: no NVIDIA GPU on this machine (its driver lists none); use cpu:N');
+      throw new ExecutorError(`--devices ${wanted}: no such GPU on this machine (its driver lists none); use cpu:N`);
     return found;
   }
+  if (wanted === 'webgpu') return [webgpuDevice()];
   if (wanted === 'auto') {
     const found = gpus();
     return found.length > 0 ? found : cpuSlots(Math.max(needed, 1));
   }
-  throw new ExecutorError(`--devices ${wanted}: write auto, cpu:N (for example cpu:2) or nvidia`);
+  throw new ExecutorError(`--devices ${wanted}: write auto, cpu:N (for example cpu:2), nvidia, amd or webgpu`);
+}
+
+/** The adapter that WebGPU prefers; it names no device by UUID, so there is one. Asked in a process of its own: it takes a while to load. */
+function webgpuDevice(): Device {
+  try {
+    const out = execFileSync(process.execPath, [webgpuWorker, 'probe'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    return { id: 'webgpu', kind: 'webgpu', name: out.trim(), memoryMiB: 0 };
+  } catch (e) {
+    const said = String((e as { stderr?: string }).stderr ?? '')
+      .trim()
+      .split('\n')
+      .at(-1);
+    throw new ExecutorError(`--devices webgpu: ${said || 'no adapter'}; npm install webgpu, and a Vulkan driver`);
+  }
 }
 
 const gpus = (): Device[] => gpuDrivers().flatMap((d) => d.devices());

@@ -3,6 +3,7 @@ import type { Device } from './devices.ts';
 import { loadNative } from './native.ts';
 import { NvidiaSmi } from './nvidia.ts';
 import { openNvml } from './nvml.ts';
+import { RocmSmi } from './rocm.ts';
 
 export interface GpuUse {
   /** Processes of anyone; those of another container are not seen. */
@@ -31,9 +32,9 @@ export interface GpuDriver {
   health(): Promise<CardHealth[]>;
 }
 
-/** The drivers of this machine that have a device: NVIDIA's library, or else its program. */
+/** The drivers of this machine that have a device: NVIDIA's library, or else its program; AMD's program. */
 export function gpuDrivers(): GpuDriver[] {
   const nvml = openNvml(loadNative());
   const nvidia = nvml !== null && nvml.devices().length > 0 ? nvml : new NvidiaSmi();
-  return [nvidia].filter((d) => d.devices().length > 0);
+  return [nvidia, new RocmSmi()].filter((d) => d.devices().length > 0);
 }

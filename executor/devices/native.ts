@@ -32,6 +32,15 @@ export function loadNative(): Native | null {
   }
 }
 
+/** Directory of an installed package, or null. */
+export function packageDirectory(name: string): string | null {
+  try {
+    return dirname(require.resolve(name));
+  } catch {
+    return null;
+  }
+}
+
 /** Directories of the package: a job that calls a driver must be able to read them inside its confinement. */
 export function nativeDirectories(): string[] {
   const found: string[] = [];

@@ -3,11 +3,8 @@
  * and the card is the one that CUDA_VISIBLE_DEVICES names by UUID, a MIG instance as well as a whole card.
  */
 import { loadNative, type Native, type NativeFunction } from '../devices/native.ts';
+import { DeviceError } from './device-error.ts';
 import { kernels, THREADS, TILE } from './ptx.ts';
-
-export class CudaError extends Error {
-  override readonly name = 'CudaError';
-}
 
 /** A waiting host thread sleeps instead of spinning. */
 const BLOCKING_SYNC = 4;
@@ -70,7 +67,7 @@ export class Cuda {
     this.#calls = calls;
     this.#do('init', 0);
     const [count] = this.#out('count');
-    if (count === 0) throw new CudaError('the driver shows no card; CUDA_VISIBLE_DEVICES names none of this machine');
+    if (count === 0) throw new DeviceError('the driver shows no card; CUDA_VISIBLE_DEVICES names none of this machine');
     this.#device = this.#out('device', 0)[0] as number;
     const uuid = Buffer.alloc(16);
     this.#do('uuid', uuid, this.#device);
@@ -85,7 +82,7 @@ export class Cuda {
     if (code === 0) return;
     const text: [string | null] = [null];
     this.#calls.error(code, text);
-    throw new CudaError(`${declarations[name].split(/[ (]/)[1]!}: ${text[0] ?? `error ${code}`}`);
+    throw new DeviceError(`${declarations[name].split(/[ (]/)[1]!}: ${text[0] ?? `error ${code}`}`);
   }
 
   /** A call whose first parameter is what it answers. */
@@ -165,7 +162,7 @@ export class Cuda {
 }
 
 function sideInTiles(n: number): number {
-  if (n % TILE !== 0 || n === 0) throw new CudaError(`a side of ${n}; give a multiple of ${TILE}`);
+  if (n % TILE !== 0 || n === 0) throw new DeviceError(`a side of ${n}; give a multiple of ${TILE}`);
   return n / TILE;
 }
 

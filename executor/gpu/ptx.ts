@@ -18,9 +18,6 @@ const DEPTH = 16;
 /** Tiles after which residues are reduced: 16 x 16 products below 2^24 and a residue stay below 2^32. */
 const REDUCE = 16;
 
-/** Side for which matmul_mod never overflows 32 bits before it reduces. */
-export const MAX_MODULUS = 4093;
-
 export const kernels = (): string => `.version 6.4
 .target sm_50
 .address_size 64

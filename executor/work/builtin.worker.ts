@@ -28,6 +28,6 @@ function copy(): number {
   return 2 * from.length; // read and written
 }
 
-const done = pace(p, p.kind === 'matmul' ? multiply : copy);
+const done = await pace(p, p.kind === 'matmul' ? multiply : copy);
 process.stdout.write(report(p, done, { device: 'cpu', checksum: c[SIZE + 1]! + to.length }));
 process.exitCode = p.status;

@@ -52,16 +52,17 @@ function findVersion1(root: string, paths: Map<string, string>): Cgroups | null 
 }
 
 /**
- * The nearest group, from our own up to the root, that may be written and hands controllers down. Our own mostly does not: a group
- * with processes in it cannot, but the root and what a service manager has delegated can.
+ * The nearest group, from our own up to the root, that may be written and hands controllers down to its children. One with
+ * processes of its own cannot, so our own is passed over; the root may. Nothing is switched on in groups above us: they are not ours.
  */
 function findVersion2(root: string, paths: Map<string, string>): Cgroups | null {
   const steps = (paths.get('') ?? '/').split('/').filter((s) => s !== '');
   for (let depth = steps.length; depth >= 0; depth--) {
     const base = join(root, ...steps.slice(0, depth));
+    if (depth > 0 && readOr(join(base, 'cgroup.procs')).trim() !== '') continue;
+    const enabled = new Set(readOr(join(base, 'cgroup.subtree_control')).trim().split(/\s+/));
+    const controllers = CONTROLLERS.filter((c) => enabled.has(c));
     if (!canMake(base)) continue;
-    const enabled = new Set(readOr(join(base, 'cgroup.subtree_control')).split(/\s+/));
-    const controllers = CONTROLLERS.filter((c) => enabled.has(c) || enable(base, c));
     if (controllers.length > 0)
       return { version: 2, base: Object.fromEntries(controllers.map((c) => [c, base])), controllers };
   }
@@ -73,16 +74,6 @@ function canMake(base: string): boolean {
   try {
     mkdirSync(probe);
     rmdirSync(probe);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** A group that has processes of its own may not hand controllers down: then there is nothing to be had. */
-function enable(base: string, controller: Controller): boolean {
-  try {
-    writeFileSync(join(base, 'cgroup.subtree_control'), `+${controller}`);
     return true;
   } catch {
     return false;

@@ -7,6 +7,8 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { CHALLENGE_MODULUS, challengeMatrix, type Matrix, multiplyMod } from '../../mechanisms/verification/index.ts';
 import { type Cuda, openCuda } from '../gpu/cuda.ts';
+import { DeviceError } from '../gpu/device-error.ts';
+import { openWebgpu, type WebgpuCard } from '../gpu/webgpu.ts';
 import { ANSWER } from './challenge.ts';
 
 const [key0, key1, id, side] = process.argv.slice(2, 6).map(Number) as [number, number, number, number];
@@ -32,23 +34,45 @@ function onCpu(a: Matrix, b: Matrix): { c: Matrix; computeMs: number } {
   return { c, computeMs: performance.now() - begin };
 }
 
+async function onWebgpu(card: WebgpuCard, a: Matrix, b: Matrix): Promise<{ c: Matrix; computeMs: number }> {
+  const begin = performance.now();
+  const product = await card.product(a, b, side, CHALLENGE_MODULUS);
+  await product.run(1);
+  const c = new Int32Array(await product.read());
+  const computeMs = performance.now() - begin;
+  card.close();
+  return { c, computeMs };
+}
+
+/** What the job was given; a device that cannot be opened is no reason to answer with another. */
+async function multiply(a: Matrix, b: Matrix): Promise<{ c: Matrix; computeMs: number; device: string }> {
+  const devices = process.env['JANCTION_DEVICES'] ?? '';
+  if (devices === 'webgpu') {
+    const card = await openWebgpu();
+    if (card === null) throw new DeviceError('no WebGPU adapter, or the package webgpu is not installed');
+    return { ...(await onWebgpu(card, a, b)), device: card.name };
+  }
+  if ((process.env['CUDA_VISIBLE_DEVICES'] ?? '') === '') return { ...onCpu(a, b), device: 'cpu' };
+  const cuda = openCuda();
+  if (cuda === null) throw new DeviceError('no NVIDIA driver library, or the optional package koffi is not installed');
+  return { ...onGpu(cuda, a, b), device: cuda.uuid };
+}
+
 const begin = performance.now();
 const a = challengeMatrix([key0, key1], id, 'A', side);
 const b = challengeMatrix([key0, key1], id, 'B', side);
 const generateMs = performance.now() - begin;
-const wanted = (process.env['CUDA_VISIBLE_DEVICES'] ?? '') !== '';
-const cuda = wanted ? openCuda() : null;
-if (wanted && cuda === null) {
-  process.stderr.write('no NVIDIA driver library, or the optional package koffi is not installed\n');
+const { c, computeMs, device } = await multiply(a, b).catch((e: unknown) => {
+  if (!(e instanceof DeviceError)) throw e;
+  process.stderr.write(`${e.message}\n`);
   process.exit(3);
-}
-const { c, computeMs } = cuda === null ? onCpu(a, b) : onGpu(cuda, a, b);
+});
 if (tamper) c[c.length - 1] = (c[c.length - 1]! + 1) % CHALLENGE_MODULUS;
 writeFileSync(ANSWER, c);
 process.stdout.write(
   `${JSON.stringify({
     workload: 'challenge',
-    device: cuda?.uuid ?? 'cpu',
+    device,
     side,
     commitment: createHash('sha256').update(c).digest('hex'),
     generateMs,

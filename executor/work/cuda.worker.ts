@@ -2,7 +2,8 @@
  * The built-in work on an NVIDIA GPU: single-precision matrix products or copies of its memory, by our own kernels. Arguments:
  * pace.ts. Prints one line of JSON with the card it ran on, its rates and what starting took. Exit status 3 when there is no card.
  */
-import { type Cuda, CudaError, openCuda } from '../gpu/cuda.ts';
+import { type Cuda, openCuda } from '../gpu/cuda.ts';
+import { DeviceError } from '../gpu/device-error.ts';
 import { pace, paceArguments, report } from './pace.ts';
 
 const p = paceArguments(process.argv.slice(2));
@@ -12,7 +13,7 @@ const COPY = 256 << 20;
 /** A batch takes about this long, so that the pauses between batches share the card finely. */
 const BATCH_MS = 4;
 
-function work(cuda: Cuda): void {
+async function work(cuda: Cuda): Promise<void> {
   const openedMs = performance.now();
   const bytes = 4 * SIDE * SIDE;
   let launch: () => void;
@@ -37,7 +38,7 @@ function work(cuda: Cuda): void {
   launch();
   cuda.sync();
   const many = Math.max(1, Math.round(BATCH_MS / (performance.now() - readyMs)));
-  const done = pace(p, () => {
+  const done = await pace(p, () => {
     for (let i = 0; i < many; i++) launch();
     cuda.sync();
     return many * each;
@@ -49,10 +50,10 @@ function work(cuda: Cuda): void {
 
 try {
   const cuda = openCuda();
-  if (cuda === null) throw new CudaError('no NVIDIA driver library, or the optional package koffi is not installed');
-  work(cuda);
+  if (cuda === null) throw new DeviceError('no NVIDIA driver library, or the optional package koffi is not installed');
+  await work(cuda);
 } catch (e) {
-  if (!(e instanceof CudaError)) throw e;
+  if (!(e instanceof DeviceError)) throw e;
   process.stderr.write(`${e.message}\n`);
   process.exitCode = 3;
 }

@@ -8,7 +8,7 @@ import { existsSync, lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Device } from '../devices/devices.ts';
-import { nativeDirectories } from '../devices/native.ts';
+import { nativeDirectories, packageDirectory } from '../devices/native.ts';
 import { ExecutorError } from '../executor-error.ts';
 import { type Cgroups, findCgroups, JobGroup } from './cgroup.ts';
 
@@ -23,6 +23,8 @@ export const noIsolation: Isolation = { bubblewrap: false, cgroups: null, prlimi
 export interface Confinement {
   /** Read-write directory of the job, and where it appears inside. */
   cwd: string;
+  /** Directory of the run, which no job may see. */
+  hidden: string;
   /** Further directories a job may read. */
   shares: readonly string[];
   /** The job keeps the host's network. */
@@ -99,9 +101,15 @@ export const INSIDE_CHECKPOINT = '/janction/checkpoint';
 export const INSIDE_RESUME = '/janction/resume';
 
 /** The command, wrapped in the layers of `i`; `join`: files of the control groups to enter first. */
-export function wrap(i: Isolation, argv: readonly string[], c: Confinement, join: readonly string[]): string[] {
+export function wrap(
+  i: Isolation,
+  argv: readonly string[],
+  c: Confinement,
+  join: readonly string[],
+  devFiles: readonly string[] = readdirSync('/dev'),
+): string[] {
   let command = [...argv];
-  if (i.bubblewrap) command = ['bwrap', ...confinement(c), '--', ...command];
+  if (i.bubblewrap) command = ['bwrap', ...confinement(c, devFiles), '--', ...command];
   if (i.prlimit) {
     const size = c.fileMiB > 0 ? [`--fsize=${c.fileMiB * 1048576}`] : [];
     command = ['prlimit', '--core=0', '--nofile=4096', ...size, '--', ...command];
@@ -141,14 +149,26 @@ function sandbox(readOnly: readonly string[]): string[] {
   return args;
 }
 
-function confinement(c: Confinement): string[] {
+function confinement(c: Confinement, devFiles: readonly string[]): string[] {
   const nvidia = c.devices.filter((d) => d.kind === 'nvidia');
-  const args = sandbox([dirname(process.execPath), ownCode, '/opt', ...c.shares]);
+  const readable = [dirname(process.execPath), ownCode, '/opt', ...c.shares];
+  const args = sandbox(readable);
+  // A run kept below a directory that jobs may read is hidden from them: the journal is nobody's but the operator's.
+  if (['/usr', ...readable].some((d) => `${c.hidden}/`.startsWith(`${d.replace(/\/$/, '')}/`)))
+    args.push('--tmpfs', c.hidden);
   args.push('--bind', c.cwd, INSIDE, '--bind', c.checkpoint, INSIDE_CHECKPOINT, '--chdir', INSIDE);
   if (c.resume !== null) args.push('--ro-bind', c.resume, INSIDE_RESUME);
   if (c.network) args.push('--share-net', '--ro-bind-try', '/etc/resolv.conf', '/etc/resolv.conf');
-  if (nvidia.length > 0) {
-    for (const name of nvidiaFiles(nvidia)) args.push('--dev-bind', `/dev/${name}`, `/dev/${name}`);
+  const has = (kind: Device['kind']): boolean => c.devices.some((d) => d.kind === kind);
+  const webgpu = has('webgpu');
+  // Of AMD's cards all: which device file is whose its program does not say.
+  if (webgpu || has('amd')) {
+    for (const dir of ['/dev/dri', '/dev/kfd']) args.push('--dev-bind-try', dir, dir);
+    for (const dir of ['/etc/vulkan', packageDirectory('webgpu') ?? '/etc/vulkan'])
+      args.push('--ro-bind-try', dir, dir);
+  }
+  if (nvidia.length > 0 || webgpu || has('amd')) {
+    for (const name of nvidiaFiles(nvidia, webgpu, devFiles)) args.push('--dev-bind', `/dev/${name}`, `/dev/${name}`);
     args.push('--ro-bind-try', '/sys', '/sys');
     for (const dir of [...nativeDirectories(), ...(process.env['LD_LIBRARY_PATH'] ?? '').split(':')])
       if (dir.startsWith('/')) args.push('--ro-bind-try', dir, dir);
@@ -157,8 +177,8 @@ function confinement(c: Confinement): string[] {
 }
 
 /** Of the cards' files only those of the job, where the driver says which they are; else all, and CUDA_VISIBLE_DEVICES alone tells. */
-function nvidiaFiles(devices: readonly Device[]): string[] {
-  const known = devices.every((d) => d.minor !== undefined);
+function nvidiaFiles(devices: readonly Device[], all: boolean, files: readonly string[]): string[] {
+  const known = !all && devices.every((d) => d.minor !== undefined);
   const own = new Set(devices.map((d) => `nvidia${d.minor ?? ''}`));
-  return readdirSync('/dev').filter((f) => (/^nvidia\d+$/.test(f) ? !known || own.has(f) : f.startsWith('nvidia')));
+  return files.filter((f) => (/^nvidia\d+$/.test(f) ? !known || own.has(f) : f.startsWith('nvidia')));
 }

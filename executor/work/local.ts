@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import {
@@ -65,6 +65,7 @@ export interface LocalOptions {
 
 const builtin = fileURLToPath(new URL('./builtin.worker.js', import.meta.url));
 const cudaBuiltin = fileURLToPath(new URL('./cuda.worker.js', import.meta.url));
+const webgpuBuiltin = fileURLToPath(new URL('./webgpu.worker.js', import.meta.url));
 const challengeWorker = fileURLToPath(new URL('./challenge.worker.js', import.meta.url));
 const WATCH_MS = 250;
 const SWEEP_MS = 5;
@@ -231,6 +232,7 @@ export class LocalLauncher implements Launcher {
         ) ?? command,
         {
           cwd,
+          hidden: resolve(o.dir, '..'),
           shares: o.shares,
           network: o.network,
           devices,
@@ -266,7 +268,7 @@ export class LocalLauncher implements Launcher {
       signal: null,
     };
     this.#jobs.set(key, job);
-    const gpus = devices.filter((d) => d.kind === 'nvidia').map((d) => d.id);
+    const gpus = devices.filter((d) => d.card !== undefined).map((d) => d.id);
     if (gpus.length > 0) this.#gpusOf.set(key, gpus);
     this.#follow(job);
     this.#watch ??= setInterval(() => this.#watchDisks(), WATCH_MS);
@@ -321,7 +323,8 @@ export class LocalLauncher implements Launcher {
     const ms = (work?.workUs ?? 0) / timeScale / 1000;
     const status = work?.fails === true ? '1' : '0';
     const { kind, rate } = workload ?? { kind: 'matmul', rate: 0 };
-    const program = devices.some((d) => d.kind === 'nvidia') ? cudaBuiltin : builtin;
+    const has = (k: Device['kind']): boolean => devices.some((d) => d.kind === k);
+    const program = has('nvidia') ? cudaBuiltin : has('webgpu') ? webgpuBuiltin : builtin;
     // The last argument only names the job in lists of processes.
     return [...node, program, ms.toFixed(3), String(utilisation), status, kind, String(rate), String(action.job)];
   }
@@ -363,10 +366,8 @@ export class LocalLauncher implements Launcher {
       ...(resume === null ? {} : { JANCTION_RESUME: boxed ? INSIDE_RESUME : resume }),
       ...librariesOf(devices),
       CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
-      CUDA_VISIBLE_DEVICES: devices
-        .filter((d) => d.kind === 'nvidia')
-        .map((d) => d.id)
-        .join(','),
+      CUDA_VISIBLE_DEVICES: idsOf(devices, 'nvidia'),
+      ROCR_VISIBLE_DEVICES: idsOf(devices, 'amd'),
     };
   }
 
@@ -557,8 +558,15 @@ export class LocalLauncher implements Launcher {
 
 const keyOf = (a: { lease: number; fence: number }): string => `${a.lease}:${a.fence}`;
 
-/** Where the driver's libraries lie, if the operator had to say so. */
+const idsOf = (devices: readonly Device[], kind: Device['kind']): string =>
+  devices
+    .filter((d) => d.kind === kind)
+    .map((d) => d.id)
+    .join(',');
+
+/** Where the driver's libraries lie, if the operator had to say so; a job on a processor gets none of it. */
 function librariesOf(devices: readonly Device[]): Record<string, string> {
-  const path = process.env['LD_LIBRARY_PATH'];
-  return path !== undefined && devices.some((d) => d.kind !== 'cpu') ? { LD_LIBRARY_PATH: path } : {};
+  if (devices.every((d) => d.kind === 'cpu')) return {};
+  const names = ['LD_LIBRARY_PATH', 'VK_ICD_FILENAMES', 'VK_DRIVER_FILES'];
+  return Object.fromEntries(names.flatMap((n) => (process.env[n] === undefined ? [] : [[n, process.env[n]]])));
 }

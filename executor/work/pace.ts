@@ -32,12 +32,12 @@ export function paceArguments(argv: readonly string[]): PaceArguments {
 }
 
 /** `batch` does a piece of work and answers how much that was. At least one is done however short the job. */
-export function pace(p: PaceArguments, batch: () => number): Paced {
+export async function pace(p: PaceArguments, batch: () => number | Promise<number>): Promise<Paced> {
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
   const quota = ((p.workMs / 1000) * p.rate * (p.kind === 'matmul' ? 1e9 : GIB) * p.percent) / 100;
   const r: Paced = { done: 0, batches: 0, busyMs: 0, firstMs: 0 };
   for (let now = performance.now(); r.batches === 0 || (quota > 0 ? r.done < quota : now < p.workMs); ) {
-    r.done += batch();
+    r.done += await batch();
     r.batches++;
     const after = performance.now();
     if (r.batches === 1) r.firstMs = after;

@@ -12,6 +12,7 @@ import {
   MISSES,
 } from '../../executor/devices/health.ts';
 import { NvidiaSmi, parseNvidiaList, parseXids } from '../../executor/devices/nvidia.ts';
+import { RocmSmi } from '../../executor/devices/rocm.ts';
 import { chooseNodes, slurmNodes } from '../../executor/launchers/slurm.ts';
 import { noIsolation } from '../../executor/work/isolation.ts';
 import { LocalLauncher, type LocalOptions } from '../../executor/work/local.ts';
@@ -73,6 +74,37 @@ describe('discovery', () => {
       { bus: 'af:00', xid: 31 },
     ]);
   });
+});
+
+test('AMD cards go by their unique number; one without is left out', async () => {
+  const card = (id: string, used: string): Record<string, string> => ({
+    'Unique ID': id,
+    'Card Series': 'AMD Instinct MI300X',
+    'VRAM Total Memory (B)': '206141652992',
+    'VRAM Total Used Memory (B)': used,
+  });
+  const json = {
+    card0: card('0xAB12CD34EF560001', '297816064'),
+    card1: card('N/A', '1'),
+    card2: { ...card('0x2', 'N/A'), 'Card series': 'other' },
+    system: { 'Driver version': '6.7.0' },
+  };
+  const driver = new RocmSmi(() => JSON.stringify(json));
+  expect(driver.devices()).toEqual([
+    {
+      id: 'GPU-ab12cd34ef560001',
+      kind: 'amd',
+      name: 'AMD Instinct MI300X',
+      memoryMiB: 196592,
+      card: 'GPU-ab12cd34ef560001',
+    },
+    { id: 'GPU-2', kind: 'amd', name: 'AMD Instinct MI300X', memoryMiB: 196592, card: 'GPU-2' },
+  ]);
+  expect([...(await driver.use())]).toEqual([
+    ['GPU-ab12cd34ef560001', { pids: [], usedMiB: 284 }],
+    ['GPU-2', { pids: [], usedMiB: null }],
+  ]);
+  expect(new RocmSmi(() => 'WARNING: no AMD GPU').devices()).toEqual([]);
 });
 
 test('machines of a cluster as sinfo prints them; each stands for one machine that it is large enough for', () => {
@@ -170,7 +202,10 @@ describe.skipIf(process.platform === 'win32')('a launcher of jobs on GPUs (a twi
         run: `test-${process.pid}-${Math.floor(performance.now() * 1000)}`,
         dir,
         nodeName: () => 'n',
-        deviceOf: (_n, gpu) => ({ id: gpu === 0 ? A : B, kind: 'nvidia', name: '', memoryMiB: 0 }),
+        deviceOf: (_n, gpu) => {
+          const id = gpu === 0 ? A : B;
+          return { id, kind: 'nvidia', name: '', memoryMiB: 0, card: id };
+        },
         nodesOf: () => [0],
         timeScale: 1,
         graceMs: 200,
