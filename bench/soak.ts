@@ -41,6 +41,11 @@ const soaks: Record<string, { file: string; runs: number; about: string }> = {
     runs: 300,
     about: 'kill -9 of an executor under load, each time restarted',
   },
+  partitions: {
+    file: 'test/fuzz/partitions.test.ts',
+    runs: 5_000,
+    about: 'random markets of several aggregators under loss, partitions, crashes, takeovers and stealing',
+  },
   takeovers: {
     file: 'test/fuzz/takeovers.test.ts',
     runs: 300,

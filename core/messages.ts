@@ -32,6 +32,9 @@ export const MessageKind = {
   broken: 56,
   progress: 57,
   metered: 58,
+  steal: 59,
+  give: 60,
+  given: 61,
 } as const;
 
 /** The terms a job is sold under; stored by Settlement with the hold and binding for the bill. */
@@ -326,7 +329,36 @@ export interface Supersede {
   jobs: number[];
 }
 
+/** What a machine of an idle pool has free. */
+export interface Slot {
+  gpuClass: number;
+  gpus: number;
+  cpuMilli: number;
+  ramMiB: number;
+}
+/** Pool -> Pool: I have nothing to do and this room; give me what waits with you. */
+export interface Steal {
+  kind: typeof MessageKind.steal;
+  thief: number;
+  slots: Slot[];
+}
+/** Pool -> Settlement: hand the job whose hold this is, and which no node has claimed, on to pool `to`. */
+export interface Give {
+  kind: typeof MessageKind.give;
+  hold: number;
+  to: number;
+  term: number;
+}
+/** Settlement -> giving Pool: another has the job now. */
+export interface Given {
+  kind: typeof MessageKind.given;
+  hold: number;
+}
+
 export type Message =
+  | Steal
+  | Give
+  | Given
   | Reserve
   | Held
   | Refused

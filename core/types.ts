@@ -113,6 +113,8 @@ export interface PoolSpec {
   queueing: MechanismRef;
   placement: MechanismRef;
   pricing: MechanismRef;
+  /** It asks other pools for work when it is idle, and gives to those that ask; absent = neither. */
+  stealing?: { everyUs: TimeUs; batch: number };
   /** Supply is bought in an auction every epoch; absent = every GPU that is up is sold, and charges are divided by shares. */
   supply?: SupplyRules;
 }

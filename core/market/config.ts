@@ -38,6 +38,9 @@ export function configFault(c: MarketConfig): string | null {
       c.users.map((u) => `${u.id}/${u.currency}`),
     );
   if (dup !== null) return dup;
+  for (const { id, stealing: k } of c.pools)
+    if (k !== undefined && (!whole(k.everyUs) || k.everyUs < 1 || !whole(k.batch) || k.batch < 1))
+      return `pool ${id}: stealing needs everyUs and batch of at least 1`;
   for (const n of c.nodes) {
     if (c.pools[n.pool] === undefined) return `node ${n.id}: unknown pool ${n.pool}`;
     if (c.classes[n.gpuClass] === undefined) return `node ${n.id}: unknown GPU class ${n.gpuClass}`;

@@ -14,6 +14,7 @@ import type { StakeBook } from '../settlement/stake-book.ts';
 import { depositFor } from '../settlement/terms.ts';
 import type { MarketConfig, TimeUs } from '../types.ts';
 import { attemptOfHold, jobOfHold, NEVER, WHOLE_GPU } from '../types.ts';
+import { meshLaws } from './mesh-laws.ts';
 
 /** What the laws are judged on: one host's market, or several hosts' machines put together. */
 export interface MarketView {
@@ -273,8 +274,8 @@ export const invariants: readonly Invariant[] = [
           const n = m.nodes[nodes[i]!];
           if (n === null || n === undefined || n.poolOf !== p.address) continue;
           // A machine that has not been heard of is as good as gone, whatever it does.
-          if (p.cluster.isUp(i) !== (n.isUp && p.hears(i)))
-            return `pool ${p.id} believes node ${n.spec.id} ${n.isUp ? 'down' : 'up'}`;
+          const there = n.isUp && p.hears(i);
+          if (p.cluster.isUp(i) !== there) return `pool ${p.id} believes node ${n.spec.id} ${there ? 'down' : 'up'}`;
           for (let g = 0; g < n.spec.gpus; g++) {
             const idle = p.cluster.freeMilliOf(i, g) + (p.supply?.closedMilli(i, g) ?? 0);
             if (idle !== n.freeMilliOf(g)) {
@@ -286,6 +287,7 @@ export const invariants: readonly Invariant[] = [
       return null;
     },
   },
+  ...meshLaws,
 ];
 
 /** Checks every law that applies; `wiresEmpty` = no message is on its way between hosts. Returns the number checked. */

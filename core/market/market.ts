@@ -56,7 +56,13 @@ export interface MarketState {
 
 const MAX_ROUNDS = 64;
 /** What a pool must hear even when it was taken over meanwhile: it follows from these alone who has which job. */
-const lasting = new Set<number>([MessageKind.assign, MessageKind.inherit, MessageKind.resolved, MessageKind.supersede]);
+const lasting = new Set<number>([
+  MessageKind.assign,
+  MessageKind.inherit,
+  MessageKind.resolved,
+  MessageKind.supersede,
+  MessageKind.given,
+]);
 
 const noRows: RowSink = { row() {} };
 

@@ -51,6 +51,8 @@ export interface NodeLease {
   fence: number;
   /** Why an unstarted lease was let go; Settlement hears it if its claim went through. */
   verdict: Outcome;
+  /** It stood here when the present pool came: granted under an older term. */
+  carried: boolean;
 }
 
 /** A process of it may exist. */
@@ -67,6 +69,7 @@ export interface NodeState {
   upSinceUs: TimeUs;
   upUs: TimeUs;
   busyMilliUs: bigint;
+  reportedUs: TimeUs;
   started: number;
   failures: number;
   meterAtUs: TimeUs;
@@ -103,6 +106,8 @@ export class NodeAgent implements Machine {
   #upSinceUs: TimeUs = 0;
   #upUs: TimeUs = 0;
   #busyMilliUs = new ExactSum();
+  /** Run time of all leases that are over: what Settlement must have read. */
+  #reportedUs: TimeUs = 0;
   #started = 0;
   #failures = 0;
 
@@ -248,6 +253,7 @@ export class NodeAgent implements Machine {
       deadlineUs: m.startByUs,
       fence: m.term * 0x100000000 + m.seq,
       verdict: Outcome.notStarted,
+      carried: false,
     };
     this.#leases.push(l);
     this.#occupy(l, -1);
@@ -390,6 +396,7 @@ export class NodeAgent implements Machine {
   /** Metered use is final: tell the chain and the pool. */
   #over(l: NodeLease, endUs: TimeUs, outcome: Outcome): void {
     this.#busyMilliUs.addProduct(endUs - l.startedUs, l.gpuMilli * l.gpus.length);
+    this.#reportedUs += endUs - l.startedUs;
     this.#port.decide(l.lease, this.index, endUs, outcome);
     this.#sendReading(l, l.startedUs, endUs, outcome);
     this.#port.send(this.#pool, {
@@ -487,6 +494,7 @@ export class NodeAgent implements Machine {
     this.#pool = from;
     const leases: InventoryLease[] = [];
     for (const l of this.#leases) {
+      l.carried = true;
       if (l.state === LeaseState.lapsed) continue;
       leases.push({
         lease: l.lease,
@@ -535,6 +543,13 @@ export class NodeAgent implements Machine {
   get term(): number {
     return this.#term;
   }
+  get reportedUs(): TimeUs {
+    return this.#reportedUs;
+  }
+  /** Every lease, also those let go whose claim is not answered yet. */
+  leases(): readonly NodeLease[] {
+    return this.#leases;
+  }
   /** Leases that occupy GPUs. */
   *occupants(): Generator<NodeLease> {
     for (const l of this.#leases) if (l.state !== LeaseState.lapsed) yield l;
@@ -553,6 +568,7 @@ export class NodeAgent implements Machine {
       upSinceUs: this.#upSinceUs,
       upUs: this.#upUs,
       busyMilliUs: this.#busyMilliUs.value,
+      reportedUs: this.#reportedUs,
       started: this.#started,
       failures: this.#failures,
       meterAtUs: this.#meterAtUs,
@@ -567,6 +583,7 @@ export class NodeAgent implements Machine {
     this.#upSinceUs = state.upSinceUs;
     this.#upUs = state.upUs;
     this.#busyMilliUs = new ExactSum(state.busyMilliUs);
+    this.#reportedUs = state.reportedUs;
     this.#started = state.started;
     this.#failures = state.failures;
     this.#meterAtUs = state.meterAtUs;

@@ -44,6 +44,7 @@ import { Scheduler, type SchedulerHost } from './scheduler.ts';
 import { Shapes } from './shapes.ts';
 import { specFault } from './spec.ts';
 import type { PoolState } from './state.ts';
+import { StealDesk } from './steal-desk.ts';
 import { SupplyDesk } from './supply-desk.ts';
 
 /** Leases and awards of pool p count from p * 2^40. */
@@ -61,6 +62,7 @@ export class Pool implements Machine, SchedulerHost {
   readonly #roster: Roster;
   readonly #desk: PriceDesk;
   readonly #supply: SupplyDesk | null;
+  readonly #steals: StealDesk;
   readonly #orders: LeaseDesk;
   readonly #leases: LeaseBook;
   readonly #jobs: JobBook;
@@ -83,6 +85,7 @@ export class Pool implements Machine, SchedulerHost {
     this.#desk = new PriceDesk(config, spec.id, pricing, index * PER_POOL, port);
     this.#supply =
       spec.supply === undefined ? null : new SupplyDesk(config, spec.id, pricing, (index + 0.5) * PER_POOL, port);
+    this.#steals = new StealDesk(config, index, port);
     this.#roster = new Roster(config);
     this.#orders = new LeaseDesk(config, this.#roster, index * PER_POOL, port);
     this.#leases = this.#orders.book;
@@ -107,6 +110,7 @@ export class Pool implements Machine, SchedulerHost {
       this.#jobs.nextWakeup(),
       this.#roster.nextWakeup(),
       this.#scheduler.nextWakeup(),
+      this.#steals.nextWakeup(),
     );
   }
 
@@ -121,7 +125,35 @@ export class Pool implements Machine, SchedulerHost {
       this.#desk.clear(now, this.cluster, this.#scheduler.waitingMilli, this.#buySupply(now));
     if (this.#quoting.length > 0 && this.#desk.open) this.#quoteAll(now);
     this.#scheduler.run();
+    this.#steal(now);
     if (this.#nextSampleUs <= now) this.#sample(now);
+  }
+
+  /** Work goes to idle pools, or comes from others. */
+  #steal(now: TimeUs): void {
+    this.#steals.answer(
+      this.#roster.term,
+      () => this.#jobs.all(),
+      (job) => {
+        this.#scheduler.remove(job);
+        this.#scheduler.asked();
+        job.state = JobState.reserving;
+      },
+    );
+    this.#steals.ask(now, this.#scheduler.waiting === 0 && this.#quoting.length === 0 && this.#desk.open, this.cluster);
+  }
+
+  #given(hold: number): void {
+    const job = this.#jobs.byHold(hold);
+    if (job === undefined) return;
+    this.#scheduler.answered();
+    this.#scheduler.gone(job);
+    this.#jobs.drop(job);
+    this.#jobs.counts.handedOver++;
+    this.#jobs.counts.stolen++;
+    // Given up meanwhile: whoever has it must hear.
+    if (job.closing !== Code.ok)
+      this.#port.send(SETTLEMENT, { kind: MessageKind.withdraw, job: job.spec.job, code: job.closing });
   }
 
   #buySupply(now: TimeUs): SupplyAward[] | null {
@@ -166,6 +198,10 @@ export class Pool implements Machine, SchedulerHost {
         return this.#freed(input.lease, input.part);
       case MessageKind.declined:
         return this.#declined(input);
+      case MessageKind.steal:
+        return this.#steals.request(input);
+      case MessageKind.given:
+        return this.#given(input.hold);
       case MessageKind.awarded:
         if (!this.#desk.awarded(input.epoch, input.code)) return;
         this.#supply?.booked(this.cluster, input.code === Code.ok);
@@ -268,7 +304,8 @@ export class Pool implements Machine, SchedulerHost {
       return this.#release(job);
     }
     job.state = JobState.waiting;
-    if (job.attempt === 1) job.sinceUs = now;
+    // Asked for a second time when a job that was to be given away stays here.
+    if (job.attempt === 1 && job.sinceUs === job.submittedUs) job.sinceUs = now;
     this.#scheduler.add(job);
   }
 
@@ -508,6 +545,7 @@ export class Pool implements Machine, SchedulerHost {
 
   #inherit(m: Inherit): void {
     this.#jobs.counts.inherited++;
+    this.#steals.came();
     const job = this.#jobs.come(m.spec, m.submittedUs, this.#shapes.gang(m.spec, m.quote.classes));
     Object.assign(job, m.history);
     job.quote = m.quote;
@@ -595,6 +633,7 @@ export class Pool implements Machine, SchedulerHost {
       roster: this.#roster.snapshot(),
       desk: this.#desk.snapshot(),
       supply: this.#supply?.snapshot() ?? null,
+      steals: this.#steals.snapshot(),
       jobs: [...this.#jobs.all()].map(({ shape: _, ...j }) => ({
         ...j,
         classes: [...(j.quote?.classes ?? this.#wanted(j.spec))],
@@ -622,6 +661,7 @@ export class Pool implements Machine, SchedulerHost {
     this.#nextSampleUs = s.nextSampleUs;
     this.#desk.restore(s.desk);
     if (s.supply !== null) this.#supply?.restore(s.supply);
+    this.#steals.restore(s.steals);
     for (const { classes, ...j } of s.jobs) {
       const job: PoolJob = { ...j, shape: this.#shapes.gang(j.spec, classes) };
       this.#jobs.put(job);

@@ -118,7 +118,7 @@ export class Roster {
     if (local === undefined) return false;
     this.#contactUntilUs[local] = until;
     const came = this.#refresh(now, local);
-    this.#lapses.add(local, until);
+    if (!came) this.#lapses.add(local, until);
     return came;
   }
 
@@ -137,6 +137,8 @@ export class Roster {
     const up = this.#healthy[local]! && this.#contactUntilUs[local]! >= now;
     const came = up && !this.cluster.isUp(local);
     this.cluster.setUp(local, up);
+    // A deadline of a machine that was down has been forgotten.
+    if (came) this.#lapses.add(local, this.#contactUntilUs[local]!);
     return came;
   }
 
@@ -163,8 +165,7 @@ export class Roster {
     this.#contactUntilUs = s.contactUntilUs;
     retake(this.cluster);
     for (let local = 0; local < this.#nodes.length; local++) {
-      this.#refresh(now, local);
-      this.#lapses.add(local, this.#contactUntilUs[local]!);
+      if (!this.#refresh(now, local)) this.#lapses.add(local, this.#contactUntilUs[local]!);
       this.cluster.setLosses(local, s.losses[local]!);
     }
   }

@@ -3,6 +3,7 @@ import type { PoolCounts, PoolJob } from './job.ts';
 import type { Lease } from './leases.ts';
 import type { PriceDeskState } from './price-desk.ts';
 import type { RosterState } from './roster.ts';
+import type { StealState } from './steal-desk.ts';
 import type { SupplyDeskState } from './supply-desk.ts';
 
 /** A pool between two stamps, as plain data. */
@@ -10,6 +11,7 @@ export interface PoolState {
   roster: RosterState;
   desk: PriceDeskState;
   supply: SupplyDeskState | null;
+  steals: StealState;
   jobs: (Omit<PoolJob, 'shape'> & { classes: number[] })[];
   leases: Lease[];
   counts: PoolCounts;

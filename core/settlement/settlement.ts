@@ -10,6 +10,7 @@ import { type Machine, nodeAddress, type Port, poolAddress } from '../machine.ts
 import {
   type Awards,
   type Claim,
+  type Give,
   type Message,
   MessageKind,
   type Reading,
@@ -53,6 +54,7 @@ export interface SettlementState {
   nextEpochUs: TimeUs;
   opened: boolean;
   lateReadings: number;
+  readUs: TimeUs[];
 }
 
 export class Settlement implements Machine {
@@ -78,6 +80,8 @@ export class Settlement implements Machine {
   #nextEpochUs: TimeUs = 0;
   #opened = false;
   #lateReadings = 0;
+  /** Run time read of each machine, paid or not. */
+  #readUs: TimeUs[];
 
   constructor(config: MarketConfig, port: Port, registry: MechanismRegistry) {
     this.config = config;
@@ -118,6 +122,7 @@ export class Settlement implements Machine {
       (job, code) => this.#withdraw({ kind: MessageKind.withdraw, job, code }),
     );
     this.#nodePool = config.nodes.map((n) => n.pool);
+    this.#readUs = config.nodes.map(() => 0);
     this.#superseded = config.pools.map(() => 0);
   }
 
@@ -155,6 +160,8 @@ export class Settlement implements Machine {
         return this.#release(now, input, from - 1);
       case MessageKind.withdraw:
         return this.#withdraw(input);
+      case MessageKind.give:
+        return this.#give(now, input, from - 1);
       case MessageKind.claim:
         return this.#claim(now, input);
       case MessageKind.reading:
@@ -414,6 +421,7 @@ export class Settlement implements Machine {
   }
 
   #reading(now: TimeUs, m: Reading): void {
+    this.#readUs[m.node]! += m.endUs - m.startUs;
     const c = this.#contracts.get(jobOfHold(m.hold));
     let p: ClaimedPart | undefined;
     if (c?.hold === m.hold && c.state === ContractState.claimed) {
@@ -520,31 +528,50 @@ export class Settlement implements Machine {
     this.#port.send(poolAddress(from), { kind: MessageKind.supersede, by: to, jobs: handed.map((c) => c.job) });
     this.#port.send(poolAddress(to), { kind: MessageKind.assign, term: this.#term, nodes });
     for (const c of handed) {
-      c.pool = to;
-      if (c.state === ContractState.held) {
-        this.ledger.void(now, c.pending, 'superseded');
-        for (const p of c.claims) {
-          this.#port.send(nodeAddress(this.config.pools.length, p.node), {
-            kind: MessageKind.denied,
-            hold: c.hold,
-            lease: c.lease + p.part,
-            code: Code.superseded,
-          });
-        }
-        this.#sleep(c);
-      }
-      this.#port.send(poolAddress(to), {
-        kind: MessageKind.inherit,
-        hold: c.hold,
-        spec: c.spec,
-        quote: c.quote,
-        submittedUs: c.submittedUs,
-        history: c.history,
-        claimed: c.state === ContractState.claimed,
-        broken: c.claims.some((p) => p.read && p.outcome !== Outcome.completed),
-      });
+      this.#handOn(now, c, to, 'superseded');
       if (c.closing !== Code.ok) this.#withdraw({ kind: MessageKind.withdraw, job: c.job, code: c.closing });
     }
+  }
+
+  /** Another pool has the job from now on, with its terms and its history; a hold that no node has claimed whole is void. */
+  #handOn(now: TimeUs, c: Contract, to: number, reason: string): void {
+    c.pool = to;
+    if (c.state === ContractState.held) {
+      this.ledger.void(now, c.pending, reason);
+      for (const p of c.claims) {
+        this.#port.send(nodeAddress(this.config.pools.length, p.node), {
+          kind: MessageKind.denied,
+          hold: c.hold,
+          lease: c.lease + p.part,
+          code: Code.superseded,
+        });
+      }
+      this.#sleep(c);
+    }
+    this.#port.send(poolAddress(to), {
+      kind: MessageKind.inherit,
+      hold: c.hold,
+      spec: c.spec,
+      quote: c.quote,
+      submittedUs: c.submittedUs,
+      history: c.history,
+      claimed: c.state === ContractState.claimed,
+      broken: c.claims.some((p) => p.read && p.outcome !== Outcome.completed),
+    });
+  }
+
+  /** A pool gives a waiting job away. What has ended or moved meanwhile it hears of otherwise; where the taker has no machines, it keeps it. */
+  #give(now: TimeUs, m: Give, pool: number): void {
+    const c = this.#contracts.get(jobOfHold(m.hold));
+    if (c === undefined || c.hold !== m.hold || c.pool !== pool || m.term < this.#superseded[pool]!) return;
+    if (c.state !== ContractState.held || c.claims.length > 0) return;
+    if (c.closing !== Code.ok || m.to === pool || !this.#nodePool.includes(m.to)) {
+      this.#port.send(poolAddress(pool), { kind: MessageKind.held, hold: c.hold, expiresUs: c.expiresUs });
+      return;
+    }
+    this.#port.decide(c.hold, pool, m.to);
+    this.#port.send(poolAddress(pool), { kind: MessageKind.given, hold: c.hold });
+    this.#handOn(now, c, m.to, 'given');
   }
 
   /** Rows of the accounts table. */
@@ -567,6 +594,9 @@ export class Settlement implements Machine {
   }
   contracts(): IterableIterator<Contract> {
     return this.#contracts.values();
+  }
+  readUsOf(node: number): TimeUs {
+    return this.#readUs[node]!;
   }
   poolOfNode(node: number): number {
     return this.#nodePool[node]!;
@@ -591,6 +621,7 @@ export class Settlement implements Machine {
       nextEpochUs: this.#nextEpochUs,
       opened: this.#opened,
       lateReadings: this.#lateReadings,
+      readUs: this.#readUs,
     });
   }
 
@@ -612,5 +643,6 @@ export class Settlement implements Machine {
     this.#nextEpochUs = s.nextEpochUs;
     this.#opened = s.opened;
     this.#lateReadings = s.lateReadings;
+    this.#readUs = s.readUs;
   }
 }

@@ -30,6 +30,17 @@ export function resolvePools(s: ParsedScenario, fleet: Fleet, report: Report): P
       report(['pricing', 'supply', 'subsidy'], 'not in USD; supply is paid in USD');
     fleet.classNames.findKeys(s.pricing.supply.reserve, ['pricing', 'supply', 'reserve']);
   }
+  const { stealing } = s.scheduling;
+  if (stealing !== undefined) {
+    if (stealing.every < 1) report(['scheduling', 'stealing', 'every'], 'no time at all; write a duration above zero');
+    if (s.fleet.pools.length < 2)
+      report(['scheduling', 'stealing'], 'there is one pool only; add another under fleet.pools');
+    if (isAuction(s.pricing.mechanism) || s.pricing.supply !== undefined)
+      report(
+        ['scheduling', 'stealing'],
+        'a job keeps the price of the pool it came to, which the taker’s auction does not know; use posted or surge prices',
+      );
+  }
   return s.fleet.pools.map((p) => {
     const own = s.scheduling.pools[p.name];
     return {
@@ -44,6 +55,7 @@ export function resolvePools(s: ParsedScenario, fleet: Fleet, report: Report): P
         report,
       ),
       pricing: pricingOf(s, p.name),
+      ...(stealing === undefined ? {} : { stealing: { everyUs: stealing.every, batch: stealing.batch } }),
       ...supplyOf(s),
     };
   });

@@ -132,6 +132,17 @@ export function schedulingSchema(f: Fields) {
       queueing: queueing().prefault('easy'),
       placement: placement().prefault('best-fit'),
       routing: routingSchema(f).optional(),
+      stealing: z
+        .strictObject({
+          every: f
+            .duration('How often an idle pool asks another, drawn by chance. Default 30 second.')
+            .prefault('30 second'),
+          batch: whole('Most jobs given at a time. Default 4.', 1, 1000).prefault(4),
+        })
+        .describe(
+          'Pools with nothing waiting and room on their machines ask others for waiting jobs of one task. Default: none does.',
+        )
+        .optional(),
       pools: z.record(name('Pool.'), own).describe('What single pools do differently.').prefault({}),
     })
     .describe('Who goes first and where jobs run.');

@@ -77,6 +77,22 @@ const breakers: Record<string, (m: ReturnType<typeof busy>) => void> = {
     const c = [...m.settlement!.contracts()][0]!;
     [...m.pools[c.pool]!.jobs()].find((j) => j.spec.job === c.job)!.hold += 1;
   },
+  'no-double-sale': (m) => {
+    firstLease(m).fence += 0x100000000;
+  },
+  'every-lease-ends': (m) => {
+    firstLease(m).deadlineUs = m.now - 1;
+  },
+  'no-ghost-capacity': (m) => {
+    firstLease(m).lease += 1000;
+  },
+  'no-lost-job': (m) => {
+    (m.pools[0]!.counts as { handedOver: number }).handedOver++;
+  },
+  'bills-agree': (m) => {
+    const c = [...m.settlement!.contracts()].find((x) => x.claims.length > 0)!;
+    c.claims[0]!.part += 1;
+  },
   'pool-sees-its-nodes': (m) => {
     m.pools[0]!.cluster.setUp(0, false);
   },
