@@ -54,6 +54,10 @@ export interface Books {
   uses: Use[];
   jobs: Map<number, JobBill>;
   balances: { account: string; currency: string; posted: bigint; heldOut: bigint; heldIn: bigint }[];
+  /** What is owed or was otherwise not paid as charged. */
+  adjustments: { timeUs: number; kind: string; user: string; currency: string; amount: bigint }[];
+  /** Account that pays for a job. */
+  payers: Map<number, string>;
   charged: Map<string, string>;
 }
 
@@ -63,11 +67,12 @@ const big = (t: TableData, c: string) => t.columns[c] as bigint[];
 
 export async function readBooks(dir: string): Promise<Books> {
   const manifest = readManifest(dir);
-  const [transfers, placements, jobs, accounts] = [
+  const [transfers, placements, jobs, accounts, adjusted] = [
     await readRunTable(dir, 'transfers'),
     await readRunTable(dir, 'placements'),
     await readRunTable(dir, 'jobs'),
     await readRunTable(dir, 'accounts'),
+    await readRunTable(dir, 'adjustments'),
   ];
   const movements = columnsOf(transfers, {
     id: int(transfers, 'transfer_id'),
@@ -117,6 +122,15 @@ export async function readBooks(dir: string): Promise<Books> {
     heldOut: big(accounts, 'debits_pending_micro'),
     heldIn: big(accounts, 'credits_pending_micro'),
   });
+  const adjustments = columnsOf(adjusted, {
+    timeUs: int(adjusted, 'time_us'),
+    kind: text(adjusted, 'kind'),
+    user: text(adjusted, 'user'),
+    currency: text(adjusted, 'currency'),
+    amount: big(adjusted, 'amount_micro'),
+  });
+  const payers = new Map<number, string>();
+  for (const m of movements) if (m.job > 0 && m.debit.startsWith('user:')) payers.set(m.job, m.debit);
   const result = manifest.result;
   return {
     scenario: result.scenario,
@@ -126,6 +140,8 @@ export async function readBooks(dir: string): Promise<Books> {
     uses,
     jobs: new Map(bills.map((b) => [b.job, b])),
     balances,
+    adjustments,
+    payers,
     charged: new Map([
       [result.money.unit.replace(/^micro/, ''), result.money.charged],
       [result.moneyJct.unit.replace(/^micro/, ''), result.moneyJct.charged],
@@ -147,13 +163,22 @@ export interface Period {
   toUs: number;
 }
 
+/** A refund, or a credit for work that a provider lost. */
+export interface InvoiceCredit {
+  job: number;
+  attempt: number;
+  reason: string;
+  bookedUs: number;
+  amount: bigint;
+}
+
 export interface InvoiceLine {
   job: number;
   attempt: number;
   workload: string;
   pool: string;
   outcome: string;
-  /** Parts of the attempt; their charges add up to the line's. */
+  /** Parts of the attempt where it ended in the period; without a contract that is paid while it runs their charges add up to the line's. */
   use: Use[];
   bookedUs: number;
   charge: bigint;
@@ -164,14 +189,19 @@ export interface Invoice {
   account: string;
   currency: string;
   period: Period;
+  /** Balances count what the account has in escrow. */
   opening: bigint;
   deposits: bigint;
+  /** Refunds and credits: the total has them taken off. */
   refunds: bigint;
   lines: InvoiceLine[];
+  credits: InvoiceCredit[];
   total: bigint;
   closing: bigint;
-  /** Reserved for jobs that wait or run at the end of the period. */
+  /** Reserved for jobs that wait, or in escrow for jobs that run, at the end of the period. */
   held: bigint;
+  /** Charged by the end of the period and not paid. */
+  owed: bigint;
 }
 
 /** The full name of an account: a user may be named without `user:`. */
@@ -208,41 +238,72 @@ function invoiceIn(b: Books, account: string, currency: string, period: Period):
     deposits: 0n,
     refunds: 0n,
     lines: [],
+    credits: [],
     total: 0n,
     closing: 0n,
     held: 0n,
+    owed: 0n,
   };
   const open = new Map<number, bigint>();
+  const lines = new Map<string, InvoiceLine>();
+  let escrow = 0n;
   for (const m of b.movements) {
-    if (m.currency !== currency || (m.debit !== account && m.credit !== account) || m.timeUs >= period.toUs) continue;
+    if (m.currency !== currency || m.timeUs >= period.toUs) continue;
+    const own = m.debit.startsWith('escrow:') && b.payers.get(m.job) === account;
+    if (!own && m.debit !== account && m.credit !== account) continue;
     if (m.kind === 'pending') open.set(m.id, m.debit === account ? m.amount : 0n);
     if (m.kind === 'post' || m.kind === 'void') open.delete(m.pending);
     if (m.kind === 'pending' || m.kind === 'void') continue;
+    if (m.credit.startsWith('escrow:')) {
+      escrow += m.amount;
+      continue;
+    }
+    if (own) escrow -= m.amount;
+    if (own && m.credit === account) continue;
     const signed = m.credit === account ? m.amount : -m.amount;
     out.closing += signed;
     if (m.timeUs < period.fromUs) {
       out.opening += signed;
       continue;
     }
-    if (m.debit !== account) {
+    if (m.credit === account) {
       if (m.reason === 'deposit') out.deposits += m.amount;
-      else out.refunds += m.amount;
+      else {
+        out.refunds += m.amount;
+        out.total -= m.amount;
+        out.credits.push({ job: m.job, attempt: m.attempt, reason: m.reason, bookedUs: m.timeUs, amount: m.amount });
+      }
+      continue;
+    }
+    out.total += m.amount;
+    const key = `${m.job}/${m.attempt}`;
+    const known = lines.get(key);
+    if (known !== undefined) {
+      known.charge += m.amount;
+      known.bookedUs = m.timeUs;
       continue;
     }
     const job = b.jobs.get(m.job);
-    out.lines.push({
+    const use = (usesOf.get(key) ?? []).filter((u) => u.endUs < period.toUs);
+    const line: InvoiceLine = {
       job: m.job,
       attempt: m.attempt,
       workload: job?.workload ?? '',
       pool: m.credit.replace(/^revenue:/, ''),
-      outcome: m.reason,
-      use: usesOf.get(`${m.job}/${m.attempt}`) ?? [],
+      outcome:
+        m.kind === 'post' ? m.reason : ((use.find((u) => u.outcome !== 'completed') ?? use[0])?.outcome ?? 'running'),
+      use,
       bookedUs: m.timeUs,
       charge: m.amount,
-    });
-    out.total += m.amount;
+    };
+    lines.set(key, line);
+    out.lines.push(line);
   }
+  out.held = escrow;
   for (const held of open.values()) out.held += held;
+  for (const a of b.adjustments)
+    if (`user:${a.user}` === account && a.currency === currency && a.timeUs < period.toUs)
+      out.owed += a.kind === 'unpaid' ? a.amount : a.kind === 'debt-paid' ? -a.amount : 0n;
   return out;
 }
 

@@ -5,7 +5,7 @@
  */
 import { formatMicro, rat, ratToDecimal } from '../../core/num/index.ts';
 import { timestampText } from '../../scenarios/readers/timestamp.ts';
-import type { Books, Invoice } from './bills.ts';
+import type { Books, Invoice, InvoiceLine, Use } from './bills.ts';
 
 export const focusColumns = [
   'BilledCost',
@@ -54,51 +54,97 @@ export function isoTime(us: number): string {
 /** Milli-GPU times microseconds in GPU-hours, twelve places. */
 const gpuHours = (milliUs: bigint): string => ratToDecimal(rat(milliUs, 3_600_000_000_000n), 12, 'half-even');
 
+/** What a row says of where it belongs; the rest is empty. */
+function bareRow(inv: Invoice, category: string, cost: bigint): FocusRow {
+  const row = Object.fromEntries(focusColumns.map((c) => [c, null])) as FocusRow;
+  const text = formatMicro(cost);
+  return {
+    ...row,
+    BilledCost: text,
+    BillingAccountId: inv.account,
+    BillingCurrency: inv.currency,
+    BillingPeriodStart: isoTime(inv.period.fromUs),
+    BillingPeriodEnd: isoTime(inv.period.toUs),
+    ChargeCategory: category,
+    ChargeFrequency: 'Usage-Based',
+    ContractedCost: text,
+    EffectiveCost: text,
+    InvoiceId: inv.id,
+    ListCost: text,
+    PricingQuantity: '1.000000000000',
+    PricingUnit: 'Units',
+    ServiceCategory: 'Compute',
+    ServiceName: 'GPU time',
+  };
+}
+
+/** Usage by part of an attempt; what was paid while it ran, or not paid when it ended, as adjustments; refunds and credits. */
 export function focusRows(b: Books, list: readonly Invoice[]): FocusRow[] {
-  return list.flatMap((inv) =>
-    inv.lines.flatMap((line) =>
-      line.use.map((u): FocusRow => {
-        const cost = formatMicro(u.charge);
-        const price = formatMicro(BigInt(u.rateMicro));
-        const quantity = gpuHours(BigInt(u.milli) * BigInt(u.endUs - u.startUs));
-        return {
-          BilledCost: cost,
-          BillingAccountId: inv.account,
-          BillingCurrency: inv.currency,
-          BillingPeriodStart: isoTime(inv.period.fromUs),
-          BillingPeriodEnd: isoTime(inv.period.toUs),
-          ChargeCategory: 'Usage',
-          ChargeClass: null,
-          ChargeDescription: `job ${u.job}, attempt ${u.attempt}: ${line.workload} on ${u.gpuClass}, ${u.outcome}`,
-          ChargeFrequency: 'Usage-Based',
-          ChargePeriodStart: isoTime(u.startUs),
-          ChargePeriodEnd: isoTime(u.endUs),
-          CommitmentDiscountId: null,
-          CommitmentDiscountStatus: null,
-          ConsumedQuantity: quantity,
-          ConsumedUnit: 'GPU-Hours',
-          ContractedCost: cost,
-          ContractedUnitPrice: price,
-          EffectiveCost: cost,
-          InvoiceId: inv.id,
-          InvoiceIssuerName: u.pool,
-          ListCost: cost,
-          ListUnitPrice: price,
-          PricingQuantity: quantity,
-          PricingUnit: 'GPU-Hours',
-          ProviderName: u.provider,
-          PublisherName: u.pool,
-          RegionId: u.pool,
-          ResourceId: `${u.node}/lease-${u.lease}`,
-          ServiceCategory: 'Compute',
-          ServiceName: 'GPU time',
-          SkuId: u.gpuClass,
+  return list.flatMap((inv) => [
+    ...inv.lines.flatMap((line): FocusRow[] => {
+      const rest = line.charge - line.use.reduce((s, u) => s + u.charge, 0n);
+      const used = line.use.map((u) => usageRow(b, inv, line, u));
+      if (rest === 0n) return used;
+      const why = line.use.length === 0 ? 'paid while it runs' : 'paid in another period, given back, or owed';
+      return [
+        ...used,
+        {
+          ...bareRow(inv, 'Adjustment', rest),
+          ChargeDescription: `job ${line.job}, attempt ${line.attempt}: ${why}`,
+          ChargePeriodStart: isoTime(inv.period.fromUs),
+          ChargePeriodEnd: isoTime(line.bookedUs),
+          InvoiceIssuerName: line.pool,
+          ProviderName: line.pool,
+          PublisherName: line.pool,
+          RegionId: line.pool,
           SubAccountId: `${b.scenario}/${line.workload}`,
-          Tags: JSON.stringify({ job: String(u.job), outcome: u.outcome }),
-        };
-      }),
-    ),
-  );
+          Tags: JSON.stringify({ job: String(line.job), outcome: line.outcome }),
+        },
+      ];
+    }),
+    ...inv.credits.map((c) => ({
+      ...bareRow(inv, 'Credit', -c.amount),
+      ChargeDescription: `job ${c.job}, attempt ${c.attempt}: ${c.reason}`,
+      ChargePeriodStart: isoTime(c.bookedUs),
+      ChargePeriodEnd: isoTime(c.bookedUs),
+      Tags: JSON.stringify({ job: String(c.job), outcome: c.reason }),
+    })),
+  ]);
+}
+
+/** GPU-hours that were billed where they are not those that were used: lost work, whole blocks. */
+function priced(u: Use): string | null {
+  const exact = BigInt(u.rateMicro) * BigInt(u.milli) * BigInt(u.endUs - u.startUs);
+  const gap = exact - u.charge * 3_600_000_000_000n;
+  if (u.rateMicro === 0 || (gap > -3_600_000_000_000n && gap < 3_600_000_000_000n)) return null;
+  return ratToDecimal(rat(u.charge, BigInt(u.rateMicro)), 12, 'half-even');
+}
+
+function usageRow(b: Books, inv: Invoice, line: InvoiceLine, u: Use): FocusRow {
+  const cost = formatMicro(u.charge);
+  const price = formatMicro(BigInt(u.rateMicro));
+  const quantity = gpuHours(BigInt(u.milli) * BigInt(u.endUs - u.startUs));
+  return {
+    ...bareRow(inv, 'Usage', u.charge),
+    ChargeDescription: `job ${u.job}, attempt ${u.attempt}: ${line.workload} on ${u.gpuClass}, ${u.outcome}`,
+    ChargePeriodStart: isoTime(u.startUs),
+    ChargePeriodEnd: isoTime(u.endUs),
+    ConsumedQuantity: quantity,
+    ConsumedUnit: 'GPU-Hours',
+    ContractedCost: cost,
+    ContractedUnitPrice: price,
+    InvoiceIssuerName: u.pool,
+    ListUnitPrice: price,
+    PricingQuantity: priced(u) ?? quantity,
+    PricingUnit: 'GPU-Hours',
+    ProviderName: u.provider,
+    PublisherName: u.pool,
+    RegionId: u.pool,
+    ResourceId: `${u.node}/lease-${u.lease}`,
+    SkuId: u.gpuClass,
+    SubAccountId: `${b.scenario}/${line.workload}`,
+    Tags: JSON.stringify({ job: String(u.job), outcome: u.outcome }),
+  };
 }
 
 /** First broken invariant of the rows, or null; `payable` is each invoice's total in micro-units. */

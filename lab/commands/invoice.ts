@@ -45,6 +45,8 @@ function invoiceJson(i: Invoice): object {
     total: i.total.toString(),
     closing: i.closing.toString(),
     held: i.held.toString(),
+    owed: i.owed.toString(),
+    credits: i.credits.map((c) => ({ ...c, amount: c.amount.toString() })),
     lines: i.lines.map((l) => ({
       job: l.job,
       attempt: l.attempt,
@@ -96,9 +98,9 @@ function readableInvoice(i: Invoice): string {
 ${rows.length === 0 ? '  nothing was charged' : [header, ...rows].map(line).join('\n')}
 
   opening balance ${money(i.opening, i.currency)}
-  deposits        ${money(i.deposits, i.currency)}${i.refunds > 0n ? `\n  refunds         ${money(i.refunds, i.currency)}` : ''}
-  charged         ${money(i.total, i.currency)}
-  closing balance ${money(i.closing, i.currency)}${i.held > 0n ? `\n  reserved for jobs that wait or run: ${money(i.held, i.currency)}` : ''}
+  deposits        ${money(i.deposits, i.currency)}${i.refunds > 0n ? `\n  given back      ${money(i.refunds, i.currency)}` : ''}
+  charged         ${money(i.total + i.refunds, i.currency)}
+  closing balance ${money(i.closing, i.currency)}${i.held > 0n ? `\n  of which reserved for jobs that wait or run: ${money(i.held, i.currency)}` : ''}${i.owed > 0n ? `\n  charged and not paid: ${money(i.owed, i.currency)}` : ''}
 `;
 }
 
@@ -182,8 +184,10 @@ function grouped(b: Books, by: (typeof groupings)[number], currency: string): Gr
 
 const parties = [
   'user',
+  'escrow',
   'revenue',
   'provider',
+  'deposit',
   'staker',
   'aggregator',
   'verifier',

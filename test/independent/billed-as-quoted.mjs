@@ -3,65 +3,116 @@
  *
  *   node test/independent/billed-as-quoted.mjs RUNDIR...
  *
- * The contract: each attempt is charged once, floor(sum over its parts of rate x milli-GPU x us / 3.6e12) micro-units, unless the
- * provider failed it (node-failure, not-started) or it was called off (aborted), which cost nothing; the rate of a part is that of
- * the award it was sold under; a job's charge is the sum over its attempts and each attempt's is at most what was reserved for it; and
- * every charge is one posted transfer from the user to the pool that ran the job.
+ * The contract: each attempt is charged once, floor(sum over its parts of rate x milli-GPU x us / 3.6e12) micro-units; under `escrow` each part
+ * costs its price per block, rounded up, for every block boundary it ran over. An attempt that the provider failed (node-failure, not-started)
+ * or that was called off (aborted) is billed as the scenario's rule of losses says, by default not at all. The rate of a part is that of the award
+ * it was sold under; an attempt costs at most what was quoted; a job's charge is the sum over its attempts. What the user paid on balance
+ * for an attempt, from all transfers, is its charge and the adjustments that are listed for it, and nothing else.
  */
+import { readFileSync } from 'node:fs';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 
 const free = new Set(['node-failure', 'not-started', 'aborted']);
+const atFault = new Set(['node-failure', 'not-started']);
 const rank = ['node-failure', 'not-started', 'failed', 'limit', 'cancelled', 'preempted', 'aborted', 'completed'];
+const signs = { unpaid: -1n, 'debt-paid': 1n, 'refund-short': 1n, credit: -1n, 'credit-short': 0n };
+const HOUR = 3_600_000_000_000n;
 const table = async (dir, name) => parquetReadObjects({ file: await asyncBufferFromFile(`${dir}/${name}.parquet`) });
+const milliOf = (p) => p.gpu_milli * BigInt(p.gpus === '' ? 0 : p.gpus.split('+').length);
+const add = (map, key, amount) => map.set(key, (map.get(key) ?? 0n) + amount);
+
+/** End of the use that is billed. */
+function billedEnd(rules, outcome, p, lastRead) {
+  if (!free.has(outcome)) return p.end_us;
+  if (rules?.loss === 'user-pays') return p.end_us;
+  if (rules?.loss === 'fault-bears') return atFault.has(p.outcome) ? p.start_us : p.end_us;
+  if (rules?.loss === 'whole-periods') return lastRead.get(p.lease_id) ?? p.start_us;
+  return p.start_us;
+}
+
+function chargeOf(rules, parts, outcome, lastRead) {
+  const use = parts.map((p) => ({
+    price: p.rate_micro_per_gpu_hour * milliOf(p),
+    from: p.start_us,
+    to: billedEnd(rules, outcome, p, lastRead),
+  }));
+  if (rules?.kind !== 'escrow') return use.reduce((s, u) => s + u.price * (u.to - u.from), 0n) / HOUR;
+  const block = BigInt(rules.blockUs);
+  return use.reduce((s, u) => s + ((u.price * block + HOUR - 1n) / HOUR) * (u.to / block - u.from / block), 0n);
+}
 
 async function check(dir) {
   const jobs = await table(dir, 'jobs');
-  const placements = await table(dir, 'placements');
-  const transfers = await table(dir, 'transfers');
-  const awards = new Map((await table(dir, 'prices')).map((p) => [`${p.pool}/${p.award_id}/${p.gpu_class}`, p]));
+  const rules = JSON.parse(readFileSync(`${dir}/run.json`, 'utf8')).scenario.market.contract;
+  const awards = new Map((await table(dir, 'prices')).map((p) => [`${p.award_id}/${p.gpu_class}`, p]));
+  const lastRead = new Map((await table(dir, 'meters')).map((m) => [m.lease_id, m.until_us]));
   const attempts = new Map();
-  for (const p of placements) {
+  for (const p of await table(dir, 'placements')) {
     const key = `${p.job_id}/${p.attempt}`;
     attempts.set(key, [...(attempts.get(key) ?? []), p]);
-    const award = awards.get(`${p.pool}/${p.award_id}/${p.gpu_class}`);
-    if (award !== undefined && p.currency === 'USD' && award.rate_micro_per_gpu_hour !== p.rate_micro_per_gpu_hour)
+    const award = awards.get(`${p.award_id}/${p.gpu_class}`);
+    if (award === undefined && p.currency === 'USD')
+      return `lease ${p.lease_id}: award ${p.award_id} is on no price list`;
+    if (p.currency === 'USD' && award.rate_micro_per_gpu_hour !== p.rate_micro_per_gpu_hour)
       return `lease ${p.lease_id}: rate ${p.rate_micro_per_gpu_hour}, but award ${p.award_id} says ${award.rate_micro_per_gpu_hour}`;
   }
-  const reserved = new Map();
-  const posted = new Map();
-  for (const t of transfers) {
+  const most = new Map();
+  const quoteOf = new Map();
+  for (const q of await table(dir, 'quotes')) {
+    most.set(`${q.job_id}/${q.attempt}`, q.most_micro);
+    quoteOf.set(String(q.job_id), q.quote_id);
+  }
+  const posts = new Map();
+  const paid = new Map();
+  let charges = 0;
+  for (const t of await table(dir, 'transfers')) {
     const key = `${t.job_id}/${t.attempt}`;
-    if (t.kind === 'pending') reserved.set(key, t.amount_micro);
+    // Without a contract of the scenario's own, what is reserved is what was quoted.
+    if (t.kind === 'pending' && rules === undefined) most.set(key, t.amount_micro);
+    if (t.job_id === 0n || t.kind === 'pending' || t.kind === 'void') continue;
     if (t.kind === 'post') {
-      if (posted.has(key)) return `job ${t.job_id}, attempt ${t.attempt}: charged twice`;
-      posted.set(key, t);
+      if (posts.has(key)) return `job ${t.job_id}, attempt ${t.attempt}: charged twice`;
+      posts.set(key, t);
     }
+    if (t.debit.startsWith('user:')) add(paid, key, t.amount_micro);
+    if (t.credit.startsWith('user:')) add(paid, key, -t.amount_micro);
+  }
+  const adjusted = new Map();
+  let adjustments = 0;
+  for (const a of await table(dir, 'adjustments')) {
+    if (!(a.kind in signs)) return `job ${a.job_id}: an adjustment of unknown kind ${a.kind}`;
+    add(adjusted, `${a.job_id}/${a.attempt}`, signs[a.kind] * a.amount_micro);
+    adjustments++;
   }
   const byJob = new Map();
   for (const [key, parts] of attempts) {
     const [job] = key.split('/');
     const outcome = rank.find((o) => parts.some((p) => p.outcome === o));
-    let sum = 0n;
-    for (const p of parts)
-      sum += p.rate_micro_per_gpu_hour * p.gpu_milli * BigInt(p.gpus.split('+').length) * (p.end_us - p.start_us);
-    const charge = free.has(outcome) ? 0n : sum / 3_600_000_000_000n;
+    const charge = chargeOf(rules, parts, outcome, lastRead);
     const shares = parts.reduce((s, p) => s + p.charge_micro, 0n);
     if (shares !== charge) return `job ${job}: parts of ${key} were charged ${shares}, the contract says ${charge}`;
-    if ((posted.get(key)?.amount_micro ?? 0n) !== charge)
-      return `job ${job}: ${key} moved ${posted.get(key)?.amount_micro ?? 0n}, the contract says ${charge}`;
-    if (charge > 0n && charge > reserved.get(key))
-      return `job ${job}: ${key} cost ${charge}, only ${reserved.get(key)} was reserved`;
-    byJob.set(job, (byJob.get(job) ?? 0n) + charge);
+    const want = charge + (adjusted.get(key) ?? 0n);
+    if ((paid.get(key) ?? 0n) !== want)
+      return `job ${job}: ${key} was paid ${paid.get(key) ?? 0n}, the contract and its adjustments say ${want}`;
+    if (charge > (most.get(key) ?? 0n)) return `job ${job}: ${key} cost ${charge}, only ${most.get(key)} was quoted`;
+    if (charge > 0n) charges++;
+    add(byJob, job, charge);
   }
   let completed = 0;
   for (const j of jobs) {
     const want = byJob.get(String(j.job_id)) ?? 0n;
     if (j.charged_micro !== want)
       return `job ${j.job_id} (${j.final_state}): charged ${j.charged_micro}, its attempts cost ${want}`;
+    const quote = quoteOf.get(String(j.job_id));
+    if (quote !== undefined && j.final_state === 'completed' && quote !== j.quote_id)
+      return `job ${j.job_id}: sold under quote ${quote}, its row says ${j.quote_id}`;
     if (j.final_state === 'completed') completed++;
   }
-  for (const key of posted.keys()) if (!attempts.has(key)) return `a charge for ${key}, which never ran`;
-  console.log(`${dir}: ${completed} completed jobs billed as quoted, ${posted.size} charges`);
+  const over = new Set(jobs.map((j) => String(j.job_id)));
+  for (const [key, amount] of paid)
+    if (amount !== 0n && !attempts.has(key) && over.has(key.split('/')[0]))
+      return `${amount} paid for ${key}, which never ran`;
+  console.log(`${dir}: ${completed} completed jobs billed as quoted, ${charges} charges, ${adjustments} adjustments`);
   return null;
 }
 
