@@ -22,7 +22,7 @@ const shipped = readdirSync(join(root, 'scenarios'))
     return statSync(dir).isDirectory() ? readdirSync(dir).map((f) => `scenarios/${d}/${f}`) : [];
   })
   .filter((f) => f.endsWith('.yaml') && /^fleet:/m.test(readFileSync(join(root, f), 'utf8')))
-  .sort();
+  .sort((a, b) => (a < b ? -1 : 1));
 
 /** Thirty hours of jobs in the form of the public Philly list, where a scenario wants a trace of the user's own. */
 function jobList(jobs: number): string {
