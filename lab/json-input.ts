@@ -29,6 +29,9 @@ export function parseJsonInput<S extends z.ZodType>(text: string, file: string, 
   throw new UsageError(`${placeOf(text, file, where)}: ${whatIsWrong(issue)}${more}`);
 }
 
+/** Any JSON document, for readers that check it themselves. */
+export const parseJson = (text: string, file: string): unknown => new JsonReader(text, file).read();
+
 /** `FILE:LINE:COL` of the value at the path, for checks that a schema cannot make. */
 export function placeOf(text: string, file: string, path: Path): string {
   const at = new JsonReader(text, file, path).find();

@@ -3,30 +3,21 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { OneShot } from '../mechanisms/pricing/one-shot-index.ts';
 import { MarketUnfit, oneShots, TheoremLost } from '../mechanisms/pricing/one-shot-index.ts';
-import { ScenarioError } from '../scenarios/input-error.ts';
-import { decodeScenario, Places, readYaml } from '../scenarios/load/document.ts';
 import { advice } from '../scenarios/suggest.ts';
 import { MarketFault } from './certify/market-json.ts';
 import { oneLine, UsageError } from './errors.ts';
-import { bytesOf } from './load.ts';
+import { parseJson, placeOf, textOf } from './json-input.ts';
 
-/** Reads the file (JSON, or YAML) and hands its values to `use`; faults come back with file, line and column. */
+/** Reads the file and hands its values to `use`; faults come back with file, line and column. */
 export function withMarketFile<T>(path: string, use: (json: unknown) => T): T {
+  const text = textOf(path, 'give the path of a market file (JSON)');
+  const json = parseJson(text, path);
   try {
-    const text = decodeScenario(bytesOf(path, 'give the path of a market file (JSON)'), path);
-    const places = new Places(path, text);
-    const json = readYaml(text, places);
-    try {
-      return use(json);
-    } catch (e) {
-      if (e instanceof MarketFault)
-        throw new UsageError(`${e.key ? places.ofKey(e.path) : places.ofValue(e.path)}: ${e.message}`);
-      if (e instanceof TheoremLost) throw new UsageError(`${path}:1:1: ${e.message}; --allow runs it all the same`);
-      if (e instanceof MarketUnfit) throw new UsageError(`${path}:1:1: ${e.message}`);
-      throw e;
-    }
+    return use(json);
   } catch (e) {
-    if (e instanceof ScenarioError) throw new UsageError(e.message);
+    if (e instanceof MarketFault) throw new UsageError(`${placeOf(text, path, e.path)}: ${e.message}`);
+    if (e instanceof TheoremLost) throw new UsageError(`${path}:1:1: ${e.message}; --allow runs it all the same`);
+    if (e instanceof MarketUnfit) throw new UsageError(`${path}:1:1: ${e.message}`);
     throw e;
   }
 }

@@ -49,14 +49,14 @@ const notes = [
   'standard_pjr_threshold',
   'top_k_approval',
 ];
-const schema = z.strictObject({
+export const electionSchema = z.strictObject({
   ...Object.fromEntries(notes.map((k) => [k, z.unknown().optional()])),
   seats: z.number().int().min(1, 'at least one seat'),
   candidates: z.array(id).optional(),
   voters: z.array(z.strictObject({ id, stake, approvals: z.array(id) })).optional(),
   ballots: z.array(z.tuple([stake, z.array(id)])).optional(),
 });
-type Input = z.output<typeof schema>;
+type Input = z.output<typeof electionSchema>;
 
 export interface ElectFlags {
   rule: (typeof electionRules)[number];
@@ -90,7 +90,7 @@ export function electCommand(flags: ElectFlags): ElectJson {
   const example =
     'give an election as JSON: {"seats":2,"candidates":["a","b"],"voters":[{"id":"v","stake":10,"approvals":["a"]}]}';
   const text = textOf(flags.election, example);
-  const input = parseJsonInput(text, flags.election, schema);
+  const input = parseJsonInput(text, flags.election, electionSchema);
   const at = (path: (string | number)[]) => placeOf(text, flags.election, path);
   const min = amount(flags.minSupport, '--min-support');
   const supply = amount(flags.tokenSupply, '--token-supply');

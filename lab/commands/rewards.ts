@@ -65,7 +65,7 @@ const notes = Object.fromEntries(
     'maxPool',
   ].map((k) => [k, z.unknown().optional()]),
 );
-const schemas = {
+export const rewardSchemas = {
   f1: z.strictObject({ ...notes, commission: dec, ops: z.array(op) }),
   'largest-remainder': z.strictObject({
     ...notes,
@@ -117,9 +117,9 @@ export function rewardsCommand(flags: RewardsFlags): RewardsJson {
   const at = (path: (string | number)[]) => placeOf(text, flags.input, path);
   switch (flags.rule) {
     case 'f1':
-      return f1(parseJsonInput(text, flags.input, schemas.f1), at);
+      return f1(parseJsonInput(text, flags.input, rewardSchemas.f1), at);
     case 'cardano': {
-      const i = parseJsonInput(text, flags.input, schemas.cardano);
+      const i = parseJsonInput(text, flags.input, rewardSchemas.cardano);
       return {
         maxPool: guarded(
           () => maxPool({ k: BigInt(i.k), a0: i.a0 }, i.R, i.sigma, i.pledge),
@@ -128,7 +128,7 @@ export function rewardsCommand(flags: RewardsFlags): RewardsJson {
       };
     }
     case 'largest-remainder': {
-      const i = parseJsonInput(text, flags.input, schemas['largest-remainder']);
+      const i = parseJsonInput(text, flags.input, rewardSchemas['largest-remainder']);
       return {
         shares: guarded(
           () => largestRemainder(i.total, i.weights),
@@ -137,7 +137,7 @@ export function rewardsCommand(flags: RewardsFlags): RewardsJson {
       };
     }
     default: {
-      const i = parseJsonInput(text, flags.input, schemas.stakes);
+      const i = parseJsonInput(text, flags.input, rewardSchemas.stakes);
       const rule = weightRule(flags.rule, i, at);
       if (i.locks !== undefined && i.locks.length !== i.stakes.length)
         throw new UsageError(`${at(['locks'])}: ${i.locks.length} locks for ${i.stakes.length} stakes; give one each`);
@@ -166,7 +166,7 @@ type At = (path: (string | number)[]) => string;
 
 function weightRule(
   name: Exclude<Rule, 'f1' | 'cardano' | 'largest-remainder'>,
-  i: z.output<typeof schemas.stakes>,
+  i: z.output<typeof rewardSchemas.stakes>,
   at: At,
 ): WeightRule {
   if (name === 'capped') {
@@ -183,7 +183,7 @@ function weightRule(
   return { rule: name };
 }
 
-function f1(input: z.output<typeof schemas.f1>, at: At): RewardsJson {
+function f1(input: z.output<typeof rewardSchemas.f1>, at: At): RewardsJson {
   let book: F1;
   try {
     book = new F1(input.commission);

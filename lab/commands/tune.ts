@@ -67,6 +67,8 @@ export interface TuneJson {
     objectives: Record<string, Interval & { searched: number }>;
     constraints: Record<string, Interval>;
     feasible: boolean;
+    /** Several objectives: whether no other finalist is better in all of them on fresh seeds. */
+    front?: boolean;
   }[];
   hypervolume: number | null;
 }
@@ -127,6 +129,7 @@ export async function tuneCommand(file: string, flags: TuneFlags): Promise<TuneJ
           }),
         ),
         feasible: f.feasible,
+        ...(s.objectives.length > 1 ? { front: f.front } : {}),
       })),
       hypervolume: result.hypervolume?.value ?? null,
     };
@@ -155,7 +158,7 @@ export function readableTune(t: TuneJson, out: string | undefined): string {
   ];
   t.best.forEach((b, i) => {
     lines.push(
-      `  ${i + 1}. ${Object.entries(b.parameters).map(setText).join('  ')}${b.feasible ? '' : '   BREAKS A CONSTRAINT'}`,
+      `  ${i + 1}. ${Object.entries(b.parameters).map(setText).join('  ')}${b.feasible ? (b.front === false ? '   not on the front' : '') : '   BREAKS A CONSTRAINT'}`,
     );
     for (const [m, v] of Object.entries(b.objectives))
       lines.push(`       ${m} ${n(v.mean)} ± ${n(v.half)} (${n(v.searched)})`);

@@ -114,6 +114,35 @@ export class Nsga2 implements Searcher {
 
 const clip = (x: number): number => Math.min(1, Math.max(0, x));
 
+/** `count` points of a front, spread along it: the one in the densest place goes first (crowding distance), until few enough are left. */
+export function spread<T extends { values: readonly number[] }>(front: readonly T[], count: number): T[] {
+  let left = [...front];
+  while (left.length > count) {
+    const crowd = crowding(left.map((p) => p.values));
+    let densest = 0;
+    crowd.forEach((c, i) => {
+      if (c < crowd[densest]!) densest = i;
+    });
+    left = left.filter((_, i) => i !== densest);
+  }
+  return left;
+}
+
+/** Crowding distance of each point of a front (Deb et al. 2002); infinite at the ends. */
+function crowding(values: readonly (readonly number[])[]): number[] {
+  const crowd = new Array<number>(values.length).fill(0);
+  for (let k = 0; k < (values[0]?.length ?? 0); k++) {
+    const order = values.map((_, i) => i).sort((a, b) => values[a]![k]! - values[b]![k]! || a - b);
+    const span = values[order[order.length - 1]!]![k]! - values[order[0]!]![k]!;
+    crowd[order[0]!] = Number.POSITIVE_INFINITY;
+    crowd[order[order.length - 1]!] = Number.POSITIVE_INFINITY;
+    if (!(span > 0)) continue;
+    for (let i = 1; i + 1 < order.length; i++)
+      crowd[order[i]!]! += (values[order[i + 1]!]![k]! - values[order[i - 1]!]![k]!) / span;
+  }
+  return crowd;
+}
+
 /** Front number (violations behind all feasible fronts) and crowding distance of each point. */
 function sorted(points: readonly Scored[]): { rank: number[]; crowd: number[] } {
   const rank = new Array<number>(points.length).fill(-1);
@@ -124,16 +153,9 @@ function sorted(points: readonly Scored[]): { rank: number[]; crowd: number[] } 
   for (let front = 0; left.length > 0; front++) {
     const members = left.filter((i) => !left.some((j) => j !== i && better(points[j]!, points[i]!)));
     for (const i of members) rank[i] = front;
-    const objectives = points[0]!.values.length;
-    for (let k = 0; k < objectives; k++) {
-      const order = [...members].sort((a, b) => points[a]!.values[k]! - points[b]!.values[k]! || a - b);
-      const span = points[order[order.length - 1]!]!.values[k]! - points[order[0]!]!.values[k]!;
-      crowd[order[0]!] = Number.POSITIVE_INFINITY;
-      crowd[order[order.length - 1]!] = Number.POSITIVE_INFINITY;
-      for (let i = 1; i + 1 < order.length; i++)
-        if (span > 0)
-          crowd[order[i]!]! += (points[order[i + 1]!]!.values[k]! - points[order[i - 1]!]!.values[k]!) / span;
-    }
+    crowding(members.map((i) => points[i]!.values)).forEach((c, k) => {
+      crowd[members[k]!] = c;
+    });
     left = left.filter((i) => rank[i] === -1);
   }
   return { rank, crowd };

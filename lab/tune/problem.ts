@@ -33,6 +33,7 @@ export function problemOf(loaded: Loaded<TuneStudy>, evaluator: Evaluator): Prob
   return {
     dimensions: evaluator.axes.length,
     objectives: s.objectives.length,
+    reference: s.objectives.map((o) => (o.reference === undefined ? null : (o.goal === 'max' ? -1 : 1) * o.reference)),
     evaluate: async (points, replications) =>
       (await evaluator.figures(points, replications)).map((row) => row.map(sampleOf)),
   };

@@ -20,7 +20,14 @@ const common = {
 export const tuneSchema = z.strictObject({
   ...common,
   objectives: z
-    .array(z.strictObject({ metric: z.string(), goal: z.enum(['max', 'min']) }))
+    .array(
+      z.strictObject({
+        metric: z.string(),
+        goal: z.enum(['max', 'min']),
+        /** Worst value that counts in the hypervolume of several objectives. */
+        reference: z.number().optional(),
+      }),
+    )
     .min(1)
     .max(4),
   constraints: z

@@ -4,7 +4,7 @@
  */
 import { type MeanInterval, meanInterval } from '../stats/interval.ts';
 import { latinHypercube } from '../sweep/sobol.ts';
-import { hypervolume, Nsga2, paretoFront } from './pareto.ts';
+import { dominates, hypervolume, Nsga2, paretoFront, spread } from './pareto.ts';
 import { type Believed, CmaEs, compareScored, RandomSearch, type Searcher, type Told } from './searcher.ts';
 import { Surrogate } from './surrogate.ts';
 
@@ -17,6 +17,8 @@ export interface Sample {
 export interface Problem {
   dimensions: number;
   objectives: number;
+  /** Corner that the hypervolume is measured from, where it is given; else the worst value seen. */
+  reference?: readonly (number | null)[];
   /** One sample per point and replication; replications from FRESH on are kept for the final ranking. */
   evaluate(points: readonly (readonly number[])[], replications: readonly number[]): Promise<Sample[][]>;
 }
@@ -46,6 +48,8 @@ export interface Finalist {
   objectives: MeanInterval[];
   constraints: MeanInterval[];
   feasible: boolean;
+  /** Several objectives: no feasible finalist is better in all of them on fresh seeds. */
+  front: boolean;
 }
 
 export interface TuneResult {
@@ -54,7 +58,7 @@ export interface TuneResult {
   runs: number;
   /** Best first; for several objectives the Pareto front. */
   finalists: Finalist[];
-  /** Against the worst value of each objective seen; null for one objective. */
+  /** Of the finalists on the front, on fresh seeds; null for one objective. */
   hypervolume: { value: number; reference: number[] } | null;
 }
 
@@ -90,7 +94,10 @@ export async function tune(p: Problem, o: TuneOptions): Promise<TuneResult> {
     recommended = searcher.recommend?.(o.finalists) ?? null;
   }
   const candidates: Believed[] =
-    recommended ?? (p.objectives > 1 ? paretoFront(archive) : [...archive].sort(compareScored)).slice(0, o.finalists);
+    recommended ??
+    (p.objectives > 1
+      ? spread(paretoFront(archive), o.finalists)
+      : [...archive].sort(compareScored).slice(0, o.finalists));
   const fresh = await p.evaluate(
     candidates.map((c) => c.x),
     range(o.finalReplications).map((r) => FRESH + r),
@@ -105,11 +112,19 @@ export async function tune(p: Problem, o: TuneOptions): Promise<TuneResult> {
       objectives,
       constraints,
       feasible: constraints.every((m) => m.mean <= 0),
+      front: false,
     };
   });
+  const means = (f: Finalist) => f.objectives.map((m) => m.mean);
+  for (const f of finalists)
+    f.front = f.feasible && !finalists.some((g) => g.feasible && dominates(means(g), means(f)));
   if (p.objectives === 1)
     finalists.sort((a, b) => Number(b.feasible) - Number(a.feasible) || a.objectives[0]!.mean - b.objectives[0]!.mean);
-  const reference = p.objectives > 1 ? columns(archive.map((a) => [...a.values])).map((v) => Math.max(...v)) : [];
+  else finalists.sort((a, b) => Number(b.front) - Number(a.front) || a.objectives[0]!.mean - b.objectives[0]!.mean);
+  const reference =
+    p.objectives > 1
+      ? columns(archive.map((a) => [...a.values])).map((v, k) => p.reference?.[k] ?? Math.max(...v))
+      : [];
   return {
     method: o.method,
     evaluations: tried.size,
@@ -118,10 +133,7 @@ export async function tune(p: Problem, o: TuneOptions): Promise<TuneResult> {
     hypervolume:
       p.objectives > 1
         ? {
-            value: hypervolume(
-              finalists.filter((f) => f.feasible).map((f) => f.objectives.map((m) => m.mean)),
-              reference,
-            ),
+            value: hypervolume(finalists.filter((f) => f.front).map(means), reference),
             reference,
           }
         : null,

@@ -65,12 +65,12 @@ describe('clear', () => {
       ],
     };
     const cases: [unknown, string, RegExp][] = [
-      ['', 'pvcg', /market\.json:1:1: want a market/],
+      ['', 'pvcg', /market\.json:1:1: the file is empty/],
       ['{"kind":"procurement"', 'pvcg', /market\.json:1:\d+: /],
       ['{"kind":"auction"}', 'pvcg', /kind: want one of procurement, exchange, combinatorial/],
       [supplier('{"id":"p","capacity":-1,"unitCost":1}'), 'pvcg', /market\.json:2:\d+: capacity is negative/],
       [supplier('{"id":"p","capacity":"NaN","unitCost":1}'), 'pvcg', /capacity "NaN" is no number/],
-      [supplier('{"id":"p","capacity":1,"unitCost":.nan}'), 'pvcg', /unitCost is NaN/],
+      [supplier('{"id":"p","capacity":1,"unitCost":.nan}'), 'pvcg', /2:\d+: not valid JSON: ".nan"; write a number/],
       [
         supplier('{"id":"p","capacity":1,"unitCost":1},{"id":"p","capacity":1,"unitCost":1}'),
         'pvcg',

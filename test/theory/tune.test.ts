@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { meanInterval } from '../../lab/stats/interval.ts';
 import { latinHypercube } from '../../lab/sweep/sobol.ts';
 import { Kriging } from '../../lab/tune/kriging.ts';
-import { hypervolume, paretoFront } from '../../lab/tune/pareto.ts';
+import { hypervolume, paretoFront, spread } from '../../lab/tune/pareto.ts';
 import { morrisDesign, morrisEffects, saltelliDesign, sobolIndices } from '../../lab/tune/sensitivity.ts';
 import { type Method, type Problem, tune } from '../../lab/tune/tuner.ts';
 import { Stream } from '../../sim/kernel/streams.ts';
@@ -224,6 +224,42 @@ test('hypervolume and fronts by hand', () => {
     [2, 2],
     [3, 1],
   ]);
+});
+
+test('finalists of a front are spread over it, and those that fresh seeds put behind another are told', async () => {
+  const line = Array.from({ length: 21 }, (_, i) => ({ values: [i, 20 - i], i }));
+  const few = spread([...line.slice(0, 15), ...line.slice(15)], 5).map((p) => p.i);
+  expect(few.length).toBe(5);
+  expect([few[0], few[4]]).toEqual([0, 20]);
+  for (let k = 1; k < 5; k++) expect(few[k]! - few[k - 1]!).toBeLessThanOrEqual(9);
+  const problem = planted(2, () => 0, 0, 1);
+  const two: Problem = {
+    ...problem,
+    objectives: 2,
+    reference: [2, null],
+    evaluate: async (points, replications) =>
+      points.map((x) =>
+        replications.map((r) => {
+          const s = new Stream(`front/${r}/${x.join('/')}`);
+          return { values: [x[0]! + 0.3 * s.normal(), 1 - x[0]! + x[1]! + 0.3 * s.normal()], excess: [] };
+        }),
+      ),
+  };
+  const r = await tune(two, {
+    method: 'nsga-ii',
+    budget: 200,
+    replications: 1,
+    finalists: 8,
+    finalReplications: 50,
+    seed: 1,
+  });
+  expect(r.hypervolume!.reference[0]).toBe(2);
+  const front = r.finalists.filter((f) => f.front);
+  expect(front.length).toBeGreaterThan(0);
+  expect(front.length).toBeLessThan(r.finalists.length);
+  expect(r.finalists.slice(0, front.length).every((f) => f.front)).toBe(true);
+  const means = (f: (typeof front)[number]) => f.objectives.map((m) => m.mean);
+  expect(r.hypervolume!.value).toBe(hypervolume(front.map(means), r.hypervolume!.reference));
 });
 
 test('Sobol’ indices of Ishigami’s function lie within their intervals', () => {
