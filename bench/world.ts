@@ -11,7 +11,7 @@ import { atMost, type BenchReport, plain } from './report.ts';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const probe = fileURLToPath(new URL('./world-run.js', import.meta.url));
 /** Providers of each group and jobs per hour of each persona in scenarios/reach. */
-const providers = [6000, 6000, 6000, 21000, 960, 40];
+const providers = [3000, 3000, 3000, 30000, 960, 40];
 const rates = [1330, 1120, 280, 48];
 
 interface Measured {
@@ -36,7 +36,7 @@ function measure(part: number, days: number): Measured {
     ...rates.map((r, i) => `demand.personas.${i}.arrivals.rate=${r / part} jobs/hour`),
   ];
   // The smallest world has one data centre, which is more than its share: it gets fewer machines.
-  if (providers[5]! < part) sets.push(`fleet.groups.5.nodes=${Math.round((29 * providers[5]!) / part)}`);
+  if (providers[5]! < part) sets.push(`fleet.groups.5.nodes=${Math.round((25 * providers[5]!) / part)}`);
   const args = [probe, join(root, 'scenarios/reach/scenario.yaml'), ...sets];
   const done = spawnSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
   if (done.status !== 0) throw new Error(`bench world: the run ended with ${done.status}`);

@@ -28,6 +28,8 @@ export interface ResolvedScenario {
   network?: NetworkSpec;
   /** How the edge chooses a pool for a job; absent = the pool that the demand names. */
   routing?: RoutingSpec;
+  /** Machines that fail together, besides failing alone. */
+  domains?: FailureDomain[];
   /** How long jobs of some personas take on which GPUs, what they fetch first, and who shares cards; absent = speeds alone tell. */
   performance?: PerformanceSpec;
   /** Private costs that are drawn per provider instead of given per group, by GPU class. */
@@ -184,6 +186,14 @@ export type Availability =
   | { kind: 'daily'; fromUs: TimeUs; toUs: TimeUs; jitterUs: TimeUs }
   /** Present and away in turn, for independent times. */
   | { kind: 'sessions'; up: TimeFamily; down: TimeFamily };
+
+/** What machines hang on: when it fails they go down together. */
+export interface FailureDomain {
+  /** For its streams: unique. */
+  name: string;
+  nodes: number[];
+  failures: FailureModel;
+}
 
 export interface FailureModel {
   /** Time up until the next failure. */

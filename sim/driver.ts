@@ -14,11 +14,19 @@ import { Timers } from '../core/market/timers.ts';
 import { pow } from '../core/num/index.ts';
 import type { Row, TableName } from '../core/record/schema.ts';
 import { type JobSpec, type MarketConfig, NEVER, type TimeUs } from '../core/types.ts';
-import type { NetworkSpec, PayerAct, RoutingSpec, StakeWorldSpec, Urgency } from '../scenarios/resolved.ts';
+import type {
+  FailureDomain,
+  NetworkSpec,
+  PayerAct,
+  RoutingSpec,
+  StakeWorldSpec,
+  Urgency,
+} from '../scenarios/resolved.ts';
 import { LadderQueue } from './kernel/ladder-queue.ts';
 import { type EventQueue, emptyEvent, type QueueState } from './kernel/queue.ts';
 import type { StreamState, Streams } from './kernel/streams.ts';
 import type { Arrival, DemandSource } from './world/demand.ts';
+import { Domains } from './world/domains.ts';
 import { Edge, type EdgeState } from './world/edge.ts';
 import { Phase, WorldEvent } from './world/events.ts';
 import { Fleet, type FleetState, type NodeLife } from './world/fleet.ts';
@@ -56,6 +64,8 @@ export interface SimulationOptions {
   /** Check every law after every step instead of only at the end. */
   checkEveryEvent?: boolean;
   queue?: EventQueue;
+  /** What fails together; absent = machines fail alone. */
+  domains?: readonly FailureDomain[];
   /** How long jobs take on which GPUs; absent = the speeds alone tell. */
   performance?: Performance;
   /** Sees what passes between core and the world. */
@@ -111,6 +121,7 @@ export class Simulation {
   readonly #queue: EventQueue;
   readonly #demand: DemandSource;
   readonly #fleet: Fleet;
+  readonly #domains: Domains;
   readonly #processes: ProcessModel;
   readonly #network: Network | null;
   readonly #stakers: StakeWorld | null;
@@ -151,6 +162,7 @@ export class Simulation {
           });
     const names = config.nodes.map((n) => n.id);
     this.#fleet = new Fleet(this.#queue, options.streams, options.lives, names);
+    this.#domains = new Domains(this.#queue, options.streams, options.domains ?? [], this.#fleet);
     const { processes } = options;
     this.#processes =
       typeof processes === 'function'
@@ -285,6 +297,7 @@ export class Simulation {
   #open(): void {
     this.#opened = true;
     this.#fleet.open();
+    this.#domains.open();
     this.#stakers?.open();
     this.#mesh?.open();
     this.#edge.open();
@@ -342,6 +355,8 @@ export class Simulation {
       const { type, a, b } = event;
       if (type === WorldEvent.stake) facts.push(...this.#stakers!.happen(t, a, b));
       else if (type === WorldEvent.mesh) facts.push(...this.#mesh!.happen(t, a, b));
+      else if (type === WorldEvent.domain)
+        facts.push(...this.#domains.happen(t, a, b === 1, (node) => this.#processes.lose(node, t)));
       else if (type === WorldEvent.edge) facts.push(...this.#edge.happen(t, a, b));
       else if (type === WorldEvent.arrival) facts.push(...this.#arrive(t));
       else {

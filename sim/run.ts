@@ -142,6 +142,7 @@ export function prepareRun(given: ResolvedScenario, options: RunOptions): Prepar
           mesh: { ...network, ...(options.contact === undefined ? {} : { contact: options.contact }) },
         }),
     ...(routing === undefined ? {} : { routing }),
+    ...(scenario.domains === undefined ? {} : { domains: scenario.domains }),
     ...(scenario.performance === undefined
       ? {}
       : {

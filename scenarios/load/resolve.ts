@@ -12,6 +12,7 @@ import { type ParsedScenario, scenarioSchema } from '../schema/scenario.ts';
 import { resolvePayers } from './contract.ts';
 import { resolveDemand } from './demand.ts';
 import { decodeScenario, Places, readYaml } from './document.ts';
+import { resolveDomains } from './domains.ts';
 import { type OpenFile, resolveFleet } from './fleet.ts';
 import { CURRENCIES, resolveBilling, resolvePools, resolveStakes } from './market.ts';
 import type { Report } from './names.ts';
@@ -80,6 +81,7 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
   const staking = resolveStaking(s, fleet, stakes, report);
   const network = resolveNetwork(s, fleet, report);
   const routing = demand === null ? null : resolveRouting(s, fleet, demand, report);
+  const domains = resolveDomains(s, fleet, report);
   const performance = demand === null ? null : resolvePerformance(s, fleet, demand, report, open);
   if (s.output.sample < 1) report(['output', 'sample'], 'no time at all; write a duration above zero, or "none"');
   if (demand === null) return null;
@@ -109,6 +111,7 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
     ...(payers.length === 0 ? {} : { payers }),
     costs: fleet.costs,
     ...(staking === null ? {} : { stakers: staking.world }),
+    ...(domains.length === 0 ? {} : { domains }),
     ...(performance === null ? {} : { performance }),
     ...(network === null ? {} : { network }),
     ...(routing === null ? {} : { routing }),

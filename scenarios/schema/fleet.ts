@@ -206,6 +206,25 @@ export function failuresSchema(f: Fields) {
         .record(name('Group of the fleet.'), rule)
         .describe('Failures by group; a group that is not named never fails.')
         .prefault({}),
+      shared: z
+        .array(
+          z.strictObject({
+            name: name('Name of what fails: its failures are counted under it.'),
+            of: z
+              .enum(['rack', 'provider', 'site', 'gpu'])
+              .describe(
+                'Whose machines it takes down together: each rack’s, each provider’s, all of the groups’ (one site), or each GPU its own.',
+              ),
+            groups: names('Groups whose machines hang on it.'),
+            mtbf: f.duration('Mean time between failures of one of them while it is up, exponential.').optional(),
+            between: f.timeFamily('Instead of mtbf: time up until the next failure.').optional(),
+            repair: f.timeFamily('Time to repair. Default exponential with a mean of 1 hour.').prefault({
+              exponential: { mean: '1 hour' },
+            }),
+          }),
+        )
+        .describe('Failures of what machines share, besides their own. Default none.')
+        .prefault([]),
       trace: trace.optional(),
     })
     .describe('When machines break. Default: never.');

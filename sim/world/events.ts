@@ -11,6 +11,7 @@ export const WorldEvent = {
   mesh: 9,
   edge: 10,
   payer: 11,
+  domain: 12,
 } as const;
 
 /** Phases, in the order of core's fact phases. */

@@ -158,7 +158,7 @@ export class Fleet {
       if (now > 0) this.#schedulePresence(node, s.present, now);
     } else if (cause >= REPLAYED) {
       s.faults += type === WorldEvent.nodeUp ? -1 : 1;
-      if (type === WorldEvent.nodeDown) this.#count(this.#lives[node]!.outages![cause - REPLAYED]!.cause);
+      if (type === WorldEvent.nodeDown) this.count(this.#lives[node]!.outages![cause - REPLAYED]!.cause);
     } else if (type === WorldEvent.nodeUp) {
       s.faults--;
       this.#scheduleFailure(node, now);
@@ -179,20 +179,32 @@ export class Fleet {
     const life = this.#lives[node]!;
     const stream = this.#stream('repair', node);
     if (life.failures === undefined) {
-      this.#count('failure');
+      this.count('failure');
       return stream.exponential(life.repairUs);
     }
     const { causes } = life.failures;
     let rest = this.#stream('failure-cause', node).uniform();
     const total = causes.reduce((n, c) => n + c.weight, 0);
     const cause = causes.find((c) => (rest -= c.weight / total) < 0) ?? causes[causes.length - 1]!;
-    this.#count(cause.name);
+    this.count(cause.name);
     return this.#distribution(cause.repair).sample(stream);
   }
 
   readonly #causes = new Map<string, number>();
 
-  #count(cause: string): void {
+  /** A failure of what it hangs on begins (1) or ends (-1); the fact, when its state changes by it. */
+  fault(node: number, by: 1 | -1, lost: (node: number) => void): Fact | null {
+    const s = this.#state[node]!;
+    const wasUp = s.present && s.faults === 0;
+    s.faults += by;
+    const isUp = s.present && s.faults === 0;
+    if (isUp === wasUp) return null;
+    if (isUp) return { kind: FactKind.nodeUp, node };
+    lost(node);
+    return { kind: FactKind.nodeDown, node, cause: DownCause.failure };
+  }
+
+  count(cause: string): void {
     this.#causes.set(cause, (this.#causes.get(cause) ?? 0) + 1);
   }
 
