@@ -69,6 +69,21 @@ export interface Restart {
   ended: boolean;
 }
 
+export interface ExecutionStatus {
+  /** Scenario time of the last step. */
+  nowUs: TimeUs;
+  submitted: number;
+  /** Jobs that have ended, one way or another. */
+  over: number;
+  /** Attempts that may have a process. */
+  running: number;
+  steps: number;
+  syncs: number;
+  /** The journal waits for room; nothing is started. */
+  storageFull: boolean;
+  lag: { deadlines: LagJson; facts: LagJson };
+}
+
 interface Due {
   stamp: TimeUs;
   action: Action;
@@ -94,6 +109,7 @@ export class Executor {
   #syncs = 0;
   /** Length of the journal that is known to be on disk. */
   #durable: number;
+  #storageFull = false;
   #factCount = 0;
   #nextSnapshot: number;
   /** Wall milliseconds before which no snapshot is taken. */
@@ -137,6 +153,7 @@ export class Executor {
       this.#resumeArrivals();
       this.#writer = new JournalWriter(header, flush, Number.MAX_SAFE_INTEGER, r.position);
       const lost = r.ended ? 0 : this.#answerForTheDead();
+      if (!r.ended) this.#trustMachines();
       const { dropped, facts, fromSnapshot, ended } = r;
       this.restart = { dropped, replayed: facts, fromSnapshot, lost, reaped, ended };
     }
@@ -183,6 +200,22 @@ export class Executor {
     return lost;
   }
 
+  /** What the dead executor held against machines died with it: the new one looks for itself. */
+  #trustMachines(): void {
+    const tell = (fact: Fact): void => {
+      this.#facts.push(fact);
+      this.#reported.push(this.market.now + 1);
+    };
+    this.market.nodes.forEach((agent, node) => {
+      if (agent?.isUp === false) tell({ kind: FactKind.nodeUp, node });
+    });
+    this.market.pools.forEach((p, pool) => {
+      p?.nodes().forEach((node, local) => {
+        if (!p.hears(local)) tell({ kind: FactKind.contact, pool, node, until: NEVER });
+      });
+    });
+  }
+
   #row<T extends TableName>(table: T, row: Row<T>): void {
     if (table !== 'jobs') return;
     this.#work.delete((row as Row<'jobs'>).job_id);
@@ -198,6 +231,20 @@ export class Executor {
       ...(command === undefined ? {} : { command }),
       ...(challenge === undefined ? {} : { challenge }),
     });
+  }
+
+  /** How the run goes, for whoever looks on. */
+  status(): ExecutionStatus {
+    return {
+      nowUs: this.market.now,
+      submitted: this.#submitted,
+      over: this.#over,
+      running: this.#launcher.running,
+      steps: this.#writer!.steps,
+      syncs: this.#syncs,
+      storageFull: this.#storageFull,
+      lag: { deadlines: this.#deadlineLag.toJson(), facts: this.#factLag.toJson() },
+    };
   }
 
   /** Asks the executor to stop after the turn in progress; the run stays resumable. */
@@ -313,11 +360,13 @@ export class Executor {
           this.#syncs++;
         }
         if (told) this.#options.onStorage?.(false);
+        this.#storageFull = false;
         return;
       } catch (e) {
         if (!(e instanceof StorageFull)) throw e;
         if (!told) this.#options.onStorage?.(true);
         told = true;
+        this.#storageFull = true;
         await new Promise((resolve) => setTimeout(resolve, FULL_RETRY_MS));
       }
     }

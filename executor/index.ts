@@ -18,6 +18,7 @@ export { Lag, type LagJson } from './lag.ts';
 export type { Arrivals, FactSink, Launcher, LeaseLimits, PlannedArrival, Work } from './launcher.ts';
 export { chooseNodes, type Remote, Slurm, type SlurmNode, slurmDevices, slurmNodes } from './launchers/slurm.ts';
 export { type ChallengeOptions, type ChallengeResult, runChallenge } from './run-challenge.ts';
+export { StatusServer } from './status.ts';
 export { chooseIsolation, type Isolation, isolationName, noIsolation, probeIsolation } from './work/isolation.ts';
 export { LocalLauncher, type LocalOptions } from './work/local.ts';
 export { processesOf, reapRun } from './work/proc.ts';

@@ -4,7 +4,7 @@
  *
  *   healthy   nothing against it
  *   suspect   something was seen that may pass; it goes on working
- *   drain     what runs may end, but the card needs a reset before it is trusted (core cannot yet refuse single cards: it is said)
+ *   drain     what runs may end, but the card needs a reset before it is trusted: its machine takes no new leases meanwhile
  *   dead      gone, or its memory cannot be trusted: its machine is reported down and what ran on it is lost
  */
 

@@ -16,7 +16,7 @@ import {
   type ReleaseAction,
   type StartAction,
 } from '../../core/facts.ts';
-import { Outcome } from '../../core/types.ts';
+import { NEVER, Outcome } from '../../core/types.ts';
 import type { Device } from '../devices/devices.ts';
 import type { GpuDriver, GpuUse } from '../devices/gpu-driver.ts';
 import type { HealthState } from '../devices/health.ts';
@@ -55,8 +55,9 @@ export interface LocalOptions {
   gpus?: Pick<GpuDriver, 'use'>;
   /** Looks after the cards every ten seconds; absent = there are none to look after. */
   watch?: (onChange: (card: string, state: HealthState, evidence: string) => void) => { look(): Promise<void> };
-  /** Nodes that have a part of the card; needed with `watch`. */
+  /** Nodes that have a part of the card, and how many pools there are to be told; needed with `watch`. */
   nodesOf?: (card: string) => readonly number[];
+  pools?: number;
   /** Carries jobs to other machines; absent = they run here. */
   remote?: Remote;
   /** Told what an operator should know. */
@@ -116,8 +117,9 @@ export class LocalLauncher implements Launcher {
   #watch: NodeJS.Timeout | null = null;
   #gpuPoll: NodeJS.Timeout | null = null;
   #health: NodeJS.Timeout | null = null;
-  /** Dead GPUs of each node that has some. */
+  /** Dead GPUs of each node that has some, and those to be spared until they have been reset. */
   readonly #dead = new Map<number, Set<string>>();
+  readonly #draining = new Map<number, Set<string>>();
   #sink: FactSink = () => {};
   #closed: (() => void) | null = null;
   #isClosed = false;
@@ -137,15 +139,26 @@ export class LocalLauncher implements Launcher {
     if (watch !== undefined) this.#health = setInterval(() => void watch.look(), HEALTH_MS);
   }
 
-  /** A node is down while one of its GPUs is dead: nothing may run on, because core counts its leases as lost. */
+  /**
+   * A node is down while one of its GPUs is dead: nothing may run on, because core counts its leases as lost. While one is to be
+   * drained the node takes no new leases and what runs goes on: a pool counts on no node that it does not hear of.
+   */
   #healthChanged(card: string, state: HealthState, evidence: string): void {
     this.#options.say?.(`GPU ${card} is ${state} (${evidence})`);
     for (const node of this.#options.nodesOf?.(card) ?? []) this.#nodeHealth(node, card, state);
   }
 
   #nodeHealth(node: number, card: string, state: HealthState): void {
-    const dead = this.#dead.get(node) ?? new Set<string>();
-    this.#dead.set(node, dead);
+    const draining = setOf(this.#draining, node);
+    const wasHeard = draining.size === 0;
+    if (state === 'drain') draining.add(card);
+    else draining.delete(card);
+    if (wasHeard !== (draining.size === 0)) {
+      const until = wasHeard ? 0 : NEVER;
+      for (let pool = 0; pool < (this.#options.pools ?? 0); pool++)
+        this.#sink({ kind: FactKind.contact, pool, node, until });
+    }
+    const dead = setOf(this.#dead, node);
     const wasUp = dead.size === 0;
     if (state === 'dead') dead.add(card);
     else dead.delete(card);
@@ -557,6 +570,12 @@ export class LocalLauncher implements Launcher {
 }
 
 const keyOf = (a: { lease: number; fence: number }): string => `${a.lease}:${a.fence}`;
+
+function setOf(sets: Map<number, Set<string>>, node: number): Set<string> {
+  const found = sets.get(node) ?? new Set<string>();
+  sets.set(node, found);
+  return found;
+}
 
 const idsOf = (devices: readonly Device[], kind: Device['kind']): string =>
   devices

@@ -19,6 +19,7 @@ import {
   Lock,
   readSnapshot,
   Slurm,
+  StatusServer,
   slurmDevices,
   slurmNodes,
   syncDirectory,
@@ -29,7 +30,7 @@ import { ScenarioError } from '../../scenarios/index.ts';
 import { marketConfig } from '../../sim/run.ts';
 import type { RunJson } from '../../sim/summary.ts';
 import { Finding, oneLine, UsageError } from '../errors.ts';
-import { executionRecord, finishExecution } from '../execution/finish.ts';
+import { executionRecord, finishExecution, STATUS_FILE } from '../execution/finish.ts';
 import {
   assignDevices,
   challengeKeyOf,
@@ -65,6 +66,7 @@ export interface ExecuteFlags {
   disk: number;
   processes: number;
   network?: boolean;
+  status?: number | true;
   share: string[];
   json?: boolean;
   quiet?: boolean;
@@ -249,6 +251,7 @@ async function execute(partial: string, flags: ExecuteFlags, plan: ExecutionPlan
       `resumed: ${found.lost} leases had lost their processes, ${found.reaped} processes were still there and are gone now`,
     );
   }
+  const status = await serveStatus(partial, flags, plan, executor);
   const stop = (): void => executor.stop();
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
@@ -256,6 +259,7 @@ async function execute(partial: string, flags: ExecuteFlags, plan: ExecutionPlan
   try {
     result = await executor.run();
   } finally {
+    status?.close();
     process.off('SIGINT', stop);
     process.off('SIGTERM', stop);
   }
@@ -266,8 +270,37 @@ async function execute(partial: string, flags: ExecuteFlags, plan: ExecutionPlan
   return executionRecord(plan, result, launcher.isolation);
 }
 
+/** The address and the token lie in a file that only the operator can read; the journal has no room for secrets. */
+async function serveStatus(
+  partial: string,
+  flags: ExecuteFlags,
+  plan: ExecutionPlan,
+  executor: Executor,
+): Promise<StatusServer | null> {
+  if (flags.status === undefined) return null;
+  const { scenario, timeScale } = plan;
+  const devices = plan.devices.map((d) => ({
+    node: scenario.market.nodes[d.node]!.id,
+    gpu: d.gpu,
+    device: d.device.id,
+  }));
+  const server = new StatusServer(() => ({
+    schema: 'janction.status/1',
+    scenario: scenario.name,
+    timeScale,
+    devices,
+    ...executor.status(),
+  }));
+  const url = await server.listen(flags.status === true ? 0 : flags.status);
+  const path = join(partial, STATUS_FILE);
+  rmSync(path, { force: true });
+  writeFileSync(path, `${JSON.stringify({ url, token: server.token })}\n`, { mode: 0o600, flag: 'wx' });
+  if (flags.quiet !== true) process.stderr.write(`status: ${url} with the token in ${path}\n`);
+  return server;
+}
+
 /** What a run with GPUs has looked after: memory that must come back, cards that may die. */
-function gpuCare(plan: ExecutionPlan): Pick<LocalOptions, 'gpus' | 'watch' | 'nodesOf'> {
+function gpuCare(plan: ExecutionPlan): Pick<LocalOptions, 'gpus' | 'watch' | 'nodesOf' | 'pools'> {
   const nodes = new Map<string, number[]>();
   for (const { device, node } of plan.devices) {
     if (device.card !== undefined) nodes.set(device.card, [...(nodes.get(device.card) ?? []), node]);
@@ -278,6 +311,7 @@ function gpuCare(plan: ExecutionPlan): Pick<LocalOptions, 'gpus' | 'watch' | 'no
     gpus: driver,
     watch: (onChange) => new HealthWatch([...nodes.keys()], onChange, () => driver.health()),
     nodesOf: (card) => [...new Set(nodes.get(card) ?? [])],
+    pools: plan.scenario.market.pools.length,
   };
 }
 
@@ -371,6 +405,11 @@ export function addExecute(program: Command): void {
     .option('--processes <n>', 'most processes and threads of an attempt (control groups)', wholeFrom(1, 1 << 20), 512)
     .option('--share <dir>', 'a directory that jobs may read (repeatable)', append, [])
     .option('--network', 'jobs keep the host’s network')
+    .option(
+      '--status [port]',
+      'answer GET /status on 127.0.0.1 to whoever has the token in DIR.partial/status.json (any free port)',
+      wholeFrom(1, 65_535),
+    )
     .option('--seed <n>', 'seed of every random stream (default: the scenario’s, or 1)', seedOf)
     .option('--set <path=value>', 'change one value of the scenario (repeatable)', append, [])
     .option('--json', 'print one JSON document instead of text')

@@ -22,7 +22,8 @@ import { type ExecutionRecord, RunDirWriter } from '../rundir/writer.ts';
 import { type ExecutionPlan, plannedArrivals } from './plan.ts';
 
 /** What a finished run does not keep. Removed only after DIR has its name: until then a crash must find all of it. */
-const SCAFFOLD = ['execution.json', 'snapshot', 'lock'] as const;
+export const STATUS_FILE = 'status.json';
+const SCAFFOLD = ['execution.json', 'snapshot', 'lock', STATUS_FILE] as const;
 
 export function finishExecution(dir: string, plan: ExecutionPlan, executed: ExecutionRecord): RunJson {
   const partial = `${resolve(dir)}.partial`;

@@ -44,7 +44,7 @@ describe('execute', () => {
       const own = join(out, 'jobs', `${p['job_id']![i]}-${p['attempt']![i]}-${p['part']![i]}`);
       const lines = readFileSync(join(own, 'stdout'), 'utf8').trim().split('\n');
       expect(lines).toHaveLength(1);
-      expect((JSON.parse(lines[0]!) as { products: number }).products).toBeGreaterThan(0);
+      expect((JSON.parse(lines[0]!) as { batches: number }).batches).toBeGreaterThan(0);
     });
     expect(completed).toBeGreaterThan(0);
   });
@@ -163,6 +163,8 @@ describe('execute', () => {
     [['execute', scenario, '--devices', 'cpu:1', '--out', 'no/x'], /has 2 GPUs and --devices gives 1/],
     [['execute', scenario, '--devices', 'cpu:0', '--out', 'no/x'], /number from 1/],
     [['execute', scenario, '--devices', 'gpu', '--out', 'no/x'], /write auto, cpu:N/],
+    [['execute', scenario, ...short, '--calibration', 'package.json', '--out', 'no/x'], /no calibration with a rate/],
+    [['challenge', '--devices', 'cpu:1', '--side', '100'], /multiple of 64/],
     [['execute', scenario, '--time-scale', '0', '--out', 'no/x'], /above 0/],
     [['execute', scenario, '--time-scale', 'NaN', '--out', 'no/x'], /above 0/],
     [['execute', scenario, '--devices', 'cpu:2', '--out', 'package.json/x'], /cannot be made/],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Action, ActionKind, type Fact, FactKind, type StartAction } from '../../core/facts.ts';
-import { Outcome } from '../../core/types.ts';
+import { NEVER, Outcome } from '../../core/types.ts';
 import { findDevices } from '../../executor/devices/devices.ts';
 import type { CardHealth, GpuUse } from '../../executor/devices/gpu-driver.ts';
 import {
@@ -316,6 +316,34 @@ describe.skipIf(process.platform === 'win32')('a launcher of jobs on GPUs (a twi
       expect(await until(FactKind.exited)).toMatchObject({ outcome: Outcome.failed });
       await new Promise((resolve) => setTimeout(resolve, 50));
       expect(facts.map((f) => f.kind)).toEqual([FactKind.exited]);
+    });
+  });
+
+  test('while a card is to be drained its node takes no new leases and what runs goes on', async () => {
+    let change: (uuid: string, state: HealthState, evidence: string) => void = () => {};
+    const watch: LocalOptions['watch'] = (onChange) => {
+      change = onChange;
+      return { look: () => Promise.resolve() };
+    };
+    await launched({ watch, pools: 2 }, async (launcher, facts, until) => {
+      launcher.act(start, work('sleep 600'), null);
+      await until(FactKind.started);
+      const contacts = (): [number, number][] =>
+        facts.flatMap((f) => (f.kind === FactKind.contact ? [[f.pool, f.until] as [number, number]] : []));
+      change(A, 'drain', 'Xid 48');
+      change(B, 'drain', 'Xid 63');
+      change(A, 'healthy', 'reset');
+      expect(contacts()).toEqual([
+        [0, 0],
+        [1, 0],
+      ]);
+      change(B, 'dead', 'Xid 79');
+      expect(contacts().slice(2)).toEqual([
+        [0, NEVER],
+        [1, NEVER],
+      ]);
+      expect(await until(FactKind.nodeDown)).toMatchObject({ node: 0 });
+      expect(launcher.running).toBe(1);
     });
   });
 
