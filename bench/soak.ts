@@ -16,6 +16,11 @@ const soaks: Record<string, { file: string; runs: number; about: string }> = {
     runs: 2_000,
     about: 'random contracts under failures, takeovers and silent users: laws, audit, wires, restores',
   },
+  'billing-stream': {
+    file: 'test/laws/billing-stream.test.ts',
+    runs: 200,
+    about: 'retries, duplicates and crashes of what bills are made from: the same statements',
+  },
   elections: {
     file: 'test/laws/elections.test.ts test/laws/f1.test.ts',
     runs: 10_000,

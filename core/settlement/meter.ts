@@ -22,9 +22,51 @@ export interface MeterPeriod {
 
 export type MeterCode = 'counted' | 'duplicate' | 'too-old' | 'period-closed-corrected';
 
-export class Meter {
+/** Which (source, id) pairs have come: of each source the last `window` ids are remembered, whatever is older counts as come. */
+export class SeenIds {
   readonly #window: number;
   readonly #seen = new Map<string, { high: number; ids: Set<number> }>();
+
+  constructor(window: number) {
+    this.#window = window;
+  }
+
+  /** Takes the id down when it is new. */
+  take(source: string, id: number): 'new' | 'duplicate' | 'too-old' {
+    let s = this.#seen.get(source);
+    if (s === undefined) this.#seen.set(source, (s = { high: 0, ids: new Set() }));
+    if (s.ids.has(id)) return 'duplicate';
+    if (id <= s.high - this.#window) return 'too-old';
+    s.ids.add(id);
+    if (id > s.high) {
+      const last = id - this.#window;
+      if (id - s.high > this.#window) {
+        for (const old of [...s.ids]) if (old <= last) s.ids.delete(old);
+      } else for (let old = Math.max(0, s.high - this.#window + 1); old <= last; old++) s.ids.delete(old);
+      s.high = id;
+    }
+    return 'new';
+  }
+
+  /** source, highest id, ids remembered */
+  snapshot(): [string, number, number[]][] {
+    return [...this.#seen].map(([source, s]) => [source, s.high, [...s.ids]]);
+  }
+
+  restore(state: readonly [string, number, number[]][]): void {
+    for (const [source, high, ids] of state) this.#seen.set(source, { high, ids: new Set(ids) });
+  }
+}
+
+export interface MeterState {
+  seen: [string, number, number[]][];
+  sums: [number, bigint][];
+  corrections: [number, bigint][];
+  closedBefore: number;
+}
+
+export class Meter {
+  readonly #seen: SeenIds;
   readonly #lengthUs: number;
   readonly #sums = new Map<number, bigint>();
   /** Readings that came for a closed period: billed in the period in which they came. */
@@ -35,19 +77,12 @@ export class Meter {
   constructor(lengthUs: number, window = 4096) {
     if (!(lengthUs > 0) || !Number.isSafeInteger(lengthUs)) throw new Error(`meter: periods of ${lengthUs} us`);
     this.#lengthUs = lengthUs;
-    this.#window = window;
+    this.#seen = new SeenIds(window);
   }
 
   take(r: Reading): MeterCode {
-    let s = this.#seen.get(r.source);
-    if (s === undefined) this.#seen.set(r.source, (s = { high: 0, ids: new Set() }));
-    if (s.ids.has(r.id)) return 'duplicate';
-    if (r.id <= s.high - this.#window) return 'too-old';
-    s.ids.add(r.id);
-    if (r.id > s.high) {
-      for (let id = Math.max(0, s.high - this.#window + 1); id <= r.id - this.#window; id++) s.ids.delete(id);
-      s.high = r.id;
-    }
+    const known = this.#seen.take(r.source, r.id);
+    if (known !== 'new') return known;
     const period = Math.floor(r.timeUs / this.#lengthUs);
     if (period < this.#closedBefore) {
       this.#add(this.#corrections, this.#closedBefore, r.quantity);
@@ -64,6 +99,23 @@ export class Meter {
   /** Closes every period that ends at `nowUs` or before; later readings for them become corrections of the next. */
   close(nowUs: number): void {
     this.#closedBefore = Math.max(this.#closedBefore, Math.floor(nowUs / this.#lengthUs));
+  }
+
+  snapshot(): MeterState {
+    return {
+      seen: this.#seen.snapshot(),
+      sums: [...this.#sums],
+      corrections: [...this.#corrections],
+      closedBefore: this.#closedBefore,
+    };
+  }
+
+  /** Into a fresh meter of the same periods. */
+  restore(state: MeterState): void {
+    this.#seen.restore(state.seen);
+    for (const [period, sum] of state.sums) this.#sums.set(period, sum);
+    for (const [period, sum] of state.corrections) this.#corrections.set(period, sum);
+    this.#closedBefore = state.closedBefore;
   }
 
   /** Use of the period by time of use, and corrections that were booked into it. */

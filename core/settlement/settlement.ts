@@ -34,11 +34,15 @@ import { type Contract, ContractState, isPossible } from './contract.ts';
 import { isTaskOf } from './demand.ts';
 import { Distribution, type DistributionState } from './distribution.ts';
 import { type Account, Ledger, type LedgerState } from './ledger.ts';
+import { SeenIds } from './meter.ts';
 import { gangOutcome, isCharged } from './metering.ts';
 import { Payments, type PaymentsState } from './payments.ts';
 import { type ClaimedPart, placementRow } from './placement-row.ts';
 import { Staking, type StakingState } from './staking.ts';
 import { noTerms, Supply, type SupplyState } from './supply.ts';
+
+/** Deposits of one user among which a repeated one is known. */
+const DEPOSITS_REMEMBERED = 1024;
 
 export interface SettlementState {
   ledger: LedgerState;
@@ -48,6 +52,7 @@ export interface SettlementState {
   staking: StakingState | null;
   books: AwardBooksState;
   payments: PaymentsState;
+  deposits: [string, number, number[]][];
   term: number;
   nodePool: number[];
   superseded: number[];
@@ -72,6 +77,7 @@ export class Settlement implements Machine {
   readonly #deadlines: Deadlines;
   readonly #books: AwardBooks;
   readonly payments: Payments;
+  readonly #deposits = new SeenIds(DEPOSITS_REMEMBERED);
   readonly #inbox = new Inbox();
   #term = 0;
   #nodePool: number[];
@@ -174,6 +180,8 @@ export class Settlement implements Machine {
         this.staking?.contribution.health(now, input.node, input.up);
         return this.#supply.health(now, input.node, input.up);
       case FactKind.deposit:
+        // A deposit that is reported again is the same deposit.
+        if (this.#deposits.take(input.user, input.seq) !== 'new') return;
         this.#deposit(now, input.user, input.currency, BigInt(input.amount));
         return this.payments.deposited(now, input.user, input.currency);
       case FactKind.payer:
@@ -615,6 +623,7 @@ export class Settlement implements Machine {
       staking: this.staking?.snapshot() ?? null,
       books: this.#books.snapshot(),
       payments: this.payments.snapshot(),
+      deposits: this.#deposits.snapshot(),
       term: this.#term,
       nodePool: this.#nodePool,
       superseded: this.#superseded,
@@ -637,6 +646,7 @@ export class Settlement implements Machine {
     }
     this.#books.restore(s.books);
     this.payments.restore(s.payments);
+    this.#deposits.restore(s.deposits);
     this.#term = s.term;
     this.#nodePool = s.nodePool;
     this.#superseded = s.superseded;
