@@ -58,6 +58,19 @@ const deviceColumns = [
   'failures',
 ] as const;
 const accountColumns = ['account', 'currency', 'debits_posted_micro', 'credits_posted_micro'] as const;
+const stakeColumns = ['time_us', 'staker', 'provider', 'bonded_micro', 'code'] as const;
+const electionColumns = ['epoch', 'occasion', 'pool', 'aggregator', 'voter', 'amount_micro', 'seat'] as const;
+const supplyColumns = [
+  'time_us',
+  'pool',
+  'gpu_class',
+  'provider',
+  'ask_micro_per_gpu_hour',
+  'offered_gpus',
+  'awarded_gpus',
+  'pay_micro_per_hour',
+  'demand_gpus',
+] as const;
 
 export type JobColumns = ColumnsOf<'jobs', (typeof jobColumns)[number]>;
 export type PlacementColumns = ColumnsOf<'placements', (typeof placementColumns)[number]>;
@@ -66,6 +79,9 @@ export type PriceColumns = ColumnsOf<'prices', (typeof priceColumns)[number]>;
 export type FailureColumns = ColumnsOf<'failures', (typeof failureColumns)[number]>;
 export type DeviceColumns = ColumnsOf<'devices', (typeof deviceColumns)[number]>;
 export type AccountColumns = ColumnsOf<'accounts', (typeof accountColumns)[number]>;
+export type StakeColumns = ColumnsOf<'stakes', (typeof stakeColumns)[number]>;
+export type ElectionColumns = ColumnsOf<'elections', (typeof electionColumns)[number]>;
+export type SupplyColumns = ColumnsOf<'supply', (typeof supplyColumns)[number]>;
 
 export interface RunData {
   /** As the user wrote it. */
@@ -83,6 +99,9 @@ export interface RunData {
   failures: FailureColumns;
   devices: DeviceColumns;
   accounts: AccountColumns;
+  stakes: StakeColumns;
+  elections: ElectionColumns;
+  supply: SupplyColumns;
 }
 
 /** Reads what a report shows; usage errors name the file that is missing or damaged. */
@@ -105,6 +124,9 @@ export async function readRun(dir: string): Promise<RunData> {
     failures: await readColumns(dir, 'failures', failureColumns),
     devices: await readColumns(dir, 'devices', deviceColumns),
     accounts: await readColumns(dir, 'accounts', accountColumns),
+    stakes: await readColumns(dir, 'stakes', stakeColumns),
+    elections: await readColumns(dir, 'elections', electionColumns),
+    supply: await readColumns(dir, 'supply', supplyColumns),
   };
 }
 

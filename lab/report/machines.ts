@@ -8,6 +8,8 @@ import { html } from './svg.ts';
 
 /** Bytes of packed bars that a page carries at most (a third more in base 64). */
 const MOST_BYTES = 2_600_000;
+/** Machines that a page draws at most. */
+const MOST_MACHINES = 4000;
 /** A bar takes about this much. */
 const BYTES_PER_BAR = 14;
 
@@ -16,17 +18,21 @@ export function machineSection(run: RunData): Section {
   // Resolution: a hundred-millionth of the run, in powers of ten.
   let unitUs = 1;
   while (run.endUs / unitUs > 1.5e8) unitUs *= 10;
-  const nodes: { name: string; group: string; gpus: number; row: number }[] = [];
+  const all: Machine[] = [];
   for (let i = 0; i < d.rows; i++)
-    nodes.push({ name: d.node[i]!, group: run.groupOf.get(d.node[i]!) ?? '', gpus: d.gpus[i]!, row: i });
+    all.push({ name: d.node[i]!, group: run.groupOf.get(d.node[i]!) ?? '', gpus: d.gpus[i]!, row: i });
+  const nodes = drawnMachines(run, all);
   const nodeIndex = new Map(nodes.map((n, i) => [n.name, i]));
   const rows: number[] = [];
-  for (let i = 0; i < p.rows; i++)
-    if (p.start_us[i]! >= 0 && p.gpus[i] !== '' && nodeIndex.has(p.node[i]!)) rows.push(i);
+  let ran = 0;
+  for (let i = 0; i < p.rows; i++) {
+    if (p.start_us[i]! < 0 || p.gpus[i] === '') continue;
+    ran++;
+    if (nodeIndex.has(p.node[i]!)) rows.push(i);
+  }
   const most = Math.floor(MOST_BYTES / BYTES_PER_BAR);
-  const ran = rows.length;
   let shown = rows;
-  if (ran > most) {
+  if (rows.length > most) {
     const length = (i: number): number => p.end_us[i]! - p.start_us[i]!;
     shown = [...rows].sort((a, b) => length(b) - length(a) || a - b).slice(0, most);
   }
@@ -80,7 +86,7 @@ export function machineSection(run: RunData): Section {
     labels,
     outcomes: outcomeNames,
   }).replace(/</g, '\\u003c');
-  const busiest = nodes
+  const busiest = all
     .map((n) => ({
       name: n.name,
       use: d.up_us[n.row]! > 0 ? d.busy_milli_us[n.row]! / (d.up_us[n.row]! * n.gpus * 1000) : 0,
@@ -89,6 +95,10 @@ export function machineSection(run: RunData): Section {
     .sort((a, b) => b.use - a.use || byCodeUnits(a.name, b.name));
   const idle = busiest.filter((b) => b.leases === 0).length;
   const top = busiest[0];
+  const hidden =
+    nodes.length < all.length
+      ? `<p class="note">The picture shows the ${group(nodes.length)} machines that ran most of ${group(all.length)}; all are in <code>devices.parquet</code>.</p>`
+      : '';
   const left =
     ran > shown.length
       ? `<p class="note">The page shows the ${group(shown.length)} longest of ${group(ran)} placements; all are in <code>placements.parquet</code>.</p>`
@@ -100,14 +110,32 @@ export function machineSection(run: RunData): Section {
     title:
       top === undefined
         ? 'No machines'
-        : `${group(nodes.length)} machines ran ${group(ran)} placements; ${idle === 0 ? 'none' : group(idle)} stood idle throughout${nodes.length > 1 && nodes.some((n) => n.gpus > 0) ? `, the busiest was ${html(top.name)} at ${percent(Math.min(1, top.use))} of the time it was up` : ''}`,
+        : `${group(all.length)} machines ran ${group(ran)} placements; ${idle === 0 ? 'none' : group(idle)} stood idle throughout${all.length > 1 && all.some((n) => n.gpus > 0) ? `, the busiest was ${html(top.name)} at ${percent(Math.min(1, top.use))} of the time it was up` : ''}`,
     html: `<figure><figcaption>Placements on machines over time, one row per GPU, ${labels.length > 2 ? 'one colour per kind of job' : 'neighbouring jobs in different colours'} (pale: did not complete)</figcaption>
 <div class="tools">${button('in', '+', 'zoom in')}${button('out', '−', 'zoom out')}${button('earlier', '←', 'earlier')}${button('later', '→', 'later')}${button('up', '↑', 'machines above')}${button('down', '↓', 'machines below')}${button('all', 'all', 'show everything')}<form id="gantt-find"><label>job <input id="gantt-job" inputmode="numeric" size="8" autocomplete="off"></label><button>find</button></form></div>
 <canvas id="gantt" tabindex="0" role="img" aria-label="Placements on machines over time. Keys: plus and minus zoom, arrows move, 0 shows everything."></canvas>
 <p id="gantt-say" class="note" aria-live="polite">Click a bar, or find a job by its number. Drag to move, Ctrl and wheel or + and − to zoom, 0 for everything.</p>
-<noscript><p>This picture needs scripts; the figures are in placements.parquet.</p></noscript></figure>${labelKey(labels.slice(0, -1))}${left}
+<noscript><p>This picture needs scripts; the figures are in placements.parquet.</p></noscript></figure>${labelKey(labels.slice(0, -1))}${hidden}${left}
 <script type="application/json" id="gantt-head">${head}</script><script type="text/plain" id="gantt-bars">${bytes}</script>`,
   };
+}
+
+interface Machine {
+  name: string;
+  group: string;
+  gpus: number;
+  /** In the table of devices. */
+  row: number;
+}
+
+/** All of them, or the ones that ran most, in the order of the table. */
+function drawnMachines(run: RunData, all: readonly Machine[]): readonly Machine[] {
+  if (all.length <= MOST_MACHINES) return all;
+  const leases = (m: Machine): number => run.devices.leases[m.row]!;
+  return [...all]
+    .sort((a, b) => leases(b) - leases(a) || a.row - b.row)
+    .slice(0, MOST_MACHINES)
+    .sort((a, b) => a.row - b.row);
 }
 
 /** GPU indices joined by + as runs of neighbours. */

@@ -1,12 +1,14 @@
 /** The page: head, sections in the order a reader asks, and how to do it again. One file, nothing fetched from anywhere. */
 import { readFileSync } from 'node:fs';
 import { NEVER } from '../../core/types.ts';
+import { clearingSection } from './clearing.ts';
 import { compareSection } from './compare.ts';
 import type { RunData } from './data.ts';
 import { machineSection } from './machines.ts';
 import { moneySection, revenueSection } from './money.ts';
 import { amount, group, percent, seconds, short } from './numbers.ts';
 import { failureSection, htmlTable, loadSection, priceSection, type Section } from './over-time.ts';
+import { stakeSection } from './stake.ts';
 import { style } from './style.ts';
 import { html } from './svg.ts';
 import { longestSection, waitSection } from './waiting.ts';
@@ -22,8 +24,10 @@ export function reportPage(runs: readonly RunData[]): string {
     waitSection(run),
     longestSection(run),
     priceSection(run),
+    ...[clearingSection(run)].filter((x) => x !== null),
     moneySection(run),
     revenueSection(run),
+    ...[stakeSection(run)].filter((x) => x !== null),
     failureSection(run),
     machineSection(run),
     checked(run),
@@ -36,8 +40,10 @@ export function reportPage(runs: readonly RunData[]): string {
     ['waits', 'waits'],
     ['longest', 'longest waits'],
     ['prices', 'prices'],
+    ['clearing', 'clearing'],
     ['money', 'money'],
     ['revenue', 'revenue'],
+    ['stake', 'stake'],
     ['failures', 'failures'],
     ['machines', 'machines'],
     ['checked', 'checks'],

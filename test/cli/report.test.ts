@@ -65,6 +65,7 @@ describe('report', () => {
       'prices',
       'money',
       'revenue',
+      'stake',
       'failures',
       'machines',
       'checked',
@@ -80,6 +81,72 @@ describe('report', () => {
     expect(page).toContain(result.fingerprint);
     expect(page).toContain(`>${String(result.jobs.submitted).replace(/\B(?=(\d{3})+$)/g, ',')}<`);
     expect(page).toContain((Number(result.money.providers) / 1e6).toFixed(2));
+  });
+
+  test('revenue by stake: what each staker got, beside its share of the stake', async () => {
+    const page = readFileSync(join(run, 'report.html'), 'utf8');
+    const { scenario } = readManifest(run);
+    const accounts = await readRunTable(run, 'accounts');
+    const stakes = new Map<string, number>();
+    for (const p of scenario.market.stakes) stakes.set(p.staker, (stakes.get(p.staker) ?? 0) + Number(p.amount));
+    const total = [...stakes.values()].reduce((a, b) => a + b, 0);
+    for (const [name, stake] of stakes) {
+      const row = accounts.columns['account']!.indexOf(`staker:${name}` as never);
+      const got = row < 0 ? 0 : Number(accounts.columns['credits_posted_micro']![row]) / 1e6;
+      expect(page).toMatch(new RegExp(`<th scope="row">${name}</th>.*?${Math.round((stake / total) * 1000) / 10} %`));
+      expect(page).toContain(`>${got.toFixed(2)} USD<`);
+    }
+  });
+
+  test('stake that moves is weighed by time; elections and slashes are counted', async () => {
+    const dir = join(base, 'stake');
+    const stake = ['run', 'scenarios/stake-90-days/scenario.yaml', '--set', 'horizon=20 day', '--out', dir, '--quiet'];
+    expect(janction(stake).code).toBe(0);
+    expect(janction(['report', dir, '--quiet']).code).toBe(0);
+    const page = readFileSync(join(dir, 'report.html'), 'utf8');
+    const { result } = readManifest(dir);
+    expect(page).toContain(`<h3>${result.stake!.elections} elections</h3>`);
+    const s = await readColumns(dir, 'stakes', ['time_us', 'staker', 'bonded_micro', 'code', 'provider']);
+    // The slow way: what "nomad-2" had bonded in each of 4,800 equal steps.
+    const end = result.simulatedSeconds * 1e6;
+    let sum = 0;
+    for (let k = 0; k < 4800; k++) {
+      const now = ((k + 0.5) * end) / 4800;
+      const last = new Map<string, number>();
+      for (let i = 0; i < s.rows; i++)
+        if (s.staker[i] === 'nomad-2' && s.code[i] === 'ok' && s.time_us[i]! <= now)
+          last.set(s.provider[i]!, s.bonded_micro[i]!);
+      for (const v of last.values()) sum += v / 1e6;
+    }
+    const cell = /<th scope="row">nomad-2<\/th><td class="n">([\d,.]+)</.exec(page)![1]!;
+    expect(Number(cell.replace(/,/g, '')) / (sum / 4800)).toBeCloseTo(1, 2);
+  });
+
+  test('clearings: what was offered, wanted, bought and paid', async () => {
+    const dir = join(base, 'clearing');
+    const week = ['run', 'scenarios/pvcg-week/scenario.yaml', '--set', 'horizon=12 hour', '--out', dir, '--quiet'];
+    expect(janction(week).code).toBe(0);
+    expect(janction(['report', dir, '--quiet']).code).toBe(0);
+    const page = readFileSync(join(dir, 'report.html'), 'utf8');
+    const s = await readColumns(dir, 'supply', [
+      'time_us',
+      'provider',
+      'gpu_class',
+      'offered_gpus',
+      'awarded_gpus',
+      'pay_micro_per_hour',
+    ]);
+    const at = new Set(s.time_us);
+    const bought = s.awarded_gpus.reduce((a, b) => a + b, 0);
+    const offered = s.offered_gpus.reduce((a, b) => a + b, 0);
+    const pays = new Map<string, number>();
+    for (let i = 0; i < s.rows; i++)
+      pays.set(`${s.time_us[i]} ${s.provider[i]} ${s.gpu_class[i]}`, s.pay_micro_per_hour[i]!);
+    const pay = [...pays.values()].reduce((a, b) => a + b, 0);
+    const price = Math.round((pay / bought / 1e6) * 1000) / 1000;
+    expect(page).toContain(
+      `${at.size} clearings bought ${Math.round((bought / offered) * 1000) / 10} % of the GPUs on offer at ${price} USD an hour`,
+    );
   });
 
   test('the longest waits are the longest, and their reasons agree with the replayed scheduler', async () => {
