@@ -11,6 +11,8 @@ const purposes: Record<(typeof tableNames)[number], string> = {
   supply: 'One row per clearing and machine offered in a supply auction.',
   samples: 'One row per pool and sampling interval.',
   failures: 'One row each time a machine goes down or comes back.',
+  preemptions:
+    'One row each time a pool orders a running attempt to make room; empty where the queueing policy never does.',
   devices: 'One row per machine at the end of the run.',
   stakes: 'One row per act of a staker, slash or jail; empty where the scenario has no elections.',
   elections: 'One row per candidate of each election, and one per voter and pool it supports.',

@@ -384,8 +384,15 @@ export class Pool implements Machine, SchedulerHost {
     return this.#jobs.get(number);
   }
 
-  yield(job: PoolJob): void {
+  yield(job: PoolJob, now: TimeUs): void {
     this.#port.decide(job.hold, Outcome.preempted);
+    this.#port.row('preemptions', {
+      time_us: now,
+      pool: this.id,
+      job_id: job.spec.job,
+      lease_id: job.lease,
+      by_job_id: job.yieldsTo,
+    });
     this.#orders.stop(this.#leases.get(job.lease), Outcome.preempted);
   }
 

@@ -28,7 +28,7 @@ export interface SchedulerHost {
   jobs(): Iterable<PoolJob>;
   grant(job: PoolJob, parts: Part[]): void;
   /** Tells the nodes to end the job's attempt. */
-  yield(job: PoolJob): void;
+  yield(job: PoolJob, now: TimeUs): void;
 }
 
 /** Nodes tried for one job before preemption looks for room over the whole pool. */
@@ -243,7 +243,7 @@ export class Scheduler implements SchedulerView {
       waiting.pledged++;
       job.yieldsTo = waiting.spec.job;
     }
-    this.#host.yield(job);
+    this.#host.yield(job, this.now);
   }
 
   /** The job has given its machines back, or lost its claim to anybody's room. */

@@ -120,6 +120,13 @@ export const tables = {
     leases_lost: int('count', 'leases that ended by it'),
     lost_milli_us: big('milli-GPU x us', 'work thrown away'),
   },
+  preemptions: {
+    time_us: int('us', 'stamp of the order to end'),
+    pool: text('pool'),
+    job_id: int('number', 'job that gives way'),
+    lease_id: int('number', 'first lease of the attempt that is ended'),
+    by_job_id: int('number', 'job that it gives way to; 0 = to its queue, which takes turns'),
+  },
   devices: {
     node: text('machine'),
     provider: text('owner'),
@@ -252,6 +259,7 @@ export const sparseTables: ReadonlySet<string> = new Set([
   'quotes',
   'meters',
   'adjustments',
+  'preemptions',
 ]);
 
 /** Tables that the simulated world writes: what no machine of the market sees. A replay does not make them. */

@@ -69,8 +69,9 @@ export function addTimeline(program: Command): void {
     .addHelpText(
       'after',
       `
-A process per machine, a thread per GPU, counters for queue, use and prices, instants for machines lost, arrows from an attempt
-that was cut off to the next one of its job. Streamed: memory does not grow with the run. The viewer runs in your browser.
+A process per machine, a thread per GPU, counters for queue, use and prices, instants for machines lost,
+elections, slashes and failed aggregators, arrows from an attempt that was cut off to the next one of its job, and from one that gave
+way to the job that took its place. Streamed: memory does not grow with the run. The viewer runs in your browser.
 
 Examples:
   janction timeline runs/q7 > q7.json

@@ -85,6 +85,7 @@ const keys: Record<TableName, readonly string[]> = {
   supply: ['pool', 'epoch', 'node'],
   samples: ['pool', 'time_us'],
   failures: ['node', 'time_us', 'kind'],
+  preemptions: ['lease_id', 'time_us'],
   devices: ['node'],
   stakes: ['time_us', 'act', 'staker', 'provider', 'pool', 'offence_id'],
   elections: ['time_us', 'occasion', 'pool', 'voter'],

@@ -1,8 +1,8 @@
 /**
  * A run as Chrome's trace format (Trace Event Format, JSON object form), which ui.perfetto.dev and chrome://tracing open: a
  * process per machine, a thread per GPU, counters for queue, use and prices, instants for machines lost, arrows from an attempt
- * that was cut off to the next one of the same job. Streamed row group by row group: memory does not grow with the run, except
- * by the jobs that are between two attempts.
+ * that was cut off to the next one of the same job, and from one that gave way to the job it gave way to. Streamed row group by row
+ * group: memory does not grow with the run, except by the jobs that are between two attempts, and those that others made room for.
  */
 import type { ResolvedScenario } from '../../scenarios/resolved.ts';
 import { rowGroups } from '../rundir/columns.ts';
@@ -60,6 +60,8 @@ export async function writeTimeline(dir: string, sink: TextSink): Promise<Timeli
   placements = await slices(dir, out, pids, labels);
   await counters(dir, out);
   await losses(dir, out, pids);
+  await elections(dir, out);
+  await punishments(dir, out);
   await out.end({
     scenario: manifest.scenario.name,
     seed: manifest.seed,
@@ -117,6 +119,37 @@ async function jobLabels(dir: string): Promise<(job: number) => string> {
   return (job) => list[of[job] ?? 0]!;
 }
 
+/** Whom an attempt gave way to. Read as far as the placements have come: both tables are in order of time. */
+class Preemptors {
+  readonly #rows: AsyncGenerator<{ rows: number; lease_id: Float64Array; by_job_id: Float64Array }>;
+  #group: { rows: number; lease_id: Float64Array; by_job_id: Float64Array } | null = null;
+  #at = 0;
+  #over = false;
+  readonly #ahead = new Map<number, number>();
+
+  constructor(dir: string) {
+    this.#rows = rowGroups(dir, 'preemptions', ['lease_id', 'by_job_id']);
+  }
+
+  /** The job that lease gave way to; 0 = nobody in particular. */
+  async of(lease: number): Promise<number> {
+    while (!this.#ahead.has(lease) && !this.#over) {
+      if (this.#group === null || this.#at === this.#group.rows) {
+        const next = await this.#rows.next();
+        this.#over = next.done === true;
+        this.#group = next.done === true ? null : next.value;
+        this.#at = 0;
+        continue;
+      }
+      this.#ahead.set(this.#group.lease_id[this.#at]!, this.#group.by_job_id[this.#at]!);
+      this.#at++;
+    }
+    const by = this.#ahead.get(lease) ?? 0;
+    this.#ahead.delete(lease);
+    return by;
+  }
+}
+
 async function slices(
   dir: string,
   out: Writer,
@@ -127,6 +160,19 @@ async function slices(
   // Where the last attempt of a job was cut off, until the next one is seen.
   const cut = new Map<number, { pid: number; tid: number; at: number; outcome: string }>();
   let arrows = 0;
+  // Who made room for a job that has not ended since: its own slice comes when it does.
+  const madeRoom = new Map<number, { pid: number; tid: number; at: number; job: number }[]>();
+  const preemptors = new Preemptors(dir);
+  const arrow = (
+    cat: string,
+    label: string,
+    from: { pid: number; tid: number; at: number },
+    to: { pid: number; tid: number; at: number },
+  ): boolean => {
+    const flow = { cat, name: label, id: ++arrows };
+    out.put({ ph: 's', ...flow, pid: from.pid, tid: from.tid, ts: from.at });
+    return out.put({ ph: 'f', bp: 'e', ...flow, pid: to.pid, tid: to.tid, ts: to.at });
+  };
   for await (const p of rowGroups(dir, 'placements', [
     'lease_id',
     'job_id',
@@ -177,13 +223,26 @@ async function slices(
         const before = cut.get(job);
         if (before !== undefined) {
           cut.delete(job);
-          const flow = { cat: 'retry', name: `retry after ${before.outcome}`, id: ++arrows };
-          out.put({ ph: 's', ...flow, pid: before.pid, tid: before.tid, ts: before.at });
-          full = out.put({ ph: 'f', bp: 'e', ...flow, pid, tid, ts: start }) || full;
+          full = arrow('retry', `retry after ${before.outcome}`, before, { pid, tid, at: start }) || full;
+        }
+        const room = madeRoom.get(job);
+        if (room !== undefined) {
+          // An attempt that began before the room was made is not what it was made for.
+          const waiting = room.filter((v) => v.at > start);
+          for (const v of room)
+            if (v.at <= start)
+              full = arrow('preemption', `job ${v.job} gave way to job ${job}`, v, { pid, tid, at: start }) || full;
+          if (waiting.length > 0) madeRoom.set(job, waiting);
+          else madeRoom.delete(job);
         }
         const outcome = p.outcome[i]!;
         if (outcome === 'node-failure' || outcome === 'aborted' || outcome === 'preempted')
           cut.set(job, { pid, tid, at: Math.max(start, p.end_us[i]! - 1), outcome });
+        if (outcome === 'preempted') {
+          const by = await preemptors.of(p.lease_id[i]!);
+          if (by !== 0)
+            madeRoom.set(by, [...(madeRoom.get(by) ?? []), { pid, tid, at: Math.max(start, p.end_us[i]! - 1), job }]);
+        }
       }
       if (full) await out.flush();
     }
@@ -233,6 +292,70 @@ async function losses(dir: string, out: Writer, pids: Map<string, number>): Prom
       const name = f.kind[i] === 'node-up' ? 'up' : f.cause[i] === 'owner' ? 'taken back by its owner' : 'failure';
       const args = { 'leases lost': f.leases_lost[i]! };
       if (out.put({ ph: 'i', s: 'p', cat: f.kind[i]!, name, pid, tid: 1, ts: f.time_us[i]!, args })) await out.flush();
+    }
+  }
+}
+
+/** Who was elected, at the stamp of each election: one instant across the market's process. */
+async function elections(dir: string, out: Writer): Promise<void> {
+  let at = -1;
+  let name = '';
+  let seats: Record<string, string> = {};
+  const close = (): boolean =>
+    at >= 0 && out.put({ ph: 'i', s: 'p', cat: 'election', name, pid: MARKET, tid: 1, ts: at, args: seats });
+  for await (const e of rowGroups(dir, 'elections', [
+    'epoch',
+    'time_us',
+    'occasion',
+    'pool',
+    'aggregator',
+    'voter',
+    'seat',
+  ])) {
+    for (let i = 0; i < e.rows; i++) {
+      if (e.voter[i] !== '') continue;
+      const next = e.occasion[i] === 'epoch' ? `election ${e.epoch[i]}` : 'aggregator failed: its seat is filled';
+      if (at !== e.time_us[i] || name !== next) {
+        if (close()) await out.flush();
+        at = e.time_us[i]!;
+        name = next;
+        seats = {};
+      }
+      if (e.seat[i]! >= 0) seats[`seat ${e.seat[i]}`] = `${e.pool[i]} (${e.aggregator[i]})`;
+    }
+  }
+  close();
+}
+
+const PUNISHED = new Set([
+  'slash-bonded',
+  'slash-unbonding',
+  'slash-returned',
+  'tombstone',
+  'aggregator-down',
+  'aggregator-up',
+]);
+
+/** Slashes, appeals that were granted, and aggregators that went away or came back. */
+async function punishments(dir: string, out: Writer): Promise<void> {
+  for await (const s of rowGroups(dir, 'stakes', [
+    'time_us',
+    'act',
+    'staker',
+    'provider',
+    'pool',
+    'amount_micro',
+    'currency',
+  ])) {
+    for (let i = 0; i < s.rows; i++) {
+      const act = s.act[i]!;
+      if (!PUNISHED.has(act)) continue;
+      const args = {
+        who: [s.staker[i], s.provider[i], s.pool[i]].filter((w) => w !== '').join(', '),
+        [`amount (micro-${s.currency[i]!})`]: s.amount_micro[i]!,
+      };
+      if (out.put({ ph: 'i', s: 'p', cat: 'stake', name: act, pid: MARKET, tid: 1, ts: s.time_us[i]!, args }))
+        await out.flush();
     }
   }
 }

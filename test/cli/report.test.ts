@@ -327,6 +327,48 @@ describe('timeline', () => {
     expect(of('i')).toHaveLength((await readColumns(run, 'failures', ['time_us'])).rows);
   });
 
+  test('arrows lead from an attempt that gave way to the job it gave way to', async () => {
+    const dir = join(base, 'preempting');
+    const small = ['horizon=8 hour', 'fleet.groups.gamers.providers=16', 'fleet.groups.enthusiasts.providers=10'];
+    const args = [...small, 'scheduling.queueing=srtf'].flatMap((x) => ['--set', x]);
+    expect(janction(['run', 'scenarios/quickstart/scenario.yaml', ...args, '--out', dir, '--quiet']).code).toBe(0);
+    const trace = JSON.parse(janction(['timeline', dir]).out) as { traceEvents: TraceEvent[] };
+    const yielded = await readColumns(dir, 'preemptions', ['time_us', 'job_id', 'lease_id', 'by_job_id']);
+    const p = await readColumns(dir, 'placements', ['lease_id', 'job_id', 'part', 'start_us', 'end_us', 'outcome']);
+    const endOf = new Map<number, number>();
+    for (let i = 0; i < p.rows; i++) if (p.outcome[i] === 'preempted') endOf.set(p.lease_id[i]!, p.end_us[i]!);
+    expect(yielded.rows).toBeGreaterThan(20);
+    // The slow way: every order, and the first start of its heir after the room was made.
+    const expected: string[] = [];
+    for (let i = 0; i < yielded.rows; i++) {
+      const end = endOf.get(yielded.lease_id[i]!);
+      if (end === undefined) continue;
+      let start = Number.POSITIVE_INFINITY;
+      for (let k = 0; k < p.rows; k++)
+        if (p.job_id[k] === yielded.by_job_id[i] && p.part[k] === 0 && p.start_us[k]! >= end - 1)
+          start = Math.min(start, p.start_us[k]!);
+      if (start < Number.POSITIVE_INFINITY)
+        expected.push(`job ${yielded.job_id[i]} gave way to job ${yielded.by_job_id[i]} at ${start}`);
+    }
+    const heads = trace.traceEvents.filter((e) => e.ph === 'f' && e.cat === 'preemption');
+    const order = (list: string[]) => list.sort((x, y) => (x < y ? -1 : 1));
+    expect(order(heads.map((e) => `${e.name} at ${e.ts}`))).toEqual(order(expected));
+    expect(expected.length).toBeGreaterThan(10);
+  });
+
+  test('elections, slashes and failed aggregators are instants of the market', async () => {
+    const dir = join(base, 'stake');
+    const trace = JSON.parse(janction(['timeline', dir]).out) as { traceEvents: TraceEvent[] };
+    const instants = trace.traceEvents.filter((e) => e.ph === 'i');
+    const e = await readColumns(dir, 'elections', ['time_us', 'occasion']);
+    const held = new Set(Array.from({ length: e.rows }, (_, i) => `${e.time_us[i]} ${e.occasion[i]}`));
+    expect(instants.filter((x) => x.cat === 'election')).toHaveLength(held.size);
+    const s = await readColumns(dir, 'stakes', ['act']);
+    const slashes = s.act.filter((x) => x.startsWith('slash-') && x !== 'slash-final').length;
+    expect(instants.filter((x) => x.cat === 'stake' && x.name.startsWith('slash'))).toHaveLength(slashes);
+    expect(held.size).toBeGreaterThanOrEqual(19);
+  });
+
   test('writes the same to a file, and leaves nothing behind when it cannot', () => {
     const file = join(base, 't.json');
     const done = janction(['timeline', run, '--out', file, '--json', '--quiet']);
