@@ -36,6 +36,7 @@ import { Edf } from './queueing/edf.ts';
 import { FairShare, type FairShareParams } from './queueing/fair-share.ts';
 import { Fifo } from './queueing/fifo.ts';
 import { FifoSkip, type FifoSkipParams } from './queueing/fifo-skip.ts';
+import { Heterogeneity, type HeterogeneityParams } from './queueing/heterogeneity.ts';
 import { Las, type LasParams } from './queueing/las.ts';
 import type { RankOptions } from './queueing/lib/ranked.ts';
 import { Priority, type PriorityParams } from './queueing/priority.ts';
@@ -68,6 +69,7 @@ const queueing: Record<string, (p: Params) => QueueingPolicy> = {
   priority: (p) => new Priority(p as PriorityParams),
   edf: (p) => new Edf(p as Partial<RankOptions>),
   'fair-share': (p) => new FairShare(p as FairShareParams),
+  heterogeneity: (p) => new Heterogeneity(p as HeterogeneityParams),
 };
 
 const placement: Record<string, (p: Params) => PlacementPolicy> = {

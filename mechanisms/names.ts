@@ -11,6 +11,7 @@ export const queueingNames = [
   'priority',
   'edf',
   'fair-share',
+  'heterogeneity',
 ] as const;
 export const placementNames = [
   'first-fit',

@@ -110,7 +110,8 @@ function doorFault(from: string, to: string): string | null {
 const pureRooms = new Set(['core', 'mechanisms', 'sim', 'scenarios']);
 const npmAllowed: Record<string, RegExp> = {
   core: /^$/,
-  mechanisms: /^$/,
+  // The linear programs of queueing/heterogeneity (docs/decisions/0012).
+  mechanisms: /^yalps$/,
   sim: /^seedrandom(\/|$)/,
   scenarios: /^(yaml|zod|mathjs)(\/|$)/,
 };

@@ -21,6 +21,7 @@ import { resolveNetwork, resolveRouting } from './network.ts';
 import { applySets } from './overrides.ts';
 import { resolvePerformance } from './performance.ts';
 import { resolveStaking } from './stake.ts';
+import { resolveThroughputs } from './throughputs.ts';
 
 /**
  * The scenario that a file and its overrides describe.
@@ -83,6 +84,7 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
   const routing = demand === null ? null : resolveRouting(s, fleet, demand, report);
   const domains = resolveDomains(s, fleet, report);
   const performance = demand === null ? null : resolvePerformance(s, fleet, demand, report, open);
+  if (demand !== null) resolveThroughputs(pools, s, fleet, demand, performance, report);
   if (s.output.sample < 1) report(['output', 'sample'], 'no time at all; write a duration above zero, or "none"');
   if (demand === null) return null;
   const payers = resolvePayers(s, demand.users, report);

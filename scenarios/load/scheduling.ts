@@ -12,6 +12,7 @@ const IN_UNITS: Record<string, string> = {
   ageing: 'ageingUs',
   hold: 'holdUs',
   limits: 'limitsGpuUs',
+  round: 'roundUs',
 };
 
 export function queueingOf(ref: MechanismRef, path: Path, report: Report): MechanismRef {
@@ -20,6 +21,8 @@ export function queueingOf(ref: MechanismRef, path: Path, report: Report): Mecha
   const { limits } = ref.params as { limits?: number[] };
   if (limits?.some((l, i) => l < 1 || (i > 0 && l <= limits[i - 1]!)))
     report([...path, 'limits'], 'limits do not ascend; write them from the shortest to the longest');
+  if ((ref.params as { round?: number }).round === 0)
+    report([...path, 'round'], 'no time at all; write a duration above zero');
   return {
     name: ref.name,
     params: Object.fromEntries(

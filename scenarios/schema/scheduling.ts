@@ -44,6 +44,20 @@ function queueingParams(f: Fields): Record<string, z.ZodRawShape> {
       skip: skip('false'),
     },
     edf: { preempt: preempt('false'), minRun, skip: skip('false') },
+    heterogeneity: {
+      objective: z
+        .enum(['max-min', 'makespan'])
+        .describe('Nobody is slower than must be, or all end soonest. Default max-min.')
+        .optional(),
+      round: f.duration('Time between two plans. Default 6 minutes.').optional(),
+      throughputs: z
+        .record(
+          name('Persona, or name of a job.'),
+          z.record(name('GPU class.'), f.number('Work per time, in any unit of the row.', rat(0), rat(1_000_000_000))),
+        )
+        .describe('Work per time of each kind of job on each class. Default: as the personas’ performance says.')
+        .optional(),
+    },
     'fair-share': {
       weights: z
         .record(name('User.'), f.number('Weight.', rat(1, 1_000_000), rat(1_000_000)))
