@@ -123,9 +123,10 @@ function readWorld(bytes: Uint8Array): World {
   let end = 0;
   for (const frame of readJournal(bytes)) {
     if (frame.type === FrameType.header) header = frame.header;
-    if (frame.type === FrameType.end) end = frame.now;
+    // Of several hosts one may be behind another.
+    if (frame.type === FrameType.end) end = Math.max(end, frame.now);
     if (frame.type !== FrameType.step) continue;
-    end = frame.now;
+    end = Math.max(end, frame.now);
     for (const f of frame.facts) {
       if (f.kind === PAYER) silences.set(f.user, [...(silences.get(f.user) ?? []), [BigInt(frame.now), f.answers]]);
       else if (f.kind === STAKE) acts.push({ at: frame.now, seq: f.seq, act: { ...f.act } });

@@ -3,7 +3,7 @@
  */
 
 import type { MechanismRegistry } from '../../core/interfaces.ts';
-import { FrameType, readJournal } from '../../core/journal/journal.ts';
+import { readJournal } from '../../core/journal/journal.ts';
 import { replay } from '../../core/journal/replay.ts';
 import { checkInvariants, viewOf } from '../../core/market/invariants.ts';
 import type { RowSink } from '../../core/market/market.ts';
@@ -85,19 +85,12 @@ export function replayCheck(
   tables: Record<TableName, TableData>,
 ): ReplayFinding {
   const comparer = new Comparer(tables);
-  let ended = false;
-  const frames = (function* () {
-    for (const f of readJournal(journal)) {
-      if (f.type === FrameType.end) ended = true;
-      yield f;
-    }
-  })();
-  const result = replay(frames, registry, comparer);
+  const result = replay(readJournal(journal), registry, comparer);
   // Of several hosts only what must always hold: there may be messages on their way.
   checkInvariants(viewOf(result.markets), result.markets.length === 1);
   for (const m of result.markets) m.report();
   comparer.world();
-  const cut = ended ? null : 'journal: no end frame; the run was cut off';
+  const cut = result.complete ? null : 'journal: no end frame; the run was cut off';
   return {
     facts: result.facts,
     checks: result.checks,

@@ -207,14 +207,14 @@ export function explainJob(journal: Iterable<Frame>, registry: MechanismRegistry
     for (const f of journal) {
       if (f.type === FrameType.step) {
         if (kept.job !== null && f.now > endUs) return;
-        endUs = f.now;
+        endUs = Math.max(endUs, f.now);
         for (const x of f.facts)
           if (x.kind === FactKind.submit && x.spec.job === target) {
             spec = x.spec;
             submittedUs = f.now;
             pool = x.pool;
           }
-      } else if (f.type === FrameType.end) endUs = f.now;
+      } else if (f.type === FrameType.end) endUs = Math.max(endUs, f.now);
       yield f;
     }
   }

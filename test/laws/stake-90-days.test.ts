@@ -16,7 +16,7 @@ import { Rows } from '../support/market.ts';
 const file = 'scenarios/stake-90-days/scenario.yaml';
 const scenario = resolveScenario(readFileSync(join(root, file)), file);
 
-test('90 days of elections, slashes, an appeal and a failed aggregator break no law, and the auditor agrees', () => {
+test('90 days of elections, slashes, an appeal, a failed aggregator and a partition break no law, and the auditor agrees', () => {
   const journal: Uint8Array[] = [];
   const rows = new Rows();
   const run = prepareRun(scenario, {
@@ -25,11 +25,16 @@ test('90 days of elections, slashes, an appeal and a failed aggregator break no 
     onJournal: (b) => journal.push(b.slice()),
     watch: rows,
   });
-  const { stake, invariants } = finishRun(run);
+  const { stake, network, invariants } = finishRun(run);
   expect(invariants.violations).toBe(0);
   expect(stake!.elections).toBeGreaterThanOrEqual(90);
   expect(stake!.changedCommittees).toBeGreaterThanOrEqual(5);
-  expect(stake!.failedSeats).toBeGreaterThanOrEqual(1);
+  // The aggregator that fails, and the one that the chain could not hear.
+  expect(stake!.failedSeats).toBeGreaterThanOrEqual(2);
+  expect(network!.partitions).toBe(1);
+  expect(network!.takeovers).toBe(1);
+  expect(network!.packets.cut).toBeGreaterThan(100);
+  expect(rows.of('network').map((n) => n.event)).toEqual(['partition', 'takeover', 'heal']);
   expect(stake!.slashes).toBeGreaterThanOrEqual(20);
   expect(stake!.slashesOfUnbonding).toBeGreaterThanOrEqual(3);
   expect(stake!.reversed).toBeGreaterThanOrEqual(1);
