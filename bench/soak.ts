@@ -34,7 +34,7 @@ const soaks: Record<string, { file: string; runs: number; about: string }> = {
   sweep: {
     file: 'test/sweep/sweep.test.ts',
     runs: 20,
-    about: 'kills of a sweep, after which its table must be the same to the byte',
+    about: 'kills of a sweep (from 20 on of reserve-price), after which its table must be the same to the byte',
   },
   wires: {
     file: 'test/fuzz/network-faults.test.ts',

@@ -93,6 +93,33 @@ test('tune finds an inner price, writes a scenario that runs, and goes on where 
   });
 });
 
+test('two objectives: a front on fresh seeds with its hypervolume, ends of the trade-off first and last', async () => {
+  await inTemp((dir) => {
+    writeStudy(dir);
+    const study = join(dir, 'tune.yaml');
+    writeFileSync(
+      study,
+      TUNE.replace(
+        /objectives.*\n/,
+        'objectives: [{ metric: economics_provider_profit, goal: max, reference: 0 }, { metric: economics_user_surplus, goal: max, reference: 0 }]\n',
+      ).replace('finalists: 3', 'finalists: 4'),
+    );
+    const t = json<TuneJson>(['tune', study, '--workers', '2']);
+    expect(t.method).toBe('nsga-ii');
+    expect(t.hypervolume).toBeGreaterThan(0);
+    const front = t.best.filter((b) => b.front);
+    expect(front.length).toBeGreaterThan(1);
+    const of = (m: string) => front.map((b) => b.objectives[m]!.mean);
+    const profit = of('economics_provider_profit');
+    const surplus = of('economics_user_surplus');
+    // What providers gain along the front, users lose.
+    for (let i = 1; i < front.length; i++) {
+      expect(profit[i]).toBeLessThan(profit[i - 1]!);
+      expect(surplus[i]).toBeGreaterThan(surplus[i - 1]!);
+    }
+  });
+});
+
 test('sensitivity: the parameter that does nothing has no share', async () => {
   await inTemp((dir) => {
     writeStudy(dir);

@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { inTemp, janction, root } from '../support/cli.ts';
 import { STUDY, writeStudy } from '../support/sweeps.ts';
@@ -49,15 +50,18 @@ async function killedAt(study: string, out: string, target: number): Promise<voi
 describe('resuming', () => {
   test(`killed ${kills} times: finished runs are kept and the table is the same to the byte`, async () => {
     await inTemp(async (dir) => {
-      const study = writeStudy(dir);
+      // The long version kills a study that is shipped, of 720 runs and about a minute.
+      const long = kills >= 20;
+      const study = long ? join(root, 'scenarios/reserve-price/sweep.yaml') : writeStudy(dir);
+      const total = long ? 720 : 48;
       const whole = join(dir, 'whole');
       expect(run(study, whole, '--workers', '1').code).toBe(0);
       expect(collect(study, whole).code).toBe(0);
       const broken = join(dir, 'broken');
       for (let k = 0; k < kills; k++) {
         const before = lines(broken);
-        const target = Math.min(44, Math.max(before + 1, Math.round(48 * (0.1 + (0.8 * (k + 1)) / (kills + 1)))));
-        await killedAt(study, broken, target);
+        const target = Math.round(total * (0.1 + (0.8 * (k + 1)) / (kills + 1)));
+        await killedAt(study, broken, Math.min(total - 4, Math.max(before + 1, target)));
         expect(lines(broken)).toBeGreaterThanOrEqual(before);
       }
       const kept = lines(broken);
@@ -69,7 +73,7 @@ describe('resuming', () => {
       expect(done.err).toBe('');
       expect((JSON.parse(done.out) as { complete: boolean }).complete).toBe(true);
       // Runs in flight at a kill are made again, others are not.
-      expect(lines(broken)).toBeLessThanOrEqual(48 + 1);
+      expect(lines(broken)).toBeLessThanOrEqual(total + 1);
       expect(collect(study, broken).out).toBe(collect(study, whole).out);
       expect(table(broken).equals(table(whole))).toBe(true);
     });
@@ -110,6 +114,47 @@ describe('resuming', () => {
       expect(status.done).toBe(0);
       expect(status.staleResults).toBe(before);
       expect(status.staleBecause.join()).toContain('speedMilli: 1000 -> 2000');
+    });
+  });
+});
+
+describe('another engine', () => {
+  test('results of another version are kept, not used, and named as the reason', async () => {
+    await inTemp((dir) => {
+      const study = writeStudy(dir, STUDY.replace('replications: 4', 'replications: 1'));
+      const out = join(dir, 'out');
+      run(study, out, '--workers', '1');
+      // As an older version would have left them: its name in the plan, other ids.
+      const plan = join(out, 'plan.json');
+      const version = (JSON.parse(readFileSync(plan, 'utf8')) as { engine: string }).engine;
+      writeFileSync(plan, readFileSync(plan, 'utf8').replaceAll(`"engine":"${version}"`, '"engine":"0.0.9"'));
+      const part = join(out, 'results', readdirSync(join(out, 'results'))[0]!);
+      const old = readFileSync(part, 'utf8')
+        .trimEnd()
+        .split('\n')
+        .map((line) => {
+          const json = line.slice(9).replace(/"id":"./, '"id":"z');
+          return `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`;
+        })
+        .join('');
+      writeFileSync(part, old);
+      const status = () =>
+        JSON.parse(janction(['sweep', 'status', study, '--out', out, '--json']).out) as {
+          done: number;
+          staleResults: number;
+          staleBecause: string[];
+        };
+      expect(status()).toMatchObject({
+        done: 0,
+        staleResults: 12,
+        staleBecause: [`engine: 0.0.9 -> ${version}`],
+      });
+      const again = janction(['sweep', 'run', study, '--out', out, '--workers', '1']);
+      expect(again.code).toBe(0);
+      expect(again.err).toContain(`engine: 0.0.9 -> ${version}`);
+      expect(readFileSync(part, 'utf8')).toBe(old);
+      expect(status()).toMatchObject({ done: 12, staleResults: 12, staleBecause: [] });
+      expect(collect(study, out).code).toBe(0);
     });
   });
 });
@@ -234,6 +279,22 @@ describe('refusals: one line, exit 2, nothing on stdout', () => {
         mkdirSync(locked);
         chmodSync(locked, 0o500);
         expect(run(study, join(locked, 'out')).err).toContain('cannot be written');
+      }
+    });
+  });
+
+  test('a read-only file system', async (context) => {
+    await inTemp((dir) => {
+      const mount = join(dir, 'fixed');
+      mkdirSync(mount);
+      if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'ro', 'tmpfs', mount]).status !== 0)
+        return context.skip('a tmpfs cannot be mounted here');
+      try {
+        const a = run(writeStudy(dir), join(mount, 'out'));
+        expect([a.code, a.out]).toEqual([2, '']);
+        expect(a.err).toMatch(/^error: .*cannot be written \(EROFS\).*\n$/);
+      } finally {
+        spawnSync('umount', [mount]);
       }
     });
   });
