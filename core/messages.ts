@@ -2,6 +2,7 @@
  * The protocol between the three machines (contract, rule 7). Every message is plain data. Kinds continue the numbers of
  * facts so that one inbox can hold both.
  */
+import type { SupplyMarket } from './interfaces.ts';
 import type { Code, JobSpec, Outcome, TimeUs } from './types.ts';
 
 export const MessageKind = {
@@ -250,6 +251,8 @@ export interface Awards {
   awards: Award[];
   /** Result of the supply auction, where the pool holds one: machines that are not named sell nothing this epoch. */
   supply?: SupplyAward[];
+  /** What was cleared, one per class, where the chain works out what would have been left without some of the suppliers. */
+  markets?: SupplyMarket[];
 }
 /** `gpus` GPUs of a machine are bought for an epoch: its provider is paid `payMicro` per hour for `of` such GPUs in all. */
 export interface SupplyAward {

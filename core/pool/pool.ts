@@ -122,7 +122,7 @@ export class Pool implements Machine, SchedulerHost {
     inbox.clear();
     this.#expire(now);
     if (this.#desk.nextWakeup() <= now)
-      this.#desk.clear(now, this.cluster, this.#scheduler.waitingMilli, this.#buySupply(now));
+      this.#desk.clear(now, this.cluster, this.#scheduler.waitingMilli, this.#supply, this.#buySupply(now));
     if (this.#quoting.length > 0 && this.#desk.open) this.#quoteAll(now);
     this.#scheduler.run();
     this.#steal(now);

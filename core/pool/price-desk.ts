@@ -9,6 +9,7 @@ import { contractRate, quoteId } from '../settlement/demand.ts';
 import { mostCharged } from '../settlement/terms.ts';
 import { Code, type JobSpec, type MarketConfig, NEVER, type TimeUs } from '../types.ts';
 import type { Cluster } from './cluster.ts';
+import type { SupplyDesk } from './supply-desk.ts';
 
 interface Rates {
   epoch: number;
@@ -89,7 +90,13 @@ export class PriceDesk {
   }
 
   /** Epoch boundary: the mechanism proposes; the terms bind once Settlement has booked them. */
-  clear(now: TimeUs, cluster: Cluster, waitingMilli: Float64Array, supply: SupplyAward[] | null): void {
+  clear(
+    now: TimeUs,
+    cluster: Cluster,
+    waitingMilli: Float64Array,
+    desk: SupplyDesk | null,
+    supply: SupplyAward[] | null,
+  ): void {
     const { epochUs, classes } = this.#config;
     const epoch = Math.floor(now / epochUs);
     this.#nextEpochUs = (epoch + 1) * epochUs;
@@ -122,6 +129,7 @@ export class PriceDesk {
       epoch,
       awards: rate.flatMap((r, c) => (r < 0 ? [] : [{ award: award[c]!, gpuClass: c, rateMicro: r }])),
       ...(supply === null ? {} : { supply }),
+      ...(desk !== null && this.#config.staking?.pot?.base === 'leave-one-out' ? { markets: desk.markets } : {}),
     });
     const span = now - this.#sinceUs;
     classes.forEach((c, i) => {

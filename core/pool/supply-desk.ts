@@ -3,7 +3,7 @@
  * their money held. What is not bought is closed: in the pool's picture it is taken by nobody until the next clearing. A lease
  * that crosses the boundary keeps what it was sold under, and its GPUs stay out of the clearing.
  */
-import type { PricingMechanism, SupplyResult } from '../interfaces.ts';
+import type { PricingMechanism, SupplyMarket, SupplyResult } from '../interfaces.ts';
 import type { Port } from '../machine.ts';
 import type { SupplyAward } from '../messages.ts';
 import { type MarketConfig, NEVER, type TimeUs, WHOLE_GPU } from '../types.ts';
@@ -49,11 +49,15 @@ export class SupplyDesk {
     this.#port = port;
   }
 
+  /** What the last clearing was about, where the chain wants to know. */
+  markets: SupplyMarket[] = [];
+
   /** Closes everything idle and asks the mechanism what to open; the answer of Settlement decides. */
   clear(now: TimeUs, cluster: Cluster, nodeOf: (local: number) => number, jobs: Iterable<PoolJob>): SupplyAward[] {
     this.#epoch = Math.floor(now / this.#config.epochUs);
     this.#open.clear();
     this.#plan.clear();
+    this.markets = [];
     const sellers = this.#sellers(cluster, nodeOf);
     const demand = demandByClass(jobs, cluster.classCount);
     const awards: SupplyAward[] = [];
@@ -62,12 +66,14 @@ export class SupplyDesk {
       const wanted = [...demand[gpuClass]!].map(([rateMicro, gpus]) => ({ rateMicro, gpus }));
       wanted.sort((a, b) => b.rateMicro - a.rateMicro);
       const asked = wanted.reduce((n, d) => n + d.gpus, 0);
-      const result = this.#mechanism.award!({
+      const market: SupplyMarket = {
         gpuClass,
         name,
         demand: wanted,
         offers: offers.map(({ supplier, gpus, askMicro }) => ({ supplier, gpus, askMicro })),
-      });
+      };
+      this.markets.push(market);
+      const result = this.#mechanism.award!(market);
       checkResult(this.#mechanism.name, offers, result);
       offers.forEach((s, i) => {
         let left = result.gpus[i]!;

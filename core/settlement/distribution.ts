@@ -15,6 +15,8 @@ export interface DistributionState {
   supply: [number, string, bigint][];
   /** By pool: charges that no award has claimed. */
   rest: bigint[];
+  /** pool, provider, asked for what it earned under supply awards */
+  asked: [number, string, bigint][];
 }
 
 export class Distribution {
@@ -27,6 +29,8 @@ export class Distribution {
   readonly #revenue: (Account | undefined)[][];
   /** earned[pool][currency]: provider -> amount, in order of first earning. */
   readonly #supply: Map<string, bigint>[];
+  /** What they had asked for the same use. */
+  readonly #asked: Map<string, bigint>[];
   #rest: bigint[];
   readonly #earned: Map<string, bigint>[][];
 
@@ -44,6 +48,7 @@ export class Distribution {
     this.#revenue = config.pools.map(() => []);
     this.#earned = config.pools.map(() => config.currencies.map(() => new Map()));
     this.#supply = config.pools.map(() => new Map());
+    this.#asked = config.pools.map(() => new Map());
     this.#rest = config.pools.map(() => 0n);
   }
 
@@ -57,8 +62,10 @@ export class Distribution {
   }
 
   /** What a supplier has earned under its award, and what is left of the charge. Currency 0. */
-  accrueSupply(pool: number, provider: string, pay: bigint, rest: bigint): void {
+  accrueSupply(pool: number, provider: string, pay: bigint, rest: bigint, asked = 0n): void {
     const supply = this.#supply[pool]!;
+    const costs = this.#asked[pool]!;
+    if (asked > 0n) costs.set(provider, (costs.get(provider) ?? 0n) + asked);
     if (pay > 0n) supply.set(provider, (supply.get(provider) ?? 0n) + pay);
     this.#rest[pool]! += rest;
   }
@@ -104,12 +111,21 @@ export class Distribution {
     let fees = 0n;
     for (const [provider, gross] of this.#supply[pool]!) {
       const fee = (gross * BigInt(rules.feeBps)) / 10_000n;
-      this.#pay(now, from, `provider:${provider}`, 0, gross - fee, 'supply-payment');
+      const stakers = this.#staking?.supplyPots.fromPay(gross - fee, this.#asked[pool]!.get(provider) ?? 0n) ?? 0n;
+      if (stakers > 0n) this.#staking!.pots.credit(0, provider, stakers);
+      this.#pay(now, from, `provider:${provider}`, 0, gross - fee - stakers, 'supply-payment');
+      this.#pay(now, from, 'staker-pot', 0, stakers, 'staker-share');
       fees += fee;
     }
     this.#supply[pool]!.clear();
+    this.#asked[pool]!.clear();
     this.#pay(now, from, 'treasury', 0, fees, 'supply-fee');
-    this.#pay(now, from, 'treasury', 0, this.takeRest(pool, this.#rest[pool]!), 'supply-rest');
+    let rest = this.takeRest(pool, this.#rest[pool]!);
+    for (const [staker, amount] of this.#staking?.supplyPots.fromRest(now, pool, rest) ?? []) {
+      this.#pay(now, from, `staker:${staker}`, 0, amount, 'staker-residual');
+      rest -= amount;
+    }
+    this.#pay(now, from, 'treasury', 0, rest, 'supply-rest');
   }
 
   #divide(now: TimeUs, pool: number, currency: number, earned: Map<string, bigint>): void {
@@ -165,7 +181,10 @@ export class Distribution {
   }
 
   snapshot(): DistributionState {
-    const state: DistributionState = { earned: [], supply: [], rest: [...this.#rest] };
+    const state: DistributionState = { earned: [], supply: [], rest: [...this.#rest], asked: [] };
+    this.#asked.forEach((m, pool) => {
+      for (const [provider, amount] of m) state.asked.push([pool, provider, amount]);
+    });
     this.#supply.forEach((m, pool) => {
       for (const [provider, amount] of m) state.supply.push([pool, provider, amount]);
     });
@@ -180,6 +199,7 @@ export class Distribution {
   restore(state: DistributionState): void {
     for (const [pool, currency, provider, amount] of state.earned) this.accrue(pool, currency, provider, amount);
     for (const [pool, provider, amount] of state.supply) this.accrueSupply(pool, provider, amount, 0n);
+    for (const [pool, provider, amount] of state.asked) this.#asked[pool]!.set(provider, amount);
     this.#rest = [...state.rest];
   }
 }

@@ -408,7 +408,8 @@ export class Payments {
     const t = p.supply;
     if (t.of === 0) return this.#distribution.accrue(c.pot, c.quote.currency, provider, share);
     const pay = this.#supply.earned(c.pot, t, milliOf(p), p.startUs, p.endUs, share);
-    this.#distribution.accrueSupply(c.pot, provider, pay, share - pay);
+    const asked = this.#supply.asked(p.node, t, milliOf(p), p.startUs, p.endUs);
+    this.#distribution.accrueSupply(c.pot, provider, pay, share - pay, asked);
   }
 
   /** The rest is paid, refunded, owed or taken back. */

@@ -506,6 +506,7 @@ export class Settlement implements Machine {
     const ok = this.#books.sound(m, pool);
     const booked = ok && this.#supply.sound(m, pool, this.#nodePool) && this.#supply.book(now, m, pool);
     if (booked) {
+      this.staking?.supplyPots.booked(now, m, pool);
       this.#books.book(m, pool);
       for (const a of m.awards) this.#port.decide(a.award, a.gpuClass, a.rateMicro);
       for (const a of m.supply ?? []) this.#port.decide(a.award, a.node, a.gpus, a.payMicro);

@@ -103,6 +103,19 @@ export class StakePots {
     return this.#weight.weight(this.#earning(p), Math.max(0, Math.min(NEVER, p.lockedUntilUs) - now));
   }
 
+  /** What each staker's stakes on providers that are not jailed weigh together, and which providers it backs; by name. */
+  stakerWeights(now: TimeUs): { staker: string; weight: bigint; providers: string[] }[] {
+    const map = new Map<string, { weight: bigint; providers: string[] }>();
+    for (const p of this.#book.positions()) {
+      if (p.provider === '' || p.lots.length === 0 || this.#book.isJailed(p.provider, now)) continue;
+      const s = map.get(p.staker) ?? { weight: 0n, providers: [] };
+      map.set(p.staker, s);
+      s.weight += this.#weightOf(now, p);
+      s.providers.push(p.provider);
+    }
+    return sorted(map).map(([staker, s]) => ({ staker, weight: s.weight, providers: s.providers.sort(byName) }));
+  }
+
   /** Positions on each provider, by staker. */
   #byProvider(): Map<string, Position[]> {
     const map = new Map<string, Position[]>();

@@ -11,12 +11,14 @@ import { type Brought, Contribution, type ContributionState } from './contributi
 import type { Ledger } from './ledger.ts';
 import { StakeBook, type StakeBookState, TOKEN } from './stake-book.ts';
 import { StakePots, type StakePotsState, type Work } from './stake-pots.ts';
+import { SupplyPots, type SupplyPotsState } from './supply-pots.ts';
 
 export interface StakingState {
   book: StakeBookState;
   committee: CommitteeState;
   pots: StakePotsState;
   contribution: ContributionState;
+  supplyPots: SupplyPotsState;
   epoch: number;
   nextEpochUs: TimeUs;
 }
@@ -32,6 +34,7 @@ export class Staking {
   readonly #code: string;
   readonly pots: StakePots;
   readonly contribution: Contribution;
+  readonly supplyPots: SupplyPots;
   /** Stake epoch that runs, from 1. */
   #epoch = 1;
   #nextEpochUs: TimeUs = NEVER;
@@ -64,6 +67,7 @@ export class Staking {
       (row) => port.row('elections', { ...row, currency }),
     );
     this.pots = new StakePots(config, rules, ledger, this.book, this.committee, this.weight, registry);
+    this.supplyPots = new SupplyPots(config, rules, this.pots, registry);
     this.contribution = new Contribution(config, rules, (row) => port.row('contributions', row));
   }
 
@@ -196,6 +200,7 @@ export class Staking {
       committee: this.committee.snapshot(),
       pots: this.pots.snapshot(),
       contribution: this.contribution.snapshot(),
+      supplyPots: this.supplyPots.snapshot(),
       epoch: this.#epoch,
       nextEpochUs: this.#nextEpochUs,
     };
@@ -207,6 +212,7 @@ export class Staking {
     this.committee.restore(s.committee);
     this.pots.restore(s.pots);
     this.contribution.restore(s.contribution);
+    this.supplyPots.restore(s.supplyPots);
     this.#epoch = s.epoch;
     this.#nextEpochUs = s.nextEpochUs;
     this.#due = this.book.nextDue();

@@ -137,6 +137,12 @@ export class Supply {
     return pay < share ? pay : share;
   }
 
+  /** What the machine's provider had asked for metered use under the award; rounded down. */
+  asked(node: number, t: SupplyTerms, milli: number, startUs: TimeUs, endUs: TimeUs): bigint {
+    const ask = this.#config.nodes[node]!.askMicro ?? 0;
+    return t.of === 0 || endUs <= startUs ? 0n : (BigInt(ask) * BigInt(milli) * BigInt(endUs - startUs)) / GPU_HOUR;
+  }
+
   health(now: TimeUs, node: number, up: boolean): void {
     if (this.#up[node] === up) return;
     if (this.#up[node]) this.#availableUs[node]! += now - this.#upSinceUs[node]!;

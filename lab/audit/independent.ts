@@ -85,7 +85,7 @@ export function auditIndependently(input: AuditInput): AuditReport {
     const stake =
       config.staking === undefined
         ? null
-        : new StakeAudit(config, world.acts, input.elections, input.contributions, apportion, fail, world.end);
+        : new StakeAudit(config, world.acts, input, apportion, fail, world.end, supply.times());
     checkTransfers(input, world, charges, supply, stake, report);
     stake?.close(world.end, input.placements);
   } catch (e) {
@@ -177,8 +177,11 @@ interface HoldCharge {
   pool: string;
   currency: string;
   outcome: string;
-  /** provider, share of the charge, what a supply award pays of it (null = divided by shares); in order of the parts */
-  earned: [string, bigint, bigint | null][];
+  /**
+   * provider, share of the charge, what a supply award pays of it (null = divided by shares), what was asked for the same use; in order of
+   * the parts
+   */
+  earned: [string, bigint, bigint | null, bigint][];
 }
 
 /** Rate of each award by class, from the price list. */
@@ -298,7 +301,8 @@ function chargeOfHold(
         award === 0n || shares[k] === 0n
           ? null
           : supply.earned(award, c['node']![i] as string, milli, start, c['end_us']![i] as bigint, shares[k]!, where);
-      return [c['provider']![i] as string, shares[k]!, pay];
+      const asked = supply.asked(c['node']![i] as string, milli, start, c['end_us']![i] as bigint);
+      return [c['provider']![i] as string, shares[k]!, pay, asked];
     }),
   };
 }
@@ -508,6 +512,8 @@ class Split {
   readonly #supplied = new Map<string, Map<string, bigint>>();
   readonly #rest = new Map<string, bigint>();
   readonly #supply: SupplyAudit;
+  /** pool|provider -> asked for what it has earned under awards */
+  readonly #asked = new Map<string, bigint>();
   #due: Map<string, bigint> | null = null;
   #at = -1n;
   readonly #stake: StakeAudit | null;
@@ -528,9 +534,12 @@ class Split {
     this.close();
     const pot = `${h.pool}|${h.currency}`;
     const map = this.#earned.get(pot) ?? new Map<string, bigint>();
-    for (const [provider, amount, pay] of h.earned) {
-      if (pay !== null) this.#owe(h.pool, provider, pay, amount - pay);
-      else if (amount > 0n) map.set(provider, (map.get(provider) ?? 0n) + amount);
+    for (const [provider, amount, pay, asked] of h.earned) {
+      if (pay !== null) {
+        this.#owe(h.pool, provider, pay, amount - pay);
+        const key = `${h.pool}|${provider}`;
+        this.#asked.set(key, (this.#asked.get(key) ?? 0n) + asked);
+      } else if (amount > 0n) map.set(provider, (map.get(provider) ?? 0n) + amount);
     }
     this.#earned.set(pot, map);
   }
@@ -655,10 +664,21 @@ class Split {
       const from = `revenue:${pool}|${usd}`;
       const fee = BigInt(this.#config.pools.find((p) => p.id === pool)!.supply!.feeBps);
       for (const [provider, gross] of supplied) {
-        owe(from, `provider:${provider}`, usd, gross - (gross * fee) / 10_000n, 'supply-payment');
-        owe(from, 'treasury', usd, (gross * fee) / 10_000n, 'supply-fee');
+        const net = gross - (gross * fee) / 10_000n;
+        const pot = this.#stake?.potOfPay(net, this.#asked.get(`${pool}|${provider}`) ?? 0n) ?? 0n;
+        this.#asked.delete(`${pool}|${provider}`);
+        if (pot > 0n) this.#stake!.owe(usd, provider, pot);
+        owe(from, `provider:${provider}`, usd, net - pot, 'supply-payment');
+        owe(from, 'staker-pot', usd, pot, 'staker-share');
+        owe(from, 'treasury', usd, gross - net, 'supply-fee');
       }
-      owe(from, 'treasury', usd, this.#rest.get(pool) ?? 0n, 'supply-rest');
+      let rest = this.#rest.get(pool) ?? 0n;
+      const plan = (gone: ReadonlySet<string>) => this.#supply.residual(pool, this.#at, gone);
+      for (const [staker, amount] of this.#stake?.potOfRest(Number(this.#at), rest, plan) ?? []) {
+        owe(from, `staker:${staker}`, usd, amount, 'staker-residual');
+        rest -= amount;
+      }
+      owe(from, 'treasury', usd, rest, 'supply-rest');
       this.#rest.set(pool, 0n);
       supplied.clear();
     }

@@ -58,6 +58,9 @@ export class StakeAudit {
   #now = -1;
   readonly #due = new Map<Move, number>();
   readonly #end: number;
+  /** Stamps at which weights are wanted as they stand when all else at the stamp is over, and those weights. */
+  readonly #clearings: number[];
+  readonly #weights = new Map<number, { who: string; weight: bigint; backs: string[] }[]>();
   readonly #votes: VoteAudit;
   /** currency|provider and currency#pool -> owed out of the pot */
   readonly #owed = new Map<string, bigint>();
@@ -81,21 +84,22 @@ export class StakeAudit {
   constructor(
     config: JournalHeader['config'],
     acts: StakeActs,
-    elections: Table,
-    contributions: Table,
+    input: { elections: Table; contributions: Table },
     apportion: (total: bigint, weights: bigint[]) => bigint[],
     fail: (what: string) => never,
     end: number,
+    clearings: number[],
   ) {
+    this.#clearings = clearings;
     this.#end = end;
     this.#config = config;
     this.#rules = config.staking!;
     this.#acts = acts;
     this.#fail = fail;
     this.#apportion = apportion;
-    this.#votes = new VoteAudit(config, elections, (who) => total(this.#lots(who, '')), fail);
+    this.#votes = new VoteAudit(config, input.elections, (who) => total(this.#lots(who, '')), fail);
     this.#boundary = this.#rules.epochUs;
-    this.#contributions = new ContributionAudit(config, contributions, fail);
+    this.#contributions = new ContributionAudit(config, input.contributions, fail);
     for (const s of this.#rules.stakers) {
       this.#free.set(s.id, BigInt(s.tokens));
       this.#expect(0, 'world', `free:${s.id}`, BigInt(s.tokens), 'deposit');
@@ -154,6 +158,7 @@ export class StakeAudit {
       let at = Math.min(act, this.#boundary);
       for (const p of this.#parts) if (p.started >= 0) at = Math.min(at, p.ends);
       for (const s of this.#slashes) at = Math.min(at, s.due);
+      while (this.#clearings[0]! < Math.min(at, to)) this.#weigh(this.#clearings.shift()!);
       if (at > to) break;
       if (this.#boundary < at || (this.#boundary === at && this.#now === at)) {
         // What the boundary itself does comes after everything else at its stamp, payments included.
@@ -351,6 +356,63 @@ export class StakeAudit {
   }
 
   // ---- pots ----
+
+  #weigh(at: number): void {
+    this.#weights.set(at, this.#stakerWeights(at));
+  }
+
+  #stakerWeights(at: number): { who: string; weight: bigint; backs: string[] }[] {
+    const out: { who: string; weight: bigint; backs: string[] }[] = [];
+    const providers = [...new Set(this.#config.nodes.map((n) => n.provider))].filter((p) => !this.#jailed(at, p));
+    for (const who of [...this.#free.keys()].sort(less)) {
+      const backs = providers.filter((p) => total(this.#lots(who, p)) > 0n);
+      if (backs.length > 0) out.push({ who, weight: backs.reduce((n, p) => n + this.#weight(at, who, p), 0n), backs });
+    }
+    return out;
+  }
+
+  /** What of a supplier's payment is its stakers'. */
+  potOfPay(pay: bigint, asked: bigint): bigint {
+    const pot = this.#rules.pot;
+    if (pot?.base === 'gross') return (pay * BigInt(pot.shareBps)) / 10_000n;
+    if (pot?.base === 'surplus' && pay > asked) return ((pay - asked) * BigInt(pot.shareBps)) / 10_000n;
+    return 0n;
+  }
+
+  /** What of the rest of a pool's charges each staker gets; `plan` = the clearing that was in force, without some suppliers. */
+  potOfRest(
+    at: number,
+    rest: bigint,
+    plan: (gone: ReadonlySet<string>) => { since: bigint; until: bigint; left: bigint } | null,
+  ): [string, bigint][] {
+    const pot = this.#rules.pot;
+    if (pot === undefined || pot.base === 'gross' || pot.base === 'surplus' || rest === 0n) return [];
+    this.#advance(at);
+    const most = (rest * BigInt(pot.shareBps)) / 10_000n;
+    const give = (whole: bigint, list: readonly { who: string }[], weights: bigint[]): [string, bigint][] =>
+      weights.every((w) => w === 0n)
+        ? []
+        : this.#apportion(whole, weights).map((x, i): [string, bigint] => [list[i]!.who, x]);
+    if (pot.base === 'residual') {
+      const list = this.#stakerWeights(at);
+      return give(
+        most,
+        list,
+        list.map((s) => s.weight),
+      );
+    }
+    const whole = plan(new Set());
+    const list = whole === null ? [] : (this.#weights.get(Number(whole.since)) ?? []);
+    const sum = list.reduce((n, s) => n + s.weight, 0n);
+    if (whole === null || sum === 0n) return [];
+    const us = (BigInt(at) < whole.until ? BigInt(at) : whole.until) - whole.since;
+    const due = list.map(
+      (s) =>
+        (plan(new Set([...s.backs, s.who]))!.left * us * s.weight * BigInt(pot.shareBps)) /
+        (3_600_000_000n * sum * 10_000n),
+    );
+    return due.reduce((a, b) => a + b, 0n) > rest ? give(rest, list, due) : due.map((x, i) => [list[i]!.who, x]);
+  }
 
   /** Part of an aggregator's share that goes to those who back its pool. */
   backers(at: number, pool: string, share: bigint): bigint {

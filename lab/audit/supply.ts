@@ -28,6 +28,8 @@ export type Health = Map<string, { at: bigint; up: boolean }[]>;
 
 export class SupplyAudit {
   readonly awards = new Map<bigint, SupplyAwardRow>();
+  /** Clearings of each pool that can be worked out again: what they would leave an hour without some suppliers. */
+  readonly #solved = new Map<string, { time: bigint; left: (gone: ReadonlySet<string>) => bigint }[]>();
   readonly #config: JournalHeader['config'];
   readonly #health: Health;
   readonly #fail: (what: string) => never;
@@ -116,6 +118,7 @@ export class SupplyAudit {
       }
       return { surplus, got };
     };
+    this.#keep(key, rate, demand, sellers);
     const best = solve(-1);
     sellers.forEach((s, i) => {
       const pay = best.got[i]! === 0n ? 0n : best.surplus - solve(i).surplus + best.got[i]! * s.ask;
@@ -124,6 +127,41 @@ export class SupplyAudit {
           `supply.parquet, clearing at ${key}: ${s.who} sells ${s.bought} for ${s.pay} an hour, worked out ${best.got[i]} for ${pay}`,
         );
     });
+  }
+
+  /** The same market with some suppliers gone: income less payments, each payment from the market without its supplier too. */
+  #keep(
+    key: string,
+    rate: bigint,
+    demand: bigint,
+    sellers: readonly { who: string; ask: bigint; offered: bigint }[],
+  ): void {
+    const [time, pool] = key.split('|') as [string, string];
+    const solve = (list: typeof sellers): { surplus: bigint; got: bigint[] } => {
+      const got = list.map(() => 0n);
+      let room = demand;
+      let surplus = 0n;
+      const order = [...list.keys()].filter((i) => list[i]!.ask < rate);
+      order.sort((a, b) => (list[a]!.ask === list[b]!.ask ? a - b : list[a]!.ask < list[b]!.ask ? -1 : 1));
+      for (const i of order) {
+        got[i] = room < list[i]!.offered ? room : list[i]!.offered;
+        room -= got[i]!;
+        surplus += got[i]! * (rate - list[i]!.ask);
+      }
+      return { surplus, got };
+    };
+    const left = (gone: ReadonlySet<string>): bigint => {
+      const list = sellers.filter((s) => !gone.has(s.who));
+      const all = solve(list);
+      return list.reduce((n, s, i) => {
+        const others = solve(list.filter((_, k) => k !== i)).surplus;
+        const pay = all.got[i]! === 0n ? 0n : all.surplus - others + all.got[i]! * s.ask;
+        return n + all.got[i]! * rate - pay;
+      }, 0n);
+    };
+    const known = this.#solved.get(pool) ?? [];
+    known.push({ time: BigInt(time), left });
+    this.#solved.set(pool, known);
   }
 
   /** What a metered lease earns its provider under the award, at most its share of the charge. */
@@ -143,6 +181,32 @@ export class SupplyAudit {
     if (end <= from) return 0n;
     const due = (a.pay * milliGpus * (end - from)) / (a.of * 1000n * HOUR);
     return due < share ? due : share;
+  }
+
+  /** What the machine's provider asked for metered use. */
+  asked(node: string, milliGpus: bigint, start: bigint, end: bigint): bigint {
+    const ask = this.#config.nodes.find((n) => n.id === node)?.askMicro ?? 0;
+    return end <= start ? 0n : (BigInt(ask) * milliGpus * (end - start)) / (1000n * HOUR);
+  }
+
+  /** Stamps of the clearings, ascending. */
+  times(): number[] {
+    return [...new Set([...this.#solved.values()].flatMap((list) => list.map((x) => Number(x.time))))].sort(
+      (a, b) => a - b,
+    );
+  }
+
+  /** The pool's last clearing before a stamp: from when to when it holds, and what it leaves an hour without some of the suppliers. */
+  residual(pool: string, at: bigint, gone: ReadonlySet<string>): { since: bigint; until: bigint; left: bigint } | null {
+    const last = (this.#solved.get(pool) ?? []).filter((x) => x.time < at);
+    const time = last.at(-1)?.time;
+    if (time === undefined) return null;
+    const left = last.filter((x) => x.time === time).reduce((n, x) => n + x.left(gone), 0n);
+    return {
+      since: time,
+      until: (time / BigInt(this.#config.epochUs) + 1n) * BigInt(this.#config.epochUs),
+      left: left > 0n ? left : 0n,
+    };
   }
 
   /** Availability owed at `at` for the pool's last clearing before it: provider and amount, in order of the awards. */

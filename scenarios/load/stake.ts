@@ -121,6 +121,7 @@ export function resolveStaking(
       ['stake', 'rules', 'payout'],
       `f1 pays by stake alone; write "weight: linear" instead of ${rules.weight.name}`,
     );
+  checkPot(s, report);
   const verification = verificationOf(s, fleet, report);
   return {
     rules: {
@@ -143,6 +144,7 @@ export function resolveStaking(
       ...(fleet.lives.some((n) => n.speedMilli !== 1000) ? { qualityMilli: fleet.lives.map((n) => n.speedMilli) } : {}),
       ...(verification === null ? {} : { verifiers: verification.verifiers.map((x) => x.name) }),
       ...(rules.jackpot === 0 ? {} : { jackpotBps: rules.jackpot }),
+      ...(rules.pot === undefined ? {} : { pot: { base: rules.pot.base, shareBps: rules.pot.share } }),
       ...(rules.payout === 'f1' ? { payout: 'f1' as const } : {}),
       ...(rules.saturation === undefined
         ? {}
@@ -156,6 +158,22 @@ export function resolveStaking(
 function weightOf(m: MechanismRef): MechanismRef {
   const { maxLock } = m.params as { maxLock?: number };
   return maxLock === undefined ? m : { name: m.name, params: { maxLockUs: maxLock } };
+}
+
+/** Which auctions a pot can be filled from. */
+function checkPot(s: ParsedScenario, report: Report): void {
+  const pot = s.stake.rules?.pot;
+  if (pot === undefined) return;
+  const path = ['stake', 'rules', 'pot'];
+  const { mechanism, supply } = s.pricing;
+  if (supply === undefined) return report(path, 'no supply is bought; add pricing.supply, or take the pot out');
+  if (pot.base === 'surplus' && supply.pay !== 'use')
+    report(path, 'a surplus over what was asked for use; write "pay: use" under pricing.supply');
+  if (
+    pot.base === 'leave-one-out' &&
+    (mechanism !== 'pvcg' || Object.keys(supply.reserve).length > 0 || s.pricing.adjust !== undefined)
+  )
+    report(path, 'leave-one-out is worked out for pvcg without reserve and adjust; use residual, or that auction');
 }
 
 type Written<T> = Exclude<T, undefined>;

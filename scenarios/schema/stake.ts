@@ -64,6 +64,19 @@ function rulesSchema(f: Fields) {
           'Pots of all providers are one and are divided by Cardano’s rule; what that leaves is the treasury’s.',
         )
         .optional(),
+      pot: z
+        .strictObject({
+          base: z
+            .enum(['gross', 'surplus', 'residual', 'leave-one-out'])
+            .describe(
+              'gross, surplus: from each supplier’s payment, or what it is above what was asked, for those who staked on it; residual: from ' +
+                'charges that no award claims, for all stakes by weight; leave-one-out: the same, but each staker by what the market would have ' +
+                'left without the suppliers it is or backs.',
+            ),
+          share: f.parts('Share of it.', 10_000, rat(0), rat(1)),
+        })
+        .describe('Where supply is bought in an auction (pricing.supply): what stakers are paid from. Default nothing.')
+        .optional(),
       jackpot: percent('Part of the verifiers’ pot for those who exposed planted wrong results.', '0 %'),
       emission: z
         .strictObject({
