@@ -80,6 +80,46 @@ export function issued(e: NonNullable<Rules['emission']>, from: number): bigint 
   return amount;
 }
 
+/** A staker, what its stakes weigh, and the suppliers it backs. */
+export interface Weighed {
+  who: string;
+  weight: bigint;
+  backs: string[];
+}
+
+/** A clearing without some of the suppliers: from when to when it holds and what it leaves an hour. */
+export type Cleared = (gone: ReadonlySet<string>) => { since: bigint; until: bigint; left: bigint } | null;
+
+export function shareOfPay(pot: Rules['pot'], pay: bigint, asked: bigint): bigint {
+  if (pot?.base === 'gross') return (pay * BigInt(pot.shareBps)) / 10_000n;
+  if (pot?.base === 'surplus' && pay > asked) return ((pay - asked) * BigInt(pot.shareBps)) / 10_000n;
+  return 0n;
+}
+
+/** What each staker gets of what no award claims: by weight, or by weight and what is left without the suppliers it is or backs. */
+export function sharesOfRest(
+  pot: NonNullable<Rules['pot']>,
+  at: bigint,
+  rest: bigint,
+  list: readonly Weighed[],
+  plan: Cleared,
+  apportion: (total: bigint, weights: bigint[]) => bigint[],
+): [string, bigint][] {
+  const give = (whole: bigint, weights: bigint[]): [string, bigint][] =>
+    weights.every((w) => w === 0n) ? [] : apportion(whole, weights).map((x, i): [string, bigint] => [list[i]!.who, x]);
+  const share = BigInt(pot.shareBps);
+  const weights = list.map((s) => s.weight);
+  if (pot.base === 'residual') return give((rest * share) / 10_000n, weights);
+  const sum = weights.reduce((a, b) => a + b, 0n);
+  const whole = plan(new Set());
+  if (whole === null || sum === 0n) return [];
+  const us = (at < whole.until ? at : whole.until) - whole.since;
+  const due = list.map(
+    (s) => (plan(new Set([...s.backs, s.who]))!.left * us * s.weight * share) / (3_600_000_000n * sum * 10_000n),
+  );
+  return due.reduce((a, b) => a + b, 0n) > rest ? give(rest, due) : due.map((x, i) => [list[i]!.who, x]);
+}
+
 interface Words {
   checked: number;
   wrong: number;

@@ -4,7 +4,16 @@
  */
 import type { JournalHeader } from '../../core/journal/journal.ts';
 
-import { ContributionAudit, issued, PerToken, saturated } from './stake-rewards.ts';
+import {
+  type Cleared,
+  ContributionAudit,
+  issued,
+  PerToken,
+  saturated,
+  shareOfPay,
+  sharesOfRest,
+  type Weighed,
+} from './stake-rewards.ts';
 import { VoteAudit } from './stake-votes.ts';
 
 type Cell = bigint | string;
@@ -60,7 +69,7 @@ export class StakeAudit {
   readonly #end: number;
   /** Stamps at which weights are wanted as they stand when all else at the stamp is over, and those weights. */
   readonly #clearings: number[];
-  readonly #weights = new Map<number, { who: string; weight: bigint; backs: string[] }[]>();
+  readonly #weights = new Map<number, Weighed[]>();
   readonly #votes: VoteAudit;
   /** currency|provider and currency#pool -> owed out of the pot */
   readonly #owed = new Map<string, bigint>();
@@ -361,8 +370,8 @@ export class StakeAudit {
     this.#weights.set(at, this.#stakerWeights(at));
   }
 
-  #stakerWeights(at: number): { who: string; weight: bigint; backs: string[] }[] {
-    const out: { who: string; weight: bigint; backs: string[] }[] = [];
+  #stakerWeights(at: number): Weighed[] {
+    const out: Weighed[] = [];
     const providers = [...new Set(this.#config.nodes.map((n) => n.provider))].filter((p) => !this.#jailed(at, p));
     for (const who of [...this.#free.keys()].sort(less)) {
       const backs = providers.filter((p) => total(this.#lots(who, p)) > 0n);
@@ -373,45 +382,17 @@ export class StakeAudit {
 
   /** What of a supplier's payment is its stakers'. */
   potOfPay(pay: bigint, asked: bigint): bigint {
-    const pot = this.#rules.pot;
-    if (pot?.base === 'gross') return (pay * BigInt(pot.shareBps)) / 10_000n;
-    if (pot?.base === 'surplus' && pay > asked) return ((pay - asked) * BigInt(pot.shareBps)) / 10_000n;
-    return 0n;
+    return shareOfPay(this.#rules.pot, pay, asked);
   }
 
   /** What of the rest of a pool's charges each staker gets; `plan` = the clearing that was in force, without some suppliers. */
-  potOfRest(
-    at: number,
-    rest: bigint,
-    plan: (gone: ReadonlySet<string>) => { since: bigint; until: bigint; left: bigint } | null,
-  ): [string, bigint][] {
+  potOfRest(at: number, rest: bigint, plan: Cleared): [string, bigint][] {
     const pot = this.#rules.pot;
     if (pot === undefined || pot.base === 'gross' || pot.base === 'surplus' || rest === 0n) return [];
     this.#advance(at);
-    const most = (rest * BigInt(pot.shareBps)) / 10_000n;
-    const give = (whole: bigint, list: readonly { who: string }[], weights: bigint[]): [string, bigint][] =>
-      weights.every((w) => w === 0n)
-        ? []
-        : this.#apportion(whole, weights).map((x, i): [string, bigint] => [list[i]!.who, x]);
-    if (pot.base === 'residual') {
-      const list = this.#stakerWeights(at);
-      return give(
-        most,
-        list,
-        list.map((s) => s.weight),
-      );
-    }
-    const whole = plan(new Set());
-    const list = whole === null ? [] : (this.#weights.get(Number(whole.since)) ?? []);
-    const sum = list.reduce((n, s) => n + s.weight, 0n);
-    if (whole === null || sum === 0n) return [];
-    const us = (BigInt(at) < whole.until ? BigInt(at) : whole.until) - whole.since;
-    const due = list.map(
-      (s) =>
-        (plan(new Set([...s.backs, s.who]))!.left * us * s.weight * BigInt(pot.shareBps)) /
-        (3_600_000_000n * sum * 10_000n),
-    );
-    return due.reduce((a, b) => a + b, 0n) > rest ? give(rest, list, due) : due.map((x, i) => [list[i]!.who, x]);
+    const since = Number(plan(new Set())?.since ?? -1);
+    const list = pot.base === 'residual' ? this.#stakerWeights(at) : (this.#weights.get(since) ?? []);
+    return sharesOfRest(pot, BigInt(at), rest, list, plan, this.#apportion);
   }
 
   /** Part of an aggregator's share that goes to those who back its pool. */
