@@ -230,3 +230,15 @@ export class ContributionAudit {
       if (x !== 0n) this.#fail(`contributions.parquet: ${who} differs by ${x} milli-GPU us from its completed leases`);
   }
 }
+
+/** Whole square root, by halving. */
+export function root(n: bigint): bigint {
+  let low = 0n;
+  let high = n + 1n;
+  while (high - low > 1n) {
+    const mid = (low + high) / 2n;
+    if (mid * mid <= n) low = mid;
+    else high = mid;
+  }
+  return low;
+}

@@ -9,6 +9,7 @@ import {
   ContributionAudit,
   issued,
   PerToken,
+  root,
   saturated,
   shareOfPay,
   sharesOfRest,
@@ -686,15 +687,3 @@ const nameOf = (kind: string, staker: string, provider: string): string =>
 
 const wholeOf = (text: string): bigint =>
   /^\d{1,19}$/.test(text) && BigInt(text) < 9_223_372_036_854_775_808n ? BigInt(text) : 0n;
-
-/** Whole square root, by halving. */
-function root(n: bigint): bigint {
-  let low = 0n;
-  let high = n + 1n;
-  while (high - low > 1n) {
-    const mid = (low + high) / 2n;
-    if (mid * mid <= n) low = mid;
-    else high = mid;
-  }
-  return low;
-}
