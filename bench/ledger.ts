@@ -1,14 +1,24 @@
 /**
  * A million mixed transfers through the desk and the ledger (single, pending, post, void, chains of three), with BigInt balances and
  * every transfer told to a listener; memory of accounts and after the window is full; and a bookkeeper that folds the same transfers again.
- * CPU time of this process, best of three.
+ * CPU time of this process, best of three; and what share of a whole Philly run its money takes.
  */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Digest } from '../core/num/index.ts';
+import { type TableName, tableNames } from '../core/record/schema.ts';
 import { Ledger } from '../core/settlement/ledger.ts';
 import { AMOUNT_MAX, DeskCode, Flag, TransferDesk, type TransferRequest } from '../core/settlement/transfer-desk.ts';
+import { auditIndependently } from '../lab/audit/independent.ts';
+import type { TableData } from '../lab/rundir/parquet.ts';
+import { readJournalBytes, readRunTable } from '../lab/rundir/reader.ts';
 import { atLeast, atMost, type BenchReport, plain } from './report.ts';
+import { sharedPath } from './shared-data.ts';
 
 const ACCOUNTS = 10_000;
 const TRANSFERS = 1_000_000;
@@ -105,7 +115,47 @@ function fold(told: readonly Told[]): bigint {
 
 const kinds = { single: 0, pending: 1, post: 2, void: 3 } as const;
 
-export function ledger(): BenchReport {
+const trace = sharedPath('traces/philly_rfold/philly_trace.csv');
+
+/**
+ * Share of a run of the whole Philly trace that is spent on money (bench/money-run.ts), median of three, and how many of its transfers per second
+ * the independent auditor works out again: journal, charges, shares and balances included.
+ */
+async function moneyShare(): Promise<{ share: number; audited: number; fingerprint: string } | null> {
+  if (!existsSync(trace)) return null;
+  const probe = fileURLToPath(new URL('./money-run.js', import.meta.url));
+  const scenario = fileURLToPath(new URL('../../scenarios/replay-philly/scenario.yaml', import.meta.url));
+  const runs: { share: number; fingerprint: string }[] = [];
+  let audited = 0;
+  for (let run = 0; run < 3; run++) {
+    const dir = mkdtempSync(join(tmpdir(), 'janction-bench-'));
+    try {
+      const args = [probe, scenario, join(dir, 'run'), `demand.trace.path=${trace}`];
+      const done = spawnSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+      if (done.status !== 0) throw new Error(`bench ledger: the run ended with ${done.status}`);
+      runs.push(JSON.parse(done.stdout) as (typeof runs)[number]);
+      if (run === 2) audited = await auditRate(join(dir, 'run'));
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
+  }
+  return { ...runs.sort((a, b) => a.share - b.share)[1]!, audited };
+}
+
+async function auditRate(dir: string): Promise<number> {
+  const tables = {} as Record<TableName, TableData>;
+  for (const t of tableNames) tables[t] = await readRunTable(dir, t);
+  const journal = readJournalBytes(dir);
+  let best = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 3; i++) {
+    const { seconds, value } = cpu(() => auditIndependently({ journal, ...tables }));
+    if (value.difference !== null) throw new Error(`bench ledger: ${value.difference}`);
+    best = Math.min(best, seconds);
+  }
+  return tables.transfers.rows / best;
+}
+
+export async function ledger(): Promise<BenchReport> {
   const work = requests();
   const count = work.reduce((n, b) => n + b.length, 0);
   const begin = heap();
@@ -148,6 +198,8 @@ export function ledger(): BenchReport {
     if (fault !== null) throw new Error(`bench ledger: ${fault}`);
   }
   const again = Math.min(...[0, 1, 2].map(() => cpu(() => fold(told)).seconds));
+  const money = await moneyShare();
+  if (money !== null) digest.mixString(money.fingerprint);
   return {
     schema: 'janction.bench/1',
     bench: 'ledger',
@@ -156,9 +208,16 @@ export function ledger(): BenchReport {
       atLeast('auditorShareOfThat', told.length / again / (count / best), 0.5, 'ratio'),
       atMost('bytesPerAccount', perAccount, 200, 'B'),
       atMost('growthAfterWindow', (end - half) / 1_048_576, 8, 'MiB'),
+      ...(money === null
+        ? []
+        : [
+            atMost('moneyShareOfPhillyRun', money.share, 0.25, 'ratio'),
+            atLeast('auditedTransfersPerSecond', money.audited, 200_000, '1/s'),
+          ]),
       plain('transfers', count, 'transfers'),
       plain('created', created, 'transfers'),
     ],
     workHash: digest.hex(),
+    ...(money === null ? { skipped: 'the money’s share of a Philly run: the trace is not at ../shared/traces' } : {}),
   };
 }

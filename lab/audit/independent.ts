@@ -133,8 +133,10 @@ function readWorld(bytes: Uint8Array): World {
       else if (f.kind === SUBMIT) {
         limits.set(f.spec.job, f.spec.limitUs);
         users.set(f.spec.job, f.spec.user);
-        const groups = f.spec.groups.map((g): [bigint, bigint] => [BigInt(g.tasks), BigInt(g.gpus * g.gpuMilli)]);
-        sold.set(f.spec.job, { user: f.spec.user, limit: BigInt(f.spec.limitUs), groups });
+        if (header!.config.contract !== undefined) {
+          const groups = f.spec.groups.map((g): [bigint, bigint] => [BigInt(g.tasks), BigInt(g.gpus * g.gpuMilli)]);
+          sold.set(f.spec.job, { user: f.spec.user, limit: BigInt(f.spec.limitUs), groups });
+        }
       } else if (f.kind === STARTED) leases.set(f.lease, { started: frame.now, exited: -1, lost: false });
       else if (f.kind === EXITED) {
         const life = leases.get(f.lease);
@@ -173,6 +175,7 @@ function listedRates(prices: AuditTable): Map<string, bigint> {
 }
 
 interface HoldCharge {
+  job: bigint;
   amount: bigint;
   pool: string;
   currency: string;
@@ -239,9 +242,9 @@ function checkLeases(
     if (rate !== c['rate_micro_per_gpu_hour']![i])
       fail(`${where}: rate ${String(c['rate_micro_per_gpu_hour']![i])}, the price list gives ${rate}`);
     const key = `${job}#${String(c['attempt']![i])}`;
-    const hold = holds.get(key) ?? { rows: [], parts: c['parts']![i] as bigint };
-    hold.rows.push(i);
-    holds.set(key, hold);
+    const hold = holds.get(key);
+    if (hold === undefined) holds.set(key, { rows: [i], parts: c['parts']![i] as bigint });
+    else hold.rows.push(i);
     report.leases++;
   }
   const lastRead = new Map<bigint, bigint>();
@@ -287,6 +290,7 @@ function chargeOfHold(
     }
   });
   return {
+    job: c['job_id']![rows[0]!] as bigint,
     amount,
     outcome,
     pool: c['pool']![rows[0]!] as string,
@@ -488,14 +492,11 @@ function checkBalances(accounts: AuditTable, balances: Map<string, Balance>, rep
 
 /** What each job was charged in all is the sum over its attempts. */
 function checkJobs(jobs: AuditTable, charges: Map<string, HoldCharge>): void {
-  const total = new Map<string, bigint>();
-  for (const [key, h] of charges) {
-    const job = key.split('#')[0]!;
-    total.set(job, (total.get(job) ?? 0n) + h.amount);
-  }
+  const total = new Map<bigint, bigint>();
+  for (const h of charges.values()) total.set(h.job, (total.get(h.job) ?? 0n) + h.amount);
   const c = jobs.columns;
   for (let i = 0; i < jobs.rows; i++) {
-    const want = total.get(String(c['job_id']![i])) ?? 0n;
+    const want = total.get(c['job_id']![i] as bigint) ?? 0n;
     if (c['charged_micro']![i] !== want) {
       fail(
         `jobs.parquet row ${i}: job ${String(c['job_id']![i])} shows ${String(c['charged_micro']![i])} charged, its attempts sum to ${want}`,
