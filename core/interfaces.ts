@@ -214,6 +214,8 @@ export interface PlacementPolicy {
    * least free that fits, lowest index).
    */
   pickGpus?(cluster: ClusterView, node: number, shape: TaskShape, out: number[], context: PlacementContext): void;
+  /** Score of the node for a task of the shape, higher is better; null where it does not fit. Asked only by `explain`. */
+  explain?(cluster: ClusterView, node: number, shape: TaskShape): number | null;
   reset(): void;
 }
 

@@ -71,6 +71,14 @@ export function readableExplanation(e: Explanation): string {
     lines.push(
       `  machines at the last pass without it (${seconds(w.lastPass.timeUs)}): ${filters(w.lastPass)}; ${short(w.lastPass.freeGpus)} GPUs free`,
     );
+  if (e.placed !== null) {
+    const { chosen, others, candidates } = e.placed;
+    const one = (x: typeof chosen) => (x.score === null ? x.node : `${x.node} (${x.score})`);
+    const rest = others.length === 0 ? '' : `; next ${others.map(one).join(', ')}`;
+    lines.push(
+      `  placed ${seconds(e.placed.timeUs)} after the start on ${one(chosen)}, of ${group(candidates)} machines with room${rest}`,
+    );
+  }
   if (w.firstPass === null && e.startedUs !== null)
     lines.push('  it started at the first pass after its money was held');
   if (w.stretches.length > 1) {

@@ -125,6 +125,30 @@ export const queueingLaws: readonly Law<QueueingPolicy>[] = [
     },
   },
   {
+    name: 'explains who waits, when it explains, and changes nothing by it',
+    check(make) {
+      for (let scene = 1; scene <= 4; scene++) {
+        const plain = run(scene, make).fingerprint;
+        const asked = run(
+          scene,
+          () =>
+            new Spy(make(), (spy, view) => {
+              spy.inner.schedule(view);
+              for (const job of spy.waiting) {
+                const said = spy.inner.explain?.(job, view);
+                if (said === undefined || said === null) continue;
+                must(
+                  /^[a-z]+(-[a-z]+)*$/.test(said.code) && said.about.length > 0,
+                  () => `scene ${scene}: job ${job.spec.job} waits for ${JSON.stringify(said)}`,
+                );
+              }
+            }),
+        ).fingerprint;
+        must(asked === plain, () => `scene ${scene}: fingerprint ${plain}, asked for reasons ${asked}`);
+      }
+    },
+  },
+  {
     name: 'keeps no secret: rebuilt before every pass it decides the same',
     check(make) {
       for (let scene = 1; scene <= 8; scene++) {

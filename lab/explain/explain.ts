@@ -6,6 +6,7 @@ import { FactKind } from '../../core/facts.ts';
 import type {
   MechanismRegistry,
   NodeSet,
+  PlacementPolicy,
   QueueingPolicy,
   SchedulerView,
   WaitingJob,
@@ -61,6 +62,16 @@ export interface Explanation {
     /** What the queueing policy itself says of the last pass. */
     policy: WaitReason | null;
   };
+  /** The decision about the first task of its last attempt: machines that could take it and how the rule scored them. */
+  placed: {
+    timeUs: number;
+    filters: Record<FilterName, number>;
+    /** Machines with room that were not kept for others. */
+    candidates: number;
+    /** The chosen machine and the best of the others; score null = the rule has none. */
+    chosen: { node: string; score: number | null };
+    others: { node: string; score: number | null }[];
+  } | null;
   attempts: {
     attempt: number;
     startUs: number;
@@ -79,8 +90,21 @@ export interface Explanation {
 /** Stretches kept: a wait of weeks has thousands. */
 const MOST_STRETCHES = 40;
 
+interface Decision {
+  timeUs: number;
+  filters: Record<FilterName, number>;
+  scored: { node: number; score: number | null }[];
+  chosen: number;
+}
+
+/** Other machines shown beside the chosen one. */
+const OTHERS = 4;
+
 class Watcher {
   readonly target: number;
+  /** The watched job is being placed for good. */
+  placing = false;
+  decision: Decision | null = null;
   readonly stretches: Stretch[] = [];
   stretchesInAll = 0;
   readonly spent = new Map<WaitCode, number>();
@@ -156,7 +180,18 @@ class Spy extends WatchedQueueing {
     const order = w.job!.order;
     const spied = viewOver(view, {
       start: (job: WaitingJob, avoid: NodeSet | null) => {
+        const own = job === w.job;
+        const before = w.decision;
+        if (own) {
+          w.placing = true;
+          w.decision = null;
+        }
         const started = view.start(job, avoid);
+        if (own) {
+          w.placing = false;
+          if (!started) w.decision = before;
+          else if (w.decision !== null) (w.decision as Decision).timeUs = view.now;
+        }
         if (started && job.order > order && this.#waiting.has(w.job!)) {
           w.overtaken++;
           if (w.overtakers.length < 10) w.overtakers.push(job.spec.job);
@@ -172,6 +207,38 @@ class Spy extends WatchedQueueing {
   override reset(): void {
     this.#waiting.clear();
     this.inner.reset();
+  }
+}
+
+/** Passes everything on to the real policy; of the decision about the watched job it keeps what the policy saw. */
+class PlacementSpy implements PlacementPolicy {
+  readonly name: string;
+  readonly #inner: PlacementPolicy;
+  readonly #watcher: Watcher;
+  readonly pickGpus?: NonNullable<PlacementPolicy['pickGpus']>;
+
+  constructor(inner: PlacementPolicy, watcher: Watcher) {
+    this.#inner = inner;
+    this.#watcher = watcher;
+    this.name = inner.name;
+    if (inner.pickGpus !== undefined) this.pickGpus = (...args) => inner.pickGpus!(...args);
+  }
+
+  choose(...[cluster, shape, avoid, context]: Parameters<PlacementPolicy['choose']>): number {
+    const chosen = this.#inner.choose(cluster, shape, avoid, context);
+    const w = this.#watcher;
+    if (!w.placing || w.decision !== null || chosen < 0) return chosen;
+    const scored: Decision['scored'] = [];
+    for (let node = 0; node < cluster.nodeCount; node++)
+      if (cluster.fits(node, shape) && !avoid?.has(node))
+        scored.push({ node, score: this.#inner.explain?.(cluster, node, shape) ?? null });
+    const gang = { id: -1, groups: [{ tasks: 1, shape }], totalMilli: shape.gpus * shape.gpuMilli };
+    w.decision = { timeUs: 0, filters: standing(cluster as Cluster, gang).filters, scored, chosen };
+    return chosen;
+  }
+
+  reset(): void {
+    this.#inner.reset();
   }
 }
 
@@ -197,6 +264,7 @@ export function explainJob(journal: Iterable<Frame>, registry: MechanismRegistry
   const spies: MechanismRegistry = {
     ...registry,
     queueing: (name, params) => new Spy(registry.queueing(name, params), watcher),
+    placement: (name, params) => new PlacementSpy(registry.placement(name, params), watcher),
   };
   let spec: JobSpec | null = null;
   let submittedUs = 0;
@@ -221,7 +289,11 @@ export function explainJob(journal: Iterable<Frame>, registry: MechanismRegistry
   const { markets, header } = replay(until(), spies, rows);
   watcher.close(endUs);
   if (spec === null) return null;
-  return explanation(header.config, spec, pool, submittedUs, watcher, kept, stateNow());
+  // Local numbers of the machines of the pool that placed it.
+  const by = kept.placements.at(-1)?.pool;
+  const nodes = markets.flatMap((m) => m.pools).find((p) => p !== null && p.id === by)?.nodes() ?? [];
+  const nameOf = (local: number): string => header.config.nodes[nodes[local] ?? -1]?.id ?? 'unknown';
+  return explanation(header.config, spec, pool, submittedUs, watcher, kept, stateNow(), nameOf);
 
   function stateNow(): string {
     for (const p of markets.flatMap((m) => m.pools))
@@ -239,6 +311,7 @@ function explanation(
   w: Watcher,
   kept: Kept,
   live: string,
+  nameOf: (local: number) => string,
 ): Explanation {
   const { job, placements, transfers } = kept;
   const attempts = new Map<number, Row<'placements'>[]>();
@@ -276,6 +349,7 @@ function explanation(
       overtakenBy: { jobs: w.overtaken, first: w.overtakers },
       policy: w.policy,
     },
+    placed: w.decision === null ? null : placedBy(w.decision, nameOf),
     attempts: [...attempts].map(([attempt, parts]) => ({
       attempt,
       startUs: Math.min(...parts.map((p) => p.start_us)),
@@ -300,5 +374,20 @@ function explanation(
         amountMicro: text(t.amount_micro),
       })),
     },
+  };
+}
+
+function placedBy(d: Decision, nameOf: (local: number) => string): NonNullable<Explanation['placed']> {
+  const shown = (x: Decision['scored'][number]) => ({ node: nameOf(x.node), score: x.score });
+  const others = d.scored
+    .filter((x) => x.node !== d.chosen)
+    .sort((a, b) => (b.score ?? 0) - (a.score ?? 0) || a.node - b.node)
+    .slice(0, OTHERS);
+  return {
+    timeUs: d.timeUs,
+    filters: d.filters,
+    candidates: d.scored.length,
+    chosen: shown(d.scored.find((x) => x.node === d.chosen) ?? { node: d.chosen, score: null }),
+    others: others.map(shown),
   };
 }

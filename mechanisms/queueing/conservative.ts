@@ -1,4 +1,12 @@
-import type { NodeSet, QueueingPolicy, Reservation, SchedulerView, WaitingJob } from '../../core/interfaces.ts';
+import type {
+  NodeSet,
+  QueueingPolicy,
+  Reservation,
+  SchedulerView,
+  WaitingJob,
+  WaitReason,
+} from '../../core/interfaces.ts';
+import { spell } from './lib/work.ts';
 
 export interface ConservativeParams {
   /** Jobs that get a reservation; those behind may start only where they touch none. Default 64. */
@@ -27,6 +35,18 @@ export class Conservative implements QueueingPolicy {
 
   reset(): void {
     this.#jobs = [];
+  }
+
+  explain(job: WaitingJob, view: SchedulerView): WaitReason {
+    const ahead = this.#jobs.indexOf(job);
+    const r = view.reserve(job);
+    const alone =
+      r === null ? 'no limit promises it room' : `by limits it would fit ${spell(r.startUs - view.now)} from now`;
+    const code = ahead < this.#depth ? 'reserved' : 'beyond-depth';
+    return {
+      code,
+      about: `${alone} at the latest if it were alone; ${ahead} jobs that came before have first call on machines`,
+    };
   }
 
   schedule(view: SchedulerView): void {

@@ -1,5 +1,6 @@
-import type { QueueingPolicy, SchedulerView, WaitingJob } from '../../core/interfaces.ts';
+import type { QueueingPolicy, SchedulerView, WaitingJob, WaitReason } from '../../core/interfaces.ts';
 import { ShapeQueue } from './lib/shape-queue.ts';
+import { spell } from './lib/work.ts';
 
 /** What a demand may still do in this pass. */
 const Pass = { open: 0, inside: 1, blocked: 2 } as const;
@@ -79,6 +80,23 @@ export class Easy implements QueueingPolicy {
         if (!view.start(next, null)) from!.pass = Pass.blocked;
       } else if (!view.start(next, reservation!.nodes)) from!.pass = Pass.inside;
     }
+  }
+
+  explain(job: WaitingJob, view: SchedulerView): WaitReason | null {
+    const head = this.#head();
+    if (head === null) return null;
+    const r = view.reserve(head);
+    const at = r === null ? 'no stamp that limits promise' : `${spell(r.startUs - view.now)} from now at the latest`;
+    if (head === job) return { code: 'head-of-line', about: `it is the head; its machines are free ${at}` };
+    if (r !== null && view.now + job.spec.limitUs <= r.startUs)
+      return {
+        code: 'behind-head',
+        about: `it ends before the head, job ${head.spec.job}, may start (${at}), but does not fit`,
+      };
+    return {
+      code: 'would-delay-head',
+      about: `job ${head.spec.job}, the head, starts ${at}; with a limit of ${spell(job.spec.limitUs)} it may only use machines that are not kept for that`,
+    };
   }
 
   /** Blocks the demands that fit nowhere now, the head's own among them; false = nothing is left. */

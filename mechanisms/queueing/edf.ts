@@ -1,6 +1,7 @@
 import type { WaitingJob } from '../../core/interfaces.ts';
-import { NEVER } from '../../core/types.ts';
+import { NEVER, type TimeUs } from '../../core/types.ts';
 import { Ranked, type RankOptions } from './lib/ranked.ts';
+import { spell } from './lib/work.ts';
 
 /** Earliest deadline first; jobs without a deadline come last, in order of arrival. */
 export class Edf extends Ranked {
@@ -8,6 +9,13 @@ export class Edf extends Ranked {
 
   constructor(params: Partial<RankOptions> = {}) {
     super(params, { preempt: false, skip: false });
+  }
+
+  protected override standing(job: WaitingJob, now: TimeUs): string {
+    const { deadlineUs } = job.spec;
+    if (deadlineUs === undefined) return 'no deadline';
+    const left = job.submittedUs + deadlineUs - now;
+    return left >= 0 ? `${spell(left)} to its deadline` : `${spell(-left)} past its deadline`;
   }
 
   protected rank(job: WaitingJob): number {

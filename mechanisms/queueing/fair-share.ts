@@ -1,4 +1,4 @@
-import type { QueueingPolicy, RunningJob, SchedulerView, WaitingJob } from '../../core/interfaces.ts';
+import type { QueueingPolicy, RunningJob, SchedulerView, WaitingJob, WaitReason } from '../../core/interfaces.ts';
 
 export interface FairShareParams {
   /** Weight of a user's share; 1 for users that are not named. */
@@ -75,14 +75,32 @@ export class FairShare implements QueueingPolicy {
     if (u.jobs.length === 0 && u.milli === 0 && u.cpu === 0 && u.ram === 0) this.#users.delete(u.name);
   }
 
-  schedule(view: SchedulerView): void {
+  /** A user's dominant share of what is up, over its weight. */
+  #shares(view: SchedulerView): (u: User) => number {
     const { milli, cpu, ram } = view.cluster.capacity();
-    const share = (u: User): number => {
+    return (u) => {
       const gpu = milli > 0 ? u.milli / milli : 0;
       const most =
         this.#params.share === 'gpu' ? gpu : Math.max(gpu, cpu > 0 ? u.cpu / cpu : 0, ram > 0 ? u.ram / ram : 0);
       return most / u.weight;
     };
+  }
+
+  explain(job: WaitingJob, view: SchedulerView): WaitReason {
+    const share = this.#shares(view);
+    const mine = this.#user(job.spec.user);
+    let less = 0;
+    for (const u of this.#users.values()) if (u !== mine && u.jobs.length > 0 && share(u) < share(mine)) less++;
+    const own = mine.jobs.indexOf(job);
+    const percent = Math.round(share(mine) * 1000) / 10;
+    return {
+      code: own > 0 ? 'behind-own' : 'share',
+      about: `its user holds ${percent} % by share and weight; ${less} users with less go first, and ${Math.max(0, own)} of its own jobs`,
+    };
+  }
+
+  schedule(view: SchedulerView): void {
+    const share = this.#shares(view);
     // Room only shrinks: a user whose next job did not fit is passed over for this pass.
     const passed = new Set<User>();
     for (;;) {

@@ -1,6 +1,7 @@
-import type { SchedulerView, WaitingJob } from '../../core/interfaces.ts';
+import type { SchedulerView, WaitingJob, WaitReason } from '../../core/interfaces.ts';
 import type { TimeUs } from '../../core/types.ts';
 import { Ranked } from './lib/ranked.ts';
+import { spell } from './lib/work.ts';
 
 export interface FifoSkipParams {
   /** A job that has waited this long is not passed over any more. Default 1 hour. */
@@ -19,6 +20,16 @@ export class FifoSkip extends Ranked {
 
   protected rank(job: WaitingJob): number {
     return job.order;
+  }
+
+  override explain(job: WaitingJob, view: SchedulerView): WaitReason {
+    const waited = view.now - job.sinceUs;
+    if (waited >= this.#holdUs)
+      return { code: 'holds-up', about: `it has waited ${spell(waited)}: nobody behind it starts before it` };
+    return {
+      code: 'passed-over',
+      about: `${this.lines.ahead(job)} waiting jobs came before it; until it has waited ${spell(this.#holdUs)} others may pass it`,
+    };
   }
 
   override schedule(view: SchedulerView): void {

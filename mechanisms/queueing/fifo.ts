@@ -1,4 +1,4 @@
-import type { QueueingPolicy, SchedulerView, WaitingJob } from '../../core/interfaces.ts';
+import type { QueueingPolicy, SchedulerView, WaitingJob, WaitReason } from '../../core/interfaces.ts';
 
 /** First in, first out: the head starts or everybody waits. */
 export class Fifo implements QueueingPolicy {
@@ -27,6 +27,18 @@ export class Fifo implements QueueingPolicy {
 
   schedule(view: SchedulerView): void {
     for (let head = this.#jobs[this.#first]; head; head = this.#jobs[this.#first]) if (!view.start(head, null)) return;
+  }
+
+  explain(job: WaitingJob): WaitReason | null {
+    const head = this.#jobs[this.#first];
+    if (head === job) return { code: 'head-of-line', about: 'it is the head of the line and does not fit' };
+    if (!head) return null;
+    let ahead = 0;
+    for (const j of this.#slot.keys()) if (j.order < job.order) ahead++;
+    return {
+      code: 'behind-head',
+      about: `job ${head.spec.job} is the head and does not fit; ${ahead} waiting jobs came before it`,
+    };
   }
 
   reset(): void {

@@ -1,7 +1,14 @@
-import type { NodeSet, QueueingPolicy, RunningJob, SchedulerView, WaitingJob } from '../../core/interfaces.ts';
+import type {
+  NodeSet,
+  QueueingPolicy,
+  RunningJob,
+  SchedulerView,
+  WaitingJob,
+  WaitReason,
+} from '../../core/interfaces.ts';
 import type { TimeUs } from '../../core/types.ts';
 import { fairestParts, type Kind } from './lib/allocation.ts';
-import { gpusOf, remainingUs } from './lib/work.ts';
+import { gpusOf, remainingUs, spell } from './lib/work.ts';
 
 export interface HeterogeneityParams {
   /** `max-min`: nobody's speed, relative to an equal share of every class, is less than it must be; `makespan`: all end soonest. */
@@ -68,6 +75,22 @@ export class Heterogeneity implements QueueingPolicy {
     // While somebody is on the way out, or comes up to move, the room is the plan's.
     if (view.running().some((r) => r.stopping)) return;
     for (const j of waiting) if (byJob.has(j.spec.job)) view.start(j, null);
+  }
+
+  explain(job: WaitingJob, view: SchedulerView): WaitReason {
+    const next = spell((Math.floor(view.now / this.#roundUs) + 1) * this.#roundUs - view.now);
+    const c = this.#plan.get(job.spec.job);
+    if (c !== undefined)
+      return {
+        code: 'planned',
+        about: `this round it has class ${c + 1} of ${view.cluster.classCount}, where it does not fit yet`,
+      };
+    const had = this.#had.get(job.spec.job);
+    const given = had?.given.reduce((a, b) => a + b, 0) ?? 0;
+    return {
+      code: 'round',
+      about: `not in this round’s plan (it had ${given} of ${had?.seen ?? 0} rounds); the next is made in ${next}`,
+    };
   }
 
   nextWakeup(view: SchedulerView): TimeUs {

@@ -2,7 +2,7 @@ import type { RunningJob, SchedulerView, WaitingJob } from '../../core/interface
 import { NEVER, type TimeUs } from '../../core/types.ts';
 import { followPlan } from './lib/plan.ts';
 import { Ranked, type RankOptions } from './lib/ranked.ts';
-import { attainedUs, gpusOf, isRunning } from './lib/work.ts';
+import { attainedUs, gpusOf, isRunning, spell } from './lib/work.ts';
 
 export interface LasParams extends Partial<RankOptions> {
   /** GPU-time at which a job falls to the next queue, GPU x us, ascending; beyond the last there is no limit. */
@@ -35,6 +35,10 @@ export class Las extends Ranked {
     let q = 0;
     while (q < this.#limits.length && service >= this.#limits[q]!) q++;
     return q;
+  }
+
+  protected override standing(job: WaitingJob, now: TimeUs): string {
+    return `queue ${this.rank(job, now) + 1} of ${this.#limits.length + 1}, ${spell(attainedUs(job, now))} had on ${gpusOf(job)} GPUs`;
   }
 
   started(job: RunningJob): void {

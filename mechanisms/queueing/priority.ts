@@ -1,6 +1,7 @@
 import type { RunningJob, WaitingJob } from '../../core/interfaces.ts';
 import type { TimeUs } from '../../core/types.ts';
 import { Ranked, type RankOptions } from './lib/ranked.ts';
+import { spell } from './lib/work.ts';
 
 export interface PriorityParams extends Partial<RankOptions> {
   /** Waiting for this long is worth one step of priority; 0 = waiting is worth nothing. */
@@ -23,6 +24,11 @@ export class Priority extends Ranked {
   /** Constant over a job's life: everybody ages alike, so the order of two jobs never changes. */
   protected rank(job: WaitingJob): number {
     return this.#ageingUs === 0 ? -job.spec.priority : job.sinceUs - job.spec.priority * this.#ageingUs;
+  }
+
+  protected override standing(job: WaitingJob, now: TimeUs): string {
+    const aged = this.#ageingUs === 0 ? '' : `, ${spell(now - job.sinceUs)} of age`;
+    return `priority ${job.spec.priority}${aged}`;
   }
 
   /** Age alone pushes nobody out. */

@@ -1,4 +1,5 @@
-import type { GangShape, QueueingPolicy, SchedulerView, WaitingJob } from '../../core/interfaces.ts';
+import type { GangShape, QueueingPolicy, SchedulerView, WaitingJob, WaitReason } from '../../core/interfaces.ts';
+import { spell } from './lib/work.ts';
 
 const before = (a: WaitingJob, b: WaitingJob): boolean =>
   a.spec.estimateUs < b.spec.estimateUs || (a.spec.estimateUs === b.spec.estimateUs && a.order < b.order);
@@ -38,6 +39,11 @@ class EstimateHeap {
       this.#pop();
     }
     return this.#heap[0] ?? null;
+  }
+
+  /** Jobs of the heap that come before another. */
+  before(job: WaitingJob): number {
+    return this.#heap.filter((j) => !this.#gone.has(j) && before(j, job)).length;
   }
 
   #pop(): void {
@@ -101,6 +107,15 @@ export class Sjf implements QueueingPolicy {
         blocked.add(next.shape.id);
       }
     }
+  }
+
+  explain(job: WaitingJob): WaitReason {
+    let ahead = 0;
+    for (const heap of this.#heaps.values()) ahead += heap.before(job);
+    const its = `${spell(job.spec.estimateUs)} by its estimate`;
+    if (ahead === 0) return { code: 'first-in-line', about: `nobody is shorter (${its}); it does not fit` };
+    const skips = this.#skip ? 'those that fit are not held up' : 'nobody overtakes one that does not fit';
+    return { code: 'rank', about: `${ahead} waiting jobs are shorter (${its}); ${skips}` };
   }
 
   reset(): void {

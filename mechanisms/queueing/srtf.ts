@@ -2,7 +2,7 @@ import type { SchedulerView, WaitingJob } from '../../core/interfaces.ts';
 import type { TimeUs } from '../../core/types.ts';
 import { followPlan } from './lib/plan.ts';
 import { Ranked, type RankOptions } from './lib/ranked.ts';
-import { remainingUs } from './lib/work.ts';
+import { remainingUs, spell } from './lib/work.ts';
 
 export interface RemainingParams extends Partial<RankOptions> {
   /** At every decision place all jobs afresh, moving running ones, as published simulators do. */
@@ -21,6 +21,10 @@ export class Srtf extends Ranked {
 
   protected rank(job: WaitingJob, now: TimeUs): number {
     return remainingUs(job, now);
+  }
+
+  protected override standing(job: WaitingJob, now: TimeUs): string {
+    return `${spell(remainingUs(job, now))} left to run`;
   }
 
   override schedule(view: SchedulerView): void {

@@ -241,6 +241,13 @@ describe('explain', () => {
       expect(e.attempts.flatMap((a) => a.parts)).toHaveLength(parts);
       const queued = e.wait.byReason.reduce((n, r) => n + r.seconds, 0);
       if (e.startedUs !== null && e.attempts.length === 1) expect(queued).toBeLessThanOrEqual(e.wait.seconds! + 1e-6);
+      // The machine that was chosen is where the last attempt went, and no other scored more.
+      const went = e.attempts.at(-1)?.parts[0]?.node;
+      expect(e.placed?.chosen.node).toBe(went);
+      if (e.placed !== null) {
+        expect(e.placed.filters.fits).toBe(e.placed.candidates);
+        for (const o of e.placed.others) expect(o.score).toBeLessThanOrEqual(e.placed.chosen.score!);
+      }
       for (const s of e.wait.stretches) expect(s.toUs).toBeGreaterThan(s.fromUs);
       const read = readableExplanation(e);
       expect(read).toContain(`job ${job} (`);

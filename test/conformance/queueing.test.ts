@@ -8,6 +8,7 @@ import type { Arrival } from '../../sim/world/demand.ts';
 import { arrival, config, generator, node, pool, SECOND, simulation, spec, task } from '../support/market.ts';
 
 const variants: { label: string; name: string; params: Record<string, unknown> }[] = [
+  { label: 'heterogeneity for makespan', name: 'heterogeneity', params: { objective: 'makespan' } },
   ...queueingNames.map((name) => ({ label: name, name, params: {} })),
   { label: 'sjf with skip', name: 'sjf', params: { skip: true } },
   { label: 'las, all placed afresh', name: 'las', params: { migrate: true } },
@@ -84,8 +85,9 @@ const counting = (
 
 for (const { label, name, params } of variants) {
   describe(`queueing ${label}`, () => {
-    test('says its name', () => {
+    test('says its name, and why jobs wait', () => {
       expect(shipped.queueing(name, params).name).toBe(name);
+      expect(shipped.queueing(name, params).explain).toBeTypeOf('function');
     });
     for (const law of queueingLaws) test(law.name, () => law.check(() => shipped.queueing(name, params)));
   });

@@ -1,4 +1,4 @@
-import type { QueueingPolicy, RunningJob, SchedulerView, WaitingJob } from '../../../core/interfaces.ts';
+import type { QueueingPolicy, RunningJob, SchedulerView, WaitingJob, WaitReason } from '../../../core/interfaces.ts';
 import { NEVER, type TimeUs } from '../../../core/types.ts';
 import { SortedLines } from './sorted-lines.ts';
 
@@ -100,6 +100,19 @@ export abstract class Ranked implements QueueingPolicy {
     }
     for (const v of victims) view.preempt(v, job);
     return true;
+  }
+
+  /** What its rank is made of, for `explain`. */
+  protected standing?(job: WaitingJob, now: TimeUs): string;
+
+  explain(job: WaitingJob, view: SchedulerView): WaitReason {
+    const its = this.standing?.(job, view.now) ?? `arrival ${job.order}`;
+    if (job.pledged > 0)
+      return { code: 'room-being-made', about: `${job.pledged} running jobs are on their way out for it (${its})` };
+    const ahead = this.lines.ahead(job);
+    if (ahead === 0) return { code: 'first-in-line', about: `nobody goes before it (${its}); it does not fit` };
+    const skips = this.options.skip ? 'those that fit are not held up' : 'nobody overtakes one that does not fit';
+    return { code: 'rank', about: `${ahead} waiting jobs go before it (${its}); ${skips}` };
   }
 
   nextWakeup(): TimeUs {

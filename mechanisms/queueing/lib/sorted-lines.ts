@@ -124,6 +124,15 @@ export class SortedLines {
     this.#lines.get(job.shape.id)!.blocked = true;
   }
 
+  /** Waiting jobs that come before this one. */
+  ahead(job: WaitingJob): number {
+    const key = this.#keys.get(job);
+    if (key === undefined) return 0;
+    let n = 0;
+    for (const line of this.#lines.values()) n += line.slot(key, job.order) - line.first;
+    return n;
+  }
+
   /** All jobs in order of key. */
   *inOrder(): Generator<WaitingJob> {
     this.open();

@@ -14,5 +14,12 @@ export function remainingUs(job: WaitingJob, now: TimeUs): TimeUs {
   return Math.max(0, job.spec.estimateUs - attainedUs(job, now));
 }
 
+/** Time for explanations: the largest unit that says it in whole or tenths. */
+export function spell(us: TimeUs): string {
+  const s = us / 1e6;
+  if (s < 120) return `${Math.round(s * 10) / 10} s`;
+  return s < 7200 ? `${Math.round(s / 6) / 10} min` : `${Math.round(s / 360) / 10} h`;
+}
+
 /** GPUs of the whole gang, fractions counted as such. */
 export const gpusOf = (job: WaitingJob): number => job.shape.totalMilli / 1000;
