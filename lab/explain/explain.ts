@@ -291,7 +291,11 @@ export function explainJob(journal: Iterable<Frame>, registry: MechanismRegistry
   if (spec === null) return null;
   // Local numbers of the machines of the pool that placed it.
   const by = kept.placements.at(-1)?.pool;
-  const nodes = markets.flatMap((m) => m.pools).find((p) => p !== null && p.id === by)?.nodes() ?? [];
+  const nodes =
+    markets
+      .flatMap((m) => m.pools)
+      .find((p) => p !== null && p.id === by)
+      ?.nodes() ?? [];
   const nameOf = (local: number): string => header.config.nodes[nodes[local] ?? -1]?.id ?? 'unknown';
   return explanation(header.config, spec, pool, submittedUs, watcher, kept, stateNow(), nameOf);
 
