@@ -53,7 +53,9 @@ export interface LocalOptions {
   shares: readonly string[];
   /** Says what is on the GPUs; absent = there are none. */
   gpus?: Pick<GpuDriver, 'use'>;
-  /** Looks after the cards every ten seconds; absent = there are none to look after. */
+  /** Wall milliseconds between two looks after the cards; default ten seconds. */
+  healthMs?: number;
+  /** Looks after the cards; absent = there are none to look after. */
   watch?: (onChange: (card: string, state: HealthState, evidence: string) => void) => { look(): Promise<void> };
   /** Nodes that have a part of the card, and how many pools there are to be told; needed with `watch`. */
   nodesOf?: (card: string) => readonly number[];
@@ -68,6 +70,7 @@ const builtin = fileURLToPath(new URL('./builtin.worker.js', import.meta.url));
 const cudaBuiltin = fileURLToPath(new URL('./cuda.worker.js', import.meta.url));
 const webgpuBuiltin = fileURLToPath(new URL('./webgpu.worker.js', import.meta.url));
 const challengeWorker = fileURLToPath(new URL('./challenge.worker.js', import.meta.url));
+const FILE_TOO_LARGE = 153;
 const WATCH_MS = 250;
 const SWEEP_MS = 5;
 /** A process that has ended is off its GPU within some of these. */
@@ -136,7 +139,28 @@ export class LocalLauncher implements Launcher {
     this.#options.remote?.open();
     this.#before = this.#options.gpus?.use().catch(() => new Map<string, GpuUse>()) ?? null;
     const watch = this.#options.watch?.((card, state, evidence) => this.#healthChanged(card, state, evidence));
-    if (watch !== undefined) this.#health = setInterval(() => void watch.look(), HEALTH_MS);
+    if (watch !== undefined || this.#options.gpus !== undefined) {
+      this.#health = setInterval(() => {
+        void watch?.look();
+        void this.#findStrays();
+      }, this.#options.healthMs ?? HEALTH_MS);
+    }
+  }
+
+  /** A job that is on a GPU it was not given is ended: somebody else pays for that one. */
+  async #findStrays(): Promise<void> {
+    const use = this.#jobs.size === 0 ? null : await this.#askGpus();
+    if (use === null || [...use.values()].every((u) => u.pids.length === 0)) return;
+    const alive = processesOf(this.#options.run);
+    for (const job of this.#jobs.values()) {
+      if (job.state !== 'up') continue;
+      const own = this.#gpusOf.get(job.key) ?? [];
+      const pids = new Set([...(alive.get(job.key) ?? []), ...(job.group?.processes() ?? [])]);
+      const stray = [...use].find(([id, u]) => !own.includes(id) && u.pids.some((pid) => pids.has(pid)));
+      if (stray === undefined) continue;
+      job.reason ??= `was on ${stray[0]}, which it had not been given`;
+      this.#destroy(job);
+    }
   }
 
   /**
@@ -172,6 +196,10 @@ export class LocalLauncher implements Launcher {
       }
       this.#sink({ kind: FactKind.nodeDown, node, cause: DownCause.failure });
     } else if (!wasUp && dead.size === 0) this.#sink({ kind: FactKind.nodeUp, node });
+  }
+
+  get run(): string {
+    return this.#options.run;
   }
 
   get running(): number {
@@ -464,6 +492,9 @@ export class LocalLauncher implements Launcher {
   }
 
   #over(job: Job, outcome: Outcome): void {
+    // Whoever writes beyond the limit of a file is ended by this signal; a shell or bubblewrap passes it on as 128 + 25.
+    if (job.signal === 'SIGXFSZ' || job.exitCode === FILE_TOO_LARGE)
+      job.reason ??= `disk: a file of more than ${this.#options.diskMiB} MiB`;
     if (job.group?.outOfMemory === true) job.reason ??= 'memory: more than the job had asked for';
     job.group?.remove();
     const { exitCode, signal: sig, reason } = job;

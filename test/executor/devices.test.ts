@@ -16,6 +16,7 @@ import { RocmSmi } from '../../executor/devices/rocm.ts';
 import { chooseNodes, slurmNodes } from '../../executor/launchers/slurm.ts';
 import { noIsolation } from '../../executor/work/isolation.ts';
 import { LocalLauncher, type LocalOptions } from '../../executor/work/local.ts';
+import { processesOf } from '../../executor/work/proc.ts';
 import { inTemp } from '../support/cli.ts';
 
 const A = 'GPU-8f4a1e0c-0000-1111-2222-333344445555';
@@ -306,6 +307,26 @@ describe.skipIf(process.platform === 'win32')('a launcher of jobs on GPUs (a twi
       launcher.act(release, null, null);
       await until(FactKind.released);
       expect(asked()).toBe(3);
+    });
+  });
+
+  test('a job on a GPU that it was not given is ended', async () => {
+    let stray: number[] = [];
+    const use = (): Promise<Map<string, GpuUse>> =>
+      Promise.resolve(
+        new Map([
+          [A, { pids: stray, usedMiB: 0 }],
+          [B, { pids: stray, usedMiB: 0 }],
+        ]),
+      );
+    await launched({ gpus: { use }, healthMs: 20 }, async (launcher, facts, until) => {
+      launcher.act(start, work('echo $$ > pid; exec sleep 600'), null);
+      await until(FactKind.started);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(facts).toHaveLength(1);
+      stray = [...processesOf(launcher.run).values()].flat();
+      expect(stray).toHaveLength(1);
+      expect(await until(FactKind.exited)).toMatchObject({ outcome: Outcome.failed });
     });
   });
 

@@ -205,6 +205,7 @@ describe.skipIf(!confined)('hostile jobs, with bubblewrap and control groups', (
     expect(ended.get('filler')!.outcome).toBe('failed');
     expect(ended.get('filler')!.status.reason).toMatch(/disk/);
     expect(ended.get('spammer')!.outcome).toBe('failed');
+    expect(ended.get('spammer')!.status.reason).toMatch(/disk: /);
     expect(ended.get('spammer')!.bytes).toBeLessThanOrEqual(32 * 1048576);
   });
 
