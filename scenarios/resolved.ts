@@ -28,6 +28,8 @@ export interface ResolvedScenario {
   network?: NetworkSpec;
   /** How the edge chooses a pool for a job; absent = the pool that the demand names. */
   routing?: RoutingSpec;
+  /** Providers who come and go with what they earn. */
+  entry?: EntrySpec[];
   /** Machines that fail together, besides failing alone. */
   domains?: FailureDomain[];
   /** How long jobs of some personas take on which GPUs, what they fetch first, and who shares cards; absent = speeds alone tell. */
@@ -186,6 +188,19 @@ export type Availability =
   | { kind: 'daily'; fromUs: TimeUs; toUs: TimeUs; jitterUs: TimeUs }
   /** Present and away in turn, for independent times. */
   | { kind: 'sessions'; up: TimeFamily; down: TimeFamily };
+
+/** How providers of a group decide each epoch whether to be in the market. */
+export interface EntrySpec {
+  group: string;
+  everyUs: TimeUs;
+  /** What an hour of one of their GPUs is worth elsewhere, drawn per provider. */
+  outside: Spread;
+  /** Share of providers who are in at the start. */
+  inside: number;
+  /** Weight of the last epoch in what is expected, and the chance that a provider looks at all. */
+  weight: number;
+  attention: number;
+}
 
 /** What machines hang on: when it fails they go down together. */
 export interface FailureDomain {

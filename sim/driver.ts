@@ -15,6 +15,7 @@ import { pow } from '../core/num/index.ts';
 import type { Row, TableName } from '../core/record/schema.ts';
 import { type JobSpec, type MarketConfig, NEVER, type TimeUs } from '../core/types.ts';
 import type {
+  EntrySpec,
   FailureDomain,
   NetworkSpec,
   PayerAct,
@@ -28,6 +29,7 @@ import type { StreamState, Streams } from './kernel/streams.ts';
 import type { Arrival, DemandSource } from './world/demand.ts';
 import { Domains } from './world/domains.ts';
 import { Edge, type EdgeState } from './world/edge.ts';
+import { Entry, type EntryState, type SupplyFigures } from './world/entry.ts';
 import { Phase, WorldEvent } from './world/events.ts';
 import { Fleet, type FleetState, type NodeLife } from './world/fleet.ts';
 import type { ContactRule } from './world/heartbeats.ts';
@@ -64,6 +66,8 @@ export interface SimulationOptions {
   /** Check every law after every step instead of only at the end. */
   checkEveryEvent?: boolean;
   queue?: EventQueue;
+  /** Providers who come and go, with the group and cost of every node; absent = they stay. */
+  entry?: { rules: readonly EntrySpec[]; groups: readonly string[]; costMicro: readonly number[] };
   /** What fails together; absent = machines fail alone. */
   domains?: readonly FailureDomain[];
   /** How long jobs take on which GPUs; absent = the speeds alone tell. */
@@ -100,6 +104,7 @@ export interface SimulationState {
   processes: unknown;
   network: unknown;
   stakers: StakeWorldState | null;
+  entry: EntryState | null;
   mesh: (MeshState & { counts: MeshCounts }) | null;
   edge: EdgeState;
   /** Hosts that are down, and what waits for each. */
@@ -122,6 +127,7 @@ export class Simulation {
   readonly #demand: DemandSource;
   readonly #fleet: Fleet;
   readonly #domains: Domains;
+  readonly #entry: Entry | null;
   readonly #processes: ProcessModel;
   readonly #network: Network | null;
   readonly #stakers: StakeWorld | null;
@@ -174,6 +180,17 @@ export class Simulation {
             (job) => this.#workOf(job),
             options.performance ?? null,
           );
+    this.#entry =
+      options.entry === undefined
+        ? null
+        : new Entry({
+            ...options.entry,
+            queue: this.#queue,
+            streams: options.streams,
+            fleet: this.#fleet,
+            config,
+            busy: (node) => this.#processes.busy?.(node) ?? false,
+          });
     const rows: RowSink = { row: (table, row) => this.#row(table, row) };
     const hosts = this.#network?.hosts ?? 1;
     this.markets = Array.from({ length: hosts }, (_, host) => {
@@ -241,6 +258,7 @@ export class Simulation {
       }
     }
     this.#stakers?.row(table, row);
+    this.#entry?.row(table, row);
     this.#rows?.row(table, row);
   }
 
@@ -273,6 +291,10 @@ export class Simulation {
   get edge(): { waiting: number; retries: number } {
     return { waiting: this.#edge.waiting, retries: this.#edge.retries };
   }
+  /** How supply answered; null when nobody comes or goes. */
+  get supply(): SupplyFigures | null {
+    return this.#entry?.figures() ?? null;
+  }
   /** What the performance model has counted; null without one. */
   get performance(): PerformanceFigures | null {
     return this.options.performance?.figures(this.now) ?? null;
@@ -298,6 +320,7 @@ export class Simulation {
     this.#opened = true;
     this.#fleet.open();
     this.#domains.open();
+    this.#entry?.open();
     this.#stakers?.open();
     this.#mesh?.open();
     this.#edge.open();
@@ -355,6 +378,8 @@ export class Simulation {
       const { type, a, b } = event;
       if (type === WorldEvent.stake) facts.push(...this.#stakers!.happen(t, a, b));
       else if (type === WorldEvent.mesh) facts.push(...this.#mesh!.happen(t, a, b));
+      else if (type === WorldEvent.entry)
+        facts.push(...this.#entry!.happen(t, a, b, (node) => this.#processes.lose(node, t)));
       else if (type === WorldEvent.domain)
         facts.push(...this.#domains.happen(t, a, b === 1, (node) => this.#processes.lose(node, t)));
       else if (type === WorldEvent.edge) facts.push(...this.#edge.happen(t, a, b));
@@ -538,6 +563,7 @@ export class Simulation {
       processes: this.#processes.snapshot(),
       network: this.#network?.snapshot() ?? null,
       stakers: this.#stakers?.snapshot() ?? null,
+      entry: this.#entry?.snapshot() ?? null,
       mesh: this.#mesh?.snapshot() ?? null,
       edge: this.#edge.snapshot(),
       down: [...this.#down],
@@ -575,6 +601,7 @@ export class Simulation {
     this.#fleet.restore(state.fleet);
     this.#processes.restore(state.processes as never);
     this.#network?.restore(state.network as never);
+    if (state.entry !== null) this.#entry?.restore(state.entry);
     if (state.stakers !== null) this.#stakers?.restore(state.stakers);
     if (state.mesh !== null) this.#mesh?.restore(state.mesh);
     this.#edge.restore(state.edge);

@@ -20,6 +20,7 @@ import type { NetworkFacts } from './network-summary.ts';
 import { type RunJson, Summary } from './summary.ts';
 import { costNotes, withCosts } from './world/costs.ts';
 import { type DemandSource, ListDemand } from './world/demand.ts';
+import type { SupplyFigures } from './world/entry.ts';
 import type { ContactRule } from './world/heartbeats.ts';
 import { Network } from './world/network.ts';
 import { Performance, type PerformanceFigures } from './world/performance.ts';
@@ -142,6 +143,15 @@ export function prepareRun(given: ResolvedScenario, options: RunOptions): Prepar
           mesh: { ...network, ...(options.contact === undefined ? {} : { contact: options.contact }) },
         }),
     ...(routing === undefined ? {} : { routing }),
+    ...(scenario.entry === undefined
+      ? {}
+      : {
+          entry: {
+            rules: scenario.entry,
+            groups: scenario.nodes.map((n) => n.group),
+            costMicro: scenario.nodes.map((n) => n.costMicroPerGpuHour),
+          },
+        }),
     ...(scenario.domains === undefined ? {} : { domains: scenario.domains }),
     ...(scenario.performance === undefined
       ? {}
@@ -201,7 +211,7 @@ export function runScenario(scenario: ResolvedScenario, options: RunOptions): Ru
 
 export function finishRun({ simulation, recorder, summary, imputed }: PreparedRun): RunJson {
   simulation.finish();
-  const { now, submitted, checks, failureCauses, verification, wires, performance } = simulation;
+  const { now, submitted, checks, failureCauses, verification, wires, performance, supply } = simulation;
   return resultOf(simulation.markets, recorder, summary, {
     now,
     submitted,
@@ -210,6 +220,7 @@ export function finishRun({ simulation, recorder, summary, imputed }: PreparedRu
     verification,
     network: wires === null ? null : { ...wires, edge: simulation.edge },
     performance,
+    supply,
     imputed: imputed(),
   });
 }
@@ -228,6 +239,7 @@ export function resultOf(
     verification?: VerificationCounts | null;
     network?: Omit<NetworkFacts, 'stolen'> | null;
     performance?: PerformanceFigures | null;
+    supply?: SupplyFigures | null;
   },
 ): RunJson {
   recorder.finish();
@@ -267,5 +279,6 @@ export function resultOf(
     verification: run.verification ?? null,
     network: run.network == null ? null : { ...run.network, stolen },
     performance: run.performance ?? null,
+    supply: run.supply ?? null,
   });
 }

@@ -10,6 +10,7 @@ import { HOUR_US, type TimeUs } from '../core/types.ts';
 import type { ResolvedScenario } from '../scenarios/resolved.ts';
 import { type NetworkFacts, type NetworkJson, NetworkSummary } from './network-summary.ts';
 import { type StakeJson, StakeSummary } from './stake-summary.ts';
+import type { SupplyFigures } from './world/entry.ts';
 import type { PerformanceFigures } from './world/performance.ts';
 import type { VerificationCounts } from './world/verification.ts';
 
@@ -117,6 +118,8 @@ export interface RunJson {
   network?: NetworkJson;
   /** Only where personas have a performance model, an image or a wish of isolation, or classes say how they are shared. */
   performance?: PerformanceFigures;
+  /** Only where providers come and go with what they earn. */
+  supply?: SupplyFigures;
   invariants: { registered: number; checks: number; violations: number };
 }
 
@@ -143,6 +146,7 @@ export interface RunFacts {
   failureCauses: ReadonlyMap<string, number>;
   verification: VerificationCounts | null;
   performance: PerformanceFigures | null;
+  supply: SupplyFigures | null;
   network: NetworkFacts | null;
 }
 
@@ -425,6 +429,7 @@ export class Summary implements RowSink {
       },
       ...(s.market.staking === undefined ? {} : { stake: this.#stake.toJson(facts.verification) }),
       ...(facts.network === null ? {} : { network: this.#network.toJson(facts.network) }),
+      ...(facts.supply === null ? {} : { supply: facts.supply }),
       ...(facts.performance === null ? {} : { performance: facts.performance }),
       invariants: { registered: facts.registered, checks: facts.checks, violations: 0 },
     };

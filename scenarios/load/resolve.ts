@@ -5,7 +5,7 @@
 
 import { type Problem, ScenarioError } from '../input-error.ts';
 import type { QuantityEvaluator } from '../quantity/quantity.ts';
-import { type ResolvedScenario, SCENARIO_SCHEMA } from '../resolved.ts';
+import { type EntrySpec, type ResolvedScenario, SCENARIO_SCHEMA } from '../resolved.ts';
 import { fields } from '../schema/fields.ts';
 import { issueText, labelled, problemsOf } from '../schema/messages.ts';
 import { type ParsedScenario, scenarioSchema } from '../schema/scenario.ts';
@@ -82,6 +82,7 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
   const staking = resolveStaking(s, fleet, stakes, report);
   const network = resolveNetwork(s, fleet, report);
   const routing = demand === null ? null : resolveRouting(s, fleet, demand, report);
+  const entry = entryOf(s, report);
   const domains = resolveDomains(s, fleet, report);
   const performance = demand === null ? null : resolvePerformance(s, fleet, demand, report, open);
   if (demand !== null) resolveThroughputs(pools, s, fleet, demand, performance, report);
@@ -114,11 +115,22 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
     costs: fleet.costs,
     ...(staking === null ? {} : { stakers: staking.world }),
     ...(domains.length === 0 ? {} : { domains }),
+    ...(entry.length === 0 ? {} : { entry }),
     ...(performance === null ? {} : { performance }),
     ...(network === null ? {} : { network }),
     ...(routing === null ? {} : { routing }),
     processes: processesOf(s),
   };
+}
+
+function entryOf(s: ParsedScenario, report: Report): EntrySpec[] {
+  return s.fleet.groups.flatMap((g, i) => {
+    if (g.entry === undefined) return [];
+    if (g.entry.every < 1)
+      report(['fleet', 'groups', i, 'entry', 'every'], 'no time at all; write a duration above zero');
+    const { every, ...rest } = g.entry;
+    return [{ group: g.name, everyUs: every, ...rest }];
+  });
 }
 
 function processesOf(s: ParsedScenario): ResolvedScenario['processes'] {

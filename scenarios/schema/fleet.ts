@@ -105,6 +105,21 @@ export function fleetSchema(f: Fields) {
       })
       .describe('Adds to the cost what a GPU draws at the power it is rated at; the class must name a model.')
       .optional(),
+    entry: z
+      .strictObject({
+        outside: f.spread(
+          'What an hour of one of its GPUs is worth to a provider elsewhere, idle or not: drawn per provider.',
+        ),
+        every: f.duration('How often providers think about it. Default 1 day.').prefault('1 day'),
+        inside: f.share('Share of the providers who are in at the start. Default 100 %.').prefault(1),
+        weight: f.share('Weight of the last epoch in what they expect to earn. Default 50 %.').prefault(0.5),
+        attention: f.share('Chance that a provider looks at an epoch’s end. Default 50 %.').prefault(0.5),
+      })
+      .describe(
+        'Providers leave when they expect less per GPU-hour, after costs, than it is worth elsewhere, and come back when those who are in ' +
+          'earn more (docs/models/supply.md). Default: they stay.',
+      )
+      .optional(),
     ask: f
       .price('What the provider asks for a GPU-hour in a supply auction. Default: its cost, truthfully.')
       .optional(),

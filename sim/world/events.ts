@@ -12,6 +12,7 @@ export const WorldEvent = {
   edge: 10,
   payer: 11,
   domain: 12,
+  entry: 13,
 } as const;
 
 /** Phases, in the order of core's fact phases. */

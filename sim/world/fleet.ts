@@ -192,8 +192,8 @@ export class Fleet {
 
   readonly #causes = new Map<string, number>();
 
-  /** A failure of what it hangs on begins (1) or ends (-1); the fact, when its state changes by it. */
-  fault(node: number, by: 1 | -1, lost: (node: number) => void): Fact | null {
+  /** A failure of what it hangs on, or its provider's absence, begins (1) or ends (-1); the fact, when its state changes by it. */
+  fault(node: number, by: 1 | -1, lost: (node: number) => void, cause: DownCause = DownCause.failure): Fact | null {
     const s = this.#state[node]!;
     const wasUp = s.present && s.faults === 0;
     s.faults += by;
@@ -201,7 +201,7 @@ export class Fleet {
     if (isUp === wasUp) return null;
     if (isUp) return { kind: FactKind.nodeUp, node };
     lost(node);
-    return { kind: FactKind.nodeDown, node, cause: DownCause.failure };
+    return { kind: FactKind.nodeDown, node, cause };
   }
 
   count(cause: string): void {

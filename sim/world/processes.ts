@@ -101,6 +101,8 @@ export interface ProcessModel {
   lose(node: number, now: TimeUs): void;
   /** A stamp passes: what running jobs report at it. */
   advance?(now: TimeUs): Fact[];
+  /** Something runs on the machine. */
+  busy?(node: number): boolean;
   /** The job is over. */
   close?(job: number): void;
   snapshot(): unknown;
@@ -321,6 +323,10 @@ export class Processes implements ProcessModel {
       if (m.event !== 0) this.#queue.cancel(m.event);
       m.event = this.#queue.push(now + gang.leftUs, Phase.release, WorldEvent.exited, m.lease, outcome);
     }
+  }
+
+  busy(node: number): boolean {
+    return this.#onNode[node]!.length > 0;
   }
 
   close(job: number): void {
