@@ -270,7 +270,9 @@ export class Entry {
   }
 
   restore(s: EntryState): void {
-    s.providers.forEach((p, i) => Object.assign(this.#providers[i]!, p));
+    s.providers.forEach((p, i) => {
+      Object.assign(this.#providers[i]!, p);
+    });
     this.#entered = s.entered;
     this.#left = s.left;
     this.#points = s.points.map(([x, y]) => [x, y]);
