@@ -49,5 +49,17 @@ export async function timed<T>(body: () => Promise<T>): Promise<{ seconds: numbe
   return { seconds: (Date.now() - start) / 1000, value };
 }
 
+/** Lines per second of the writers that wrote in the last minute (or within three of their own gaps), 0 when none did. */
+export function rateOf(writers: readonly { lines: number; fromMs: number; toMs: number }[]): number {
+  const now = Date.now();
+  let rate = 0;
+  for (const w of writers) {
+    const gap = (w.toMs - w.fromMs) / Math.max(1, w.lines);
+    if (w.lines > 1 && w.toMs > w.fromMs && now - w.toMs < Math.max(60_000, 3 * gap))
+      rate += (1000 * w.lines) / (w.toMs - w.fromMs);
+  }
+  return rate;
+}
+
 /** Waits between two looks at another program's work. */
 export const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));

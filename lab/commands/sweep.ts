@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { ENGINE_VERSION } from '../../core/version.ts';
 import { Finding, UsageError } from '../errors.ts';
 import { print, workersOf } from '../flags.ts';
-import { Progress, timed } from '../progress.ts';
+import { Progress, rateOf, timed } from '../progress.ts';
 import { parquetBytes, tableOf, unknownMetrics } from '../sweep/collect.ts';
 import { setText } from '../sweep/design.ts';
 import { unchanged } from '../sweep/foreign.ts';
@@ -216,6 +216,14 @@ export async function sweepStatus(study: string, flags: SweepFlags): Promise<str
   const store = new SweepStore(outOf(flags));
   const { plan, stale } = await planFor(loaded, store, true);
   const s = statusOf(plan, store.read().records);
+  if (flags.quiet !== true && !s.complete) {
+    const rate = rateOf(store.activity());
+    process.stderr.write(
+      rate === 0
+        ? 'nobody has written here in the last minute\n'
+        : `${(rate * 60).toPrecision(3)} runs/minute; about ${Math.ceil((s.runsNeeded - s.done) / rate)} s left\n`,
+    );
+  }
   return flags.json === true ? `${JSON.stringify(statusJson(plan, s, stale))}\n` : readableStatus(plan, s, stale);
 }
 

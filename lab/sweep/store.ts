@@ -13,6 +13,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -127,6 +128,19 @@ export class SweepStore {
       }
     }
     return { records, damaged };
+  }
+
+  /** Of each file of results: how many lines, from when to when it was written, in ms since 1970. */
+  activity(): { lines: number; fromMs: number; toMs: number }[] {
+    if (!existsSync(this.#results)) return [];
+    return readdirSync(this.#results)
+      .filter((n) => n.endsWith('.ndjson'))
+      .map((name) => {
+        const path = join(this.#results, name);
+        const { birthtimeMs, mtimeMs } = statSync(path);
+        const lines = readFileSync(path, 'latin1').split('\n').length - 1;
+        return { lines, fromMs: birthtimeMs, toMs: mtimeMs };
+      });
   }
 
   append(r: RunRecord): void {
