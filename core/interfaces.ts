@@ -255,6 +255,8 @@ export interface SupplyOffer {
   readonly gpus: number;
   /** Micro-units per GPU-hour. */
   readonly askMicro: number;
+  /** Effective GPU-hours in an hour of its GPUs, thousandths, 1 to 1000; absent = 1000. */
+  readonly qualityMilli?: number;
 }
 
 export interface SupplyMarket {

@@ -267,6 +267,8 @@ export interface Awarded {
   kind: typeof MessageKind.awarded;
   epoch: number;
   code: Code;
+  /** Uptime x correctness of providers in the last stake epoch, basis points, where auctions count by it; not named = 10,000. */
+  quality?: [string, number][];
 }
 /** Settlement -> Pool: these nodes are yours from this term on. */
 export interface Assign {

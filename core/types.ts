@@ -204,6 +204,8 @@ export interface StakeRules {
   /** All providers' pots are one, and a provider with more than 1/pools of all stake earns no more; pledges raise what it earns. */
   saturation?: { pools: number; influence: string };
   emission?: EmissionRules;
+  /** Supply auctions buy effective GPU-hours: a supplier's count by its machines' speed, uptime and share of right results. */
+  quality?: boolean;
   /** Where supply is bought in an auction: what stakers are paid from, and their share of it. Absent = nothing. */
   pot?: { base: 'gross' | 'surplus' | 'residual' | 'leave-one-out'; shareBps: number };
 }

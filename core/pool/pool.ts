@@ -204,7 +204,7 @@ export class Pool implements Machine, SchedulerHost {
         return this.#given(input.hold);
       case MessageKind.awarded:
         if (!this.#desk.awarded(input.epoch, input.code)) return;
-        this.#supply?.booked(this.cluster, input.code === Code.ok);
+        this.#supply?.booked(this.cluster, input.code === Code.ok, input.quality);
         this.#scheduler.dirty = true;
         return;
       case MessageKind.assign:

@@ -3,7 +3,7 @@
  * their money held. What is not bought is closed: in the pool's picture it is taken by nobody until the next clearing. A lease
  * that crosses the boundary keeps what it was sold under, and its GPUs stay out of the clearing.
  */
-import type { PricingMechanism, SupplyMarket, SupplyResult } from '../interfaces.ts';
+import type { PricingMechanism, SupplyMarket, SupplyOffer, SupplyResult } from '../interfaces.ts';
 import type { Port } from '../machine.ts';
 import type { SupplyAward } from '../messages.ts';
 import { type MarketConfig, NEVER, type TimeUs, WHOLE_GPU } from '../types.ts';
@@ -16,6 +16,7 @@ export interface SupplyDeskState {
   /** Node (local number), GPUs that may be leased. */
   open: [number, number[]][];
   plan: [number, number[]][];
+  quality: [string, number][];
 }
 
 interface Seller {
@@ -33,6 +34,8 @@ export class SupplyDesk {
   readonly #firstAward: number;
   #nextAward = 1;
   #epoch = -1;
+  /** What the chain last said of providers' uptime and results, basis points. */
+  #quality = new Map<string, number>();
   #open = new Map<number, number[]>();
   /** What the clearing under way would open. */
   #plan = new Map<number, number[]>();
@@ -70,7 +73,7 @@ export class SupplyDesk {
         gpuClass,
         name,
         demand: wanted,
-        offers: offers.map(({ supplier, gpus, askMicro }) => ({ supplier, gpus, askMicro })),
+        offers: offers.map((s) => this.#offer(s, gpuClass, nodeOf)),
       };
       this.markets.push(market);
       const result = this.#mechanism.award!(market);
@@ -107,6 +110,21 @@ export class SupplyDesk {
     return awards;
   }
 
+  #offer(s: Seller, gpuClass: number, nodeOf: (local: number) => number): SupplyOffer {
+    const { supplier, gpus, askMicro } = s;
+    const rules = this.#config.staking;
+    if (rules?.quality !== true) return { supplier, gpus, askMicro };
+    // Against the fastest machine of the class, so that nobody is paid more for an hour than users pay.
+    const speed = (node: number): number => rules.qualityMilli?.[node] ?? 1000;
+    let fastest = 1;
+    this.#config.nodes.forEach((n, i) => {
+      if (n.gpuClass === gpuClass) fastest = Math.max(fastest, speed(i));
+    });
+    const own = Math.min(...s.nodes.map(({ local }) => speed(nodeOf(local))));
+    const bps = this.#quality.get(supplier) ?? 10_000;
+    return { supplier, gpus, askMicro, qualityMilli: Math.max(1, Math.floor((own * bps) / (fastest * 10))) };
+  }
+
   /** Idle GPUs that are offered: one seller per provider and ask, in order of the machines. */
   #sellers(cluster: Cluster, nodeOf: (local: number) => number): Seller[][] {
     const byClass: Map<string, Seller>[] = this.#config.classes.map(() => new Map());
@@ -137,7 +155,8 @@ export class SupplyDesk {
   }
 
   /** Settlement has booked or refused the clearing. */
-  booked(cluster: Cluster, ok: boolean): void {
+  booked(cluster: Cluster, ok: boolean, quality?: readonly [string, number][]): void {
+    this.#quality = new Map(quality);
     this.#open = ok ? this.#plan : new Map();
     this.#plan = new Map();
     this.sync(cluster);
@@ -203,7 +222,13 @@ export class SupplyDesk {
 
   snapshot(): SupplyDeskState {
     const list = (m: Map<number, number[]>): [number, number[]][] => [...m];
-    return { epoch: this.#epoch, nextAward: this.#nextAward, open: list(this.#open), plan: list(this.#plan) };
+    return {
+      epoch: this.#epoch,
+      nextAward: this.#nextAward,
+      open: list(this.#open),
+      plan: list(this.#plan),
+      quality: [...this.#quality],
+    };
   }
 
   /** Takes ownership of the state; `rebuilt` follows once the cluster is there. */
@@ -212,6 +237,7 @@ export class SupplyDesk {
     this.#nextAward = s.nextAward;
     this.#open = new Map(s.open);
     this.#plan = new Map(s.plan);
+    this.#quality = new Map(s.quality);
   }
 }
 

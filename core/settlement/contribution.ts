@@ -37,6 +37,7 @@ export interface ContributionState {
   sinceUs: TimeUs;
   providers: [string, Standing][];
   verifiers: [string, Work][];
+  quality: [string, number][];
   up: boolean[];
   upSinceUs: TimeUs[];
   upUs: TimeUs[];
@@ -59,6 +60,8 @@ export class Contribution {
   readonly #known: Set<string>;
   #providers = new Map<string, Standing>();
   #verifiers = new Map<string, Work>();
+  /** Uptime x correctness in the last epoch, basis points, where it is below 10,000. */
+  #quality = new Map<string, number>();
   #sinceUs: TimeUs = 0;
   #up: boolean[];
   #upSinceUs: TimeUs[];
@@ -132,6 +135,11 @@ export class Contribution {
     return r === undefined ? 10_000 : Math.floor((10_000 * r.rightMemory) / r.checkedMemory);
   }
 
+  /** Of providers whose machines were not always up, or whose results not always right, in the last epoch. */
+  quality(): [string, number][] {
+    return [...this.#quality];
+  }
+
   /** Ends the epoch: one row per provider that was used or checked. */
   close(now: TimeUs, epoch: number): Brought[] {
     const length = now - this.#sinceUs;
@@ -147,9 +155,12 @@ export class Contribution {
         this.#upUs[n] = 0;
         if (this.#up[n]) this.#upSinceUs[n] = now;
       }
+      const uptimeBps = (available * BPS) / capacity;
+      const quality = Number((uptimeBps * BigInt(this.correctBps(provider))) / BPS);
+      if (quality === 10_000) this.#quality.delete(provider);
+      else this.#quality.set(provider, quality);
       const r = this.#providers.get(provider);
       if (r === undefined) continue;
-      const uptimeBps = (available * BPS) / capacity;
       const correctBps = BigInt(this.correctBps(provider));
       const contribution = (r.effective * uptimeBps * correctBps) / (1000n * BPS * BPS);
       if (r.usedMilliUs > 0n || r.checked > 0)
@@ -193,6 +204,7 @@ export class Contribution {
       sinceUs: this.#sinceUs,
       providers: [...this.#providers].map(([p, r]) => [p, { ...r }]),
       verifiers: [...this.#verifiers].map(([v, w]) => [v, { ...w }]),
+      quality: [...this.#quality],
       up: [...this.#up],
       upSinceUs: [...this.#upSinceUs],
       upUs: [...this.#upUs],
@@ -204,6 +216,7 @@ export class Contribution {
     this.#sinceUs = s.sinceUs;
     this.#providers = new Map(s.providers);
     this.#verifiers = new Map(s.verifiers);
+    this.#quality = new Map(s.quality);
     this.#up = s.up;
     this.#upSinceUs = s.upSinceUs;
     this.#upUs = s.upUs;

@@ -515,6 +515,7 @@ export class Settlement implements Machine {
       kind: MessageKind.awarded,
       epoch: m.epoch,
       code: booked ? Code.ok : ok ? Code.insufficientFunds : Code.awardUnknown,
+      ...(this.staking?.rules.quality === true ? { quality: this.staking.contribution.quality() } : {}),
     });
   }
 

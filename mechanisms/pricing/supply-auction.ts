@@ -34,8 +34,13 @@ export class SupplyAuction implements PricingMechanism {
     return this.#posted.clear(input);
   }
 
+  /**
+   * Where offers name a quality, effective GPU-hours are bought: a supplier's count and cost by its quality, and of the last one bought only
+   * its whole GPUs are taken, its pay in proportion. That rounding is the only thing which its report could still move.
+   */
   award(market: SupplyMarket): SupplyResult {
     const { demand, offers } = market;
+    const quality = offers.map((o) => (o.qualityMilli ?? 1000) / 1000);
     const reserve = this.#reserve[market.name];
     const out = this.#rule.procurement!(
       doubles,
@@ -43,11 +48,20 @@ export class SupplyAuction implements PricingMechanism {
         kind: 'procurement',
         income: { kind: 'steps', width: demand.map((d) => d.gpus), slope: demand.map((d) => d.rateMicro) },
         // Ids decide ties: the order of the offers is the order of the machines, which no report moves.
-        suppliers: offers.map((o, i) => ({ id: String(i).padStart(9, '0'), capacity: o.gpus, unitCost: o.askMicro })),
+        suppliers: offers.map((o, i) => ({
+          id: String(i).padStart(9, '0'),
+          capacity: o.gpus * quality[i]!,
+          unitCost: o.askMicro / quality[i]!,
+        })),
         ...(reserve === undefined ? {} : { reserve }),
       },
       options,
     );
-    return { gpus: out.quantity, payMicro: out.payment };
+    if (offers.every((o) => o.qualityMilli === undefined)) return { gpus: out.quantity, payMicro: out.payment };
+    const gpus = out.quantity.map((q, i) => Math.floor(q / quality[i]! + 1e-6));
+    const payMicro = gpus.map((n, i) =>
+      n === 0 ? 0 : Math.floor(out.payment[i]! * Math.min(1, (n * quality[i]!) / out.quantity[i]!) + 1e-6),
+    );
+    return { gpus, payMicro };
   }
 }

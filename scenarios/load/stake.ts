@@ -144,6 +144,7 @@ export function resolveStaking(
       ...(fleet.lives.some((n) => n.speedMilli !== 1000) ? { qualityMilli: fleet.lives.map((n) => n.speedMilli) } : {}),
       ...(verification === null ? {} : { verifiers: verification.verifiers.map((x) => x.name) }),
       ...(rules.jackpot === 0 ? {} : { jackpotBps: rules.jackpot }),
+      ...(rules.quality ? { quality: true } : {}),
       ...(rules.pot === undefined ? {} : { pot: { base: rules.pot.base, shareBps: rules.pot.share } }),
       ...(rules.payout === 'f1' ? { payout: 'f1' as const } : {}),
       ...(rules.saturation === undefined
@@ -162,7 +163,11 @@ function weightOf(m: MechanismRef): MechanismRef {
 
 /** Which auctions a pot can be filled from. */
 function checkPot(s: ParsedScenario, report: Report): void {
-  const pot = s.stake.rules?.pot;
+  const { pot, quality } = s.stake.rules ?? {};
+  if (quality === true && s.pricing.supply === undefined)
+    report(['stake', 'rules', 'quality'], 'no supply is bought; add pricing.supply, or take it out');
+  if (quality === true && pot?.base === 'leave-one-out')
+    report(['stake', 'rules', 'pot'], 'leave-one-out is worked out where GPU-hours count alike; take quality out');
   if (pot === undefined) return;
   const path = ['stake', 'rules', 'pot'];
   const { mechanism, supply } = s.pricing;

@@ -64,6 +64,13 @@ function rulesSchema(f: Fields) {
           'Pots of all providers are one and are divided by Cardano’s rule; what that leaves is the treasury’s.',
         )
         .optional(),
+      quality: z
+        .boolean()
+        .describe(
+          'Supply auctions buy effective GPU-hours: a supplier’s count by the speed of its machines, and by their uptime and its share of ' +
+            'right results in the last stake epoch. Default false.',
+        )
+        .prefault(false),
       pot: z
         .strictObject({
           base: z

@@ -23,10 +23,13 @@ stake:
     - { name: fund, bonded: 10 JCT, nominates: [main] }
 `;
 
-function run(pot: string, over: { ask?: (node: number, cost: number) => number; horizon?: string } = {}) {
+function run(
+  pot: string,
+  over: { sets?: string[]; ask?: (node: number, cost: number) => number; horizon?: string } = {},
+) {
   const scenario = resolveScenario(Buffer.from(staked(pot)), file, [
     `horizon=${over.horizon ?? '2 day'}`,
-    'failures.groups={}',
+    ...(over.sets ?? ['failures.groups={}']),
   ]);
   const rows = new Rows();
   const journal: Uint8Array[] = [];
@@ -34,7 +37,7 @@ function run(pot: string, over: { ask?: (node: number, cost: number) => number; 
     prepareRun(scenario, {
       registry: shipped,
       watch: rows,
-      checkEveryEvent: true,
+      checkEveryEvent: over.sets === undefined,
       onJournal: (b) => journal.push(b.slice()),
       ...(over.ask === undefined ? {} : { ask: over.ask }),
     }),
@@ -132,5 +135,51 @@ describe('a supplier with a stake on itself', () => {
     const paid = seen.get('leave-one-out')!;
     expect(paid[0]).toBeGreaterThan(0n);
     expect(new Set(paid).size).toBe(1);
+  });
+});
+
+describe('contribution as quality', () => {
+  test('whoever fails or lies sells less and for less, and nobody is paid more than users pay', () => {
+    const failing = ['failures.groups={gamers: {mtbf: 4 hour, repair: 2 hour}}', 'stake.rules.epoch=2 hour'];
+    const cheats = [
+      'failures.groups={}',
+      'stake.rules.epoch=2 hour',
+      'verification={audit: 100 %, cheats: [{group: gamers, share: 50 %}]}',
+      'stake.rules.slash=1 %',
+    ];
+    for (const sets of [failing, cheats]) {
+      const sold = (rule: string) => {
+        const x = run(rule, { sets });
+        const gamers = x.rows.of('supply').filter((s) => s.provider.startsWith('gamers'));
+        for (const s of gamers) expect(s.pay_micro_per_hour).toBeLessThanOrEqual(150_000 * s.supplier_gpus);
+        // Nobody who tells the truth loses by an award: it is paid its ask at least, to the rounding of the last one bought.
+        for (const s of gamers)
+          if (s.supplier_gpus > 0)
+            expect(s.pay_micro_per_hour).toBeGreaterThanOrEqual(s.ask_micro_per_gpu_hour * s.supplier_gpus - 2);
+        return { pay: Number(x.paid('supply-payment', 'provider:gamers')), offered: gamers.length };
+      };
+      const plain = sold('');
+      const weighed = sold(', quality: true');
+      expect(weighed.offered).toBeGreaterThan(100);
+      expect(weighed.pay).toBeLessThan(plain.pay);
+    }
+  });
+
+  test('effective units: half the quality is half the capacity at twice the cost', () => {
+    const auction = shipped.pricing('pvcg', { rates: { a: 100 } }, ['a']);
+    const market = (q1: number | undefined, q2: number | undefined) =>
+      auction.award!({
+        gpuClass: 0,
+        name: 'a',
+        demand: [{ rateMicro: 100, gpus: 2 }],
+        offers: [
+          { supplier: 'x', gpus: 2, askMicro: 30, ...(q1 === undefined ? {} : { qualityMilli: q1 }) },
+          { supplier: 'y', gpus: 2, askMicro: 40, ...(q2 === undefined ? {} : { qualityMilli: q2 }) },
+        ],
+      });
+    expect(market(undefined, undefined)).toEqual({ gpus: [2, 0], payMicro: [80, 0] });
+    expect(market(1000, 1000)).toEqual(market(undefined, undefined));
+    // x at 60 per effective unit: y is cheaper, fills the demand, and is paid what x would have saved: x has one unit, at 60.
+    expect(market(500, 1000)).toEqual({ gpus: [0, 2], payMicro: [0, 160] });
   });
 });
