@@ -21,6 +21,7 @@ const files: [names: string[], load: () => Promise<Add>][] = [
   [['calibrate'], async () => (await import('./commands/calibrate.ts')).addCalibrate],
   [['challenge'], async () => (await import('./commands/challenge.ts')).addChallenge],
   [['invoice', 'statement'], async () => (await import('./commands/invoice.ts')).addInvoice],
+  [['costs'], async () => (await import('./commands/costs.ts')).addCosts],
   [['report'], async () => (await import('./commands/report.ts')).addReport],
   [['explain'], async () => (await import('./commands/explain.ts')).addExplain],
   [['timeline'], async () => (await import('./commands/timeline.ts')).addTimeline],

@@ -169,6 +169,8 @@ export interface ResolvedNode {
   speedMilli: number;
   /** The provider's own cost of one GPU leased for an hour, micro-USD. */
   costMicroPerGpuHour: number;
+  /** What of it is electricity, and the power of one leased GPU at the meter, W; absent = the scenario says nothing of energy. */
+  energy?: { costMicroPerGpuHour: number; watts: number };
   /** What it asks in a supply auction, micro-USD per GPU-hour; absent = its cost. */
   askMicroPerGpuHour?: number;
   availability: Availability;

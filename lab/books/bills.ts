@@ -1,4 +1,5 @@
 /** Bills from a run's tables: what a user was charged, job by job, and what every account holds. Exact integers throughout. */
+import type { ResolvedScenario } from '../../scenarios/resolved.ts';
 import { UsageError } from '../errors.ts';
 import type { TableData } from '../rundir/parquet.ts';
 import { readManifest, readRunTable } from '../rundir/reader.ts';
@@ -59,6 +60,8 @@ export interface Books {
   /** Account that pays for a job. */
   payers: Map<number, string>;
   charged: Map<string, string>;
+  /** What was simulated or executed. */
+  resolved: ResolvedScenario;
 }
 
 const text = (t: TableData, c: string) => t.columns[c] as string[];
@@ -142,6 +145,7 @@ export async function readBooks(dir: string): Promise<Books> {
     balances,
     adjustments,
     payers,
+    resolved: manifest.scenario,
     charged: new Map([
       [result.money.unit.replace(/^micro/, ''), result.money.charged],
       [result.moneyJct.unit.replace(/^micro/, ''), result.moneyJct.charged],

@@ -8,10 +8,10 @@ import {
   invoices,
   type Period,
   readBooks,
-  type Use,
   userAccounts,
 } from '../books/bills.ts';
 import { focusCsv, focusFault, focusRows } from '../books/focus.ts';
+import { grouped, groupings, milliUs } from '../books/groups.ts';
 import { Finding, UsageError } from '../errors.ts';
 import { print } from '../flags.ts';
 
@@ -70,7 +70,6 @@ function invoiceJson(i: Invoice): object {
 
 const money = (v: bigint, currency: string) => `${formatMicro(v)} ${currency}`;
 const hours = (milliUs: bigint) => (Number(milliUs / 1000n) / 3.6e9).toFixed(4);
-const milliUs = (u: Use) => (u.startUs < 0 ? 0n : BigInt(u.milli) * BigInt(u.endUs - u.startUs));
 const clock = (us: number) => {
   const s = Math.floor(us / 1e6);
   const p = (n: number) => String(n).padStart(2, '0');
@@ -118,68 +117,6 @@ function focusText(b: Books, list: readonly Invoice[], json: boolean): string {
   const fault = focusFault(rows, new Map(list.map((i) => [i.id, i.total])));
   if (fault !== null) throw new Finding(`the rows break an invariant of FOCUS: ${fault}`);
   return json ? `${JSON.stringify(rows)}\n` : focusCsv(rows);
-}
-
-export const groupings = ['user', 'workload', 'pool', 'provider', 'class', 'outcome'] as const;
-
-interface Group {
-  name: string;
-  jobs: number;
-  attempts: number;
-  paidMilliUs: bigint;
-  usefulMilliUs: bigint;
-  wastedMilliUs: bigint;
-  charged: bigint;
-}
-
-/** Use and charges by whom or what they belong to; useful = inside jobs that completed, wasted = the rest. */
-function grouped(b: Books, by: (typeof groupings)[number], currency: string): Group[] {
-  const groups = new Map<string, Group & { seen: Set<number> }>();
-  const order: string[] = [];
-  for (const u of b.uses) {
-    if (u.currency !== currency) continue;
-    const job = b.jobs.get(u.job);
-    const name =
-      by === 'user'
-        ? (job?.user ?? '(not ended)')
-        : by === 'workload'
-          ? (job?.workload ?? '(not ended)')
-          : by === 'pool'
-            ? u.pool
-            : by === 'provider'
-              ? u.provider
-              : by === 'class'
-                ? u.gpuClass
-                : u.outcome;
-    let g = groups.get(name);
-    if (g === undefined) {
-      groups.set(
-        name,
-        (g = {
-          name,
-          jobs: 0,
-          attempts: 0,
-          paidMilliUs: 0n,
-          usefulMilliUs: 0n,
-          wastedMilliUs: 0n,
-          charged: 0n,
-          seen: new Set(),
-        }),
-      );
-      order.push(name);
-    }
-    g.attempts++;
-    g.seen.add(u.job);
-    const use = milliUs(u);
-    if (u.charge > 0n) g.paidMilliUs += use;
-    if (u.outcome === 'completed') g.usefulMilliUs += use;
-    else g.wastedMilliUs += use;
-    g.charged += u.charge;
-  }
-  return order
-    .map((n) => groups.get(n)!)
-    .map(({ seen, ...g }) => ({ ...g, jobs: seen.size }))
-    .sort((x, y) => (x.charged === y.charged ? (x.name < y.name ? -1 : 1) : x.charged > y.charged ? -1 : 1));
 }
 
 const parties = [

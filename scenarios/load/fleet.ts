@@ -266,6 +266,9 @@ function lifeOf(g: Group, classSpeed: number, tdpW: number, failure: Failure | u
     group: g.name,
     speedMilli: g.speed ?? classSpeed,
     costMicroPerGpuHour: g.cost + energy,
+    ...(g.energy === undefined
+      ? {}
+      : { energy: { costMicroPerGpuHour: energy, watts: Math.round(tdpW * g.energy.overhead) } }),
     ...(g.ask === undefined ? {} : { askMicroPerGpuHour: g.ask }),
     availability: availabilityOf(g.availability),
     ...failureOf(failure),
