@@ -130,6 +130,29 @@ export function fill(setup: Setup, policyName: string, upTo: number): Filled {
   return { policy: policyName, curve, map, refused, tasks: i };
 }
 
+/** Points of a curve: as many as a chart can tell apart. */
+const POINTS = 200;
+
+/** Two policies at the moment when so many percent of the cluster had been asked for, and the curves of several. */
+export function compare(
+  setup: Setup,
+  left: string,
+  right: string,
+  moment: number,
+): { left: Filled; right: Filled; curves: Filled[] } {
+  const whole = [...new Set(['fgd', 'best-fit', 'worst-fit', 'random', left, right])].map((p) => fill(setup, p, 0));
+  const at = (policy: string): Filled => {
+    const { curve } = whole.find((c) => c.policy === policy)!;
+    const tasks = curve.findIndex((c) => c.offered * 100 > moment);
+    return { ...fill(setup, policy, tasks > 0 ? tasks : 1e9), curve: [] };
+  };
+  const thin = (c: Filled): Filled => {
+    const per = Math.max(1, Math.floor(c.curve.length / POINTS));
+    return { ...c, map: [], curve: c.curve.filter((_, i) => i % per === 0 || i === c.curve.length - 1) };
+  };
+  return { left: at(left), right: at(right), curves: whole.map(thin) };
+}
+
 export const policies = [
   'fgd',
   'best-fit',

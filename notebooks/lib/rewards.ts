@@ -76,3 +76,5 @@ export function year(s: Setup, name: string): Year {
   };
   return { rule: name, days, nakamoto: nakamoto(stakes, 1n, 2n), split: part(10n) / part(1n) };
 }
+
+export const years = (s: Setup): Year[] => rules.map((r) => year(s, r.name));
