@@ -4,10 +4,10 @@
  */
 export { type CalibrateOptions, type CalibrationJson, calibrate } from './calibrate.ts';
 export { WallClock } from './clock.ts';
-export { type Device, findDevices } from './devices/devices.ts';
+export { type Device, findDevices, firstDevice, hasBuiltinWork } from './devices/devices.ts';
 export { type GpuDriver, gpuDrivers } from './devices/gpu-driver.ts';
 export { DeviceHealth, type HealthState, HealthWatch } from './devices/health.ts';
-export { loadNative } from './devices/native.ts';
+export { loadNative, packageDirectory } from './devices/native.ts';
 export { type ExecutionResult, Executor, type ExecutorOptions } from './driver.ts';
 export { Lock } from './durable/lock.ts';
 export { type Recovered, recover } from './durable/recover.ts';

@@ -24,6 +24,17 @@ export const MAX_CPU_SLOTS = 4096;
 
 const webgpuWorker = fileURLToPath(new URL('../work/webgpu.worker.js', import.meta.url));
 
+/** Our own kernels reach NVIDIA's cards and what WebGPU reaches; where Slurm starts a job it multiplies on a processor. */
+export const hasBuiltinWork = (d: Device): boolean => d.kind !== 'amd';
+
+/** A device for the built-in work or a challenge: the first of those asked for. */
+export function firstDevice(wanted: string): Device {
+  const device = findDevices(wanted, 1)[0]!;
+  if (!hasBuiltinWork(device))
+    throw new ExecutorError(`--devices ${wanted}: ${device.id} has no built-in work here; try --devices webgpu`);
+  return device;
+}
+
 /** What `--devices` asks for: `auto`, `cpu:N`, `nvidia`, `amd` or `webgpu`. `needed` is the number of GPUs of the scenario. */
 export function findDevices(wanted: string, needed: number): Device[] {
   const cpu = /^cpu:(\d+)$/.exec(wanted);

@@ -151,7 +151,10 @@ function sandbox(readOnly: readonly string[]): string[] {
 
 function confinement(c: Confinement, devFiles: readonly string[]): string[] {
   const nvidia = c.devices.filter((d) => d.kind === 'nvidia');
-  const readable = [dirname(process.execPath), ownCode, '/opt', ...c.shares];
+  const has = (kind: Device['kind']): boolean => c.devices.some((d) => d.kind === kind);
+  const webgpu = has('webgpu');
+  const gpu = has('nvidia') || has('amd') || webgpu;
+  const readable = [dirname(process.execPath), ownCode, '/opt', ...c.shares, ...(gpu ? driverDirectories() : [])];
   const args = sandbox(readable);
   // A run kept below a directory that jobs may read is hidden from them: the journal is nobody's but the operator's.
   if (['/usr', ...readable].some((d) => `${c.hidden}/`.startsWith(`${d.replace(/\/$/, '')}/`)))
@@ -159,21 +162,20 @@ function confinement(c: Confinement, devFiles: readonly string[]): string[] {
   args.push('--bind', c.cwd, INSIDE, '--bind', c.checkpoint, INSIDE_CHECKPOINT, '--chdir', INSIDE);
   if (c.resume !== null) args.push('--ro-bind', c.resume, INSIDE_RESUME);
   if (c.network) args.push('--share-net', '--ro-bind-try', '/etc/resolv.conf', '/etc/resolv.conf');
-  const has = (kind: Device['kind']): boolean => c.devices.some((d) => d.kind === kind);
-  const webgpu = has('webgpu');
   // Of AMD's cards all: which device file is whose its program does not say.
-  if (webgpu || has('amd')) {
-    for (const dir of ['/dev/dri', '/dev/kfd']) args.push('--dev-bind-try', dir, dir);
-    for (const dir of ['/etc/vulkan', packageDirectory('webgpu') ?? '/etc/vulkan'])
-      args.push('--ro-bind-try', dir, dir);
-  }
-  if (nvidia.length > 0 || webgpu || has('amd')) {
+  if (webgpu || has('amd')) for (const f of ['/dev/dri', '/dev/kfd']) args.push('--dev-bind-try', f, f);
+  if (gpu) {
     for (const name of nvidiaFiles(nvidia, webgpu, devFiles)) args.push('--dev-bind', `/dev/${name}`, `/dev/${name}`);
-    args.push('--ro-bind-try', '/sys', '/sys');
-    for (const dir of [...nativeDirectories(), ...(process.env['LD_LIBRARY_PATH'] ?? '').split(':')])
-      if (dir.startsWith('/')) args.push('--ro-bind-try', dir, dir);
+    for (const dir of ['/sys', '/etc/vulkan']) args.push('--ro-bind-try', dir, dir);
   }
   return args;
+}
+
+/** What a job on a GPU must read beside system software: the packages that call drivers, and drivers where the operator says. */
+function driverDirectories(): string[] {
+  const webgpu = packageDirectory('webgpu');
+  const said = (process.env['LD_LIBRARY_PATH'] ?? '').split(':').filter((d) => d.startsWith('/'));
+  return [...nativeDirectories(), ...(webgpu === null ? [] : [webgpu]), ...said];
 }
 
 /** Of the cards' files only those of the job, where the driver says which they are; else all, and CUDA_VISIBLE_DEVICES alone tells. */

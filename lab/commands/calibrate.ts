@@ -7,7 +7,7 @@ import {
   calibrate,
   chooseIsolation,
   ExecutorError,
-  findDevices,
+  firstDevice,
   gpuDrivers,
 } from '../../executor/index.ts';
 import { UsageError } from '../errors.ts';
@@ -28,7 +28,7 @@ export async function calibrateCommand(flags: CalibrateFlags): Promise<Calibrati
   const dir = mkdtempSync(join(tmpdir(), 'janction-calibrate-'));
   const progress = new Progress('calibrating', flags.quiet === true);
   try {
-    const device = findDevices(flags.devices, 1)[0]!;
+    const device = firstDevice(flags.devices);
     const driver = gpuDrivers().find((d) => d.devices().some((x) => x.id === device.id));
     const result = await calibrate({
       dir,

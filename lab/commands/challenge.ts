@@ -7,7 +7,7 @@ import {
   type ChallengeResult,
   chooseIsolation,
   ExecutorError,
-  findDevices,
+  firstDevice,
   gpuDrivers,
   runChallenge,
 } from '../../executor/index.ts';
@@ -31,7 +31,7 @@ export async function challengeCommand(flags: ChallengeFlags): Promise<Challenge
   if (flags.side % 64 !== 0) throw new UsageError(`--side ${flags.side}: write a multiple of 64`);
   const dir = mkdtempSync(join(tmpdir(), 'janction-challenge-'));
   try {
-    const device = findDevices(flags.devices, 1)[0]!;
+    const device = firstDevice(flags.devices);
     const driver = gpuDrivers().find((d) => d.devices().some((x) => x.id === device.id));
     const key = randomBytes(8);
     const result = await runChallenge({

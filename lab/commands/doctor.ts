@@ -6,7 +6,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { Command } from 'commander';
 import { ENGINE_VERSION } from '../../core/version.ts';
-import { type GpuDriver, gpuDrivers, loadNative, probeIsolation } from '../../executor/index.ts';
+import { type GpuDriver, gpuDrivers, loadNative, packageDirectory, probeIsolation } from '../../executor/index.ts';
 import { print } from '../flags.ts';
 
 export interface DoctorItem {
@@ -94,6 +94,15 @@ export function doctorCommand(): DoctorJson {
         found: loadNative() !== null,
         detail: loadNative() === null ? 'optional package not installed' : 'calls the libraries of drivers',
         use: 'the built-in work on NVIDIA GPUs, MIG instances, Xid events; npm install koffi',
+      },
+      {
+        name: 'WebGPU',
+        found: packageDirectory('webgpu') !== null,
+        detail:
+          packageDirectory('webgpu') === null
+            ? 'package webgpu not installed'
+            : 'package webgpu; a Vulkan driver decides',
+        use: '--devices webgpu: any adapter, known by no UUID; npm install webgpu',
       },
       program('Slurm', 'sbatch', ['--version'], 'sweeps and executions on a cluster; Debian packages slurmctld slurmd'),
       {

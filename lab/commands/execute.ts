@@ -14,6 +14,7 @@ import {
   findDevices,
   gpuDrivers,
   HealthWatch,
+  hasBuiltinWork,
   LocalLauncher,
   type LocalOptions,
   Lock,
@@ -73,6 +74,7 @@ export interface ExecuteFlags {
   dryRun?: boolean;
 }
 
+const DEFAULT_UTILISATION = 20;
 const SNAPSHOT_EVERY = 16;
 /** Snapshots take at most a fiftieth of the time. */
 const SNAPSHOT_REST = 50;
@@ -112,6 +114,7 @@ async function makePlan(path: string, flags: ExecuteFlags): Promise<ExecutionPla
     flags.launcher === 'slurm' ? chooseNodes(needed, flags.slurmNodes?.split(',') ?? [], slurmNodes()) : null;
   const offered = cluster === null ? findDevices(flags.devices, gpusOf(scenario)) : slurmDevices(cluster, needed);
   const devices = assignDevices(scenario, offered);
+  refuseWithoutWork(scenario, devices);
   if (flags.out === undefined && flags.dryRun !== true)
     throw new UsageError('an execution keeps a durable journal; say where with --out DIR');
   if (flags.out !== undefined) checkTarget(flags.out);
@@ -125,7 +128,7 @@ async function makePlan(path: string, flags: ExecuteFlags): Promise<ExecutionPla
   return {
     schema: 'janction.execution/1',
     run: randomUUID(),
-    command: `janction execute ${path} --devices ${flags.devices} --time-scale ${flags.timeScale} --seed ${scenario.seed}${flags.load === 1 ? '' : ` --load ${flags.load}`}${sets}`,
+    command: `janction execute ${path} --devices ${flags.devices} --time-scale ${flags.timeScale} --seed ${scenario.seed}${flags.load === 1 ? '' : ` --load ${flags.load}`}${workFlags(flags)}${sets}`,
     scenario,
     devices,
     timeScale: flags.timeScale,
@@ -145,6 +148,26 @@ async function makePlan(path: string, flags: ExecuteFlags): Promise<ExecutionPla
     allowanceUs: Math.ceil(LIMIT_ALLOWANCE_MS * 1000 * flags.timeScale),
     resumes: 0,
   };
+}
+
+/** Nothing here multiplies on an AMD card: a job without a command would load a processor and say it was the card. */
+function refuseWithoutWork(scenario: ExecutionPlan['scenario'], devices: ExecutionPlan['devices']): void {
+  const { demand } = scenario;
+  if (demand.kind === 'list' && demand.arrivals.every((a) => a.command !== undefined)) return;
+  const without = devices.find((d) => !hasBuiltinWork(d.device));
+  if (without !== undefined)
+    throw new UsageError(
+      `${without.device.id}: no built-in work and no challenge for such a device; give every job a command (demand.jobs), or try --devices webgpu`,
+    );
+}
+
+function workFlags(flags: ExecuteFlags): string {
+  const { utilisation, workload, calibration } = flags;
+  return [
+    utilisation === DEFAULT_UTILISATION ? '' : ` --utilisation ${utilisation}`,
+    workload === 'matmul' ? '' : ` --workload ${workload}`,
+    calibration === undefined ? '' : ` --calibration ${calibration}`,
+  ].join('');
 }
 
 function readPlan(dir: string): ExecutionPlan {
@@ -375,7 +398,12 @@ export function addExecute(program: Command): void {
     .option('--time-scale <x>', 'scenario time per wall time: 3600 runs an hour in a second', positive, 1)
     .option('--load <x>', 'jobs arrive this many times as fast as the scenario says', positive, 1)
     .option('--grace <ms>', 'wall time between SIGTERM and SIGKILL', positive, 1000)
-    .option('--utilisation <percent>', 'share of its device that the built-in workload uses', wholeFrom(1, 100), 20)
+    .option(
+      '--utilisation <percent>',
+      'share of its device that the built-in workload uses',
+      wholeFrom(1, 100),
+      DEFAULT_UTILISATION,
+    )
     .addOption(
       new Option('--workload <which>', 'what the built-in workload does: matrix products or copies of memory')
         .choices(['matmul', 'copy'])

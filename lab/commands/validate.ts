@@ -57,7 +57,8 @@ export async function validateCommand(
     closed = closed === null ? one : together(closed, one);
     first ??= manifest;
     if (manifest.execution === undefined) continue;
-    const key = `${manifest.scenarioSha256} ${manifest.execution.timeScale}`;
+    const { timeScale, work } = manifest.execution;
+    const key = `${manifest.scenarioSha256} ${timeScale} ${JSON.stringify(work)}`;
     const group = groups.get(key) ?? { manifest, runs: [] };
     group.runs.push(measured(published.jobs, published.devices));
     groups.set(key, group);

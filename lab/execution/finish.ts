@@ -85,6 +85,7 @@ export function executionRecord(plan: ExecutionPlan, r: ExecutionResult, isolati
       name: device.name,
     })),
     isolation,
+    work: { ...plan.workload, percent: plan.utilisation },
     load: plan.load,
     allowanceUs: plan.allowanceUs,
     resumes: plan.resumes,

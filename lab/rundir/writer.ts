@@ -54,6 +54,8 @@ export interface ExecutionRecord {
   devices: { node: string; gpu: number; device: string; name: string }[];
   /** What kept the jobs apart: stated with every bill. */
   isolation: string;
+  /** What built-in jobs did: rate of a whole device (0 = work for a time), share of it in percent. */
+  work?: { kind: 'matmul' | 'copy'; rate: number; percent: number };
   /** Arrivals came this many times as fast as the scenario file's. */
   load: number;
   /** Wall time added to every limit, scenario us. */

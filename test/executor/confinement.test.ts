@@ -87,6 +87,17 @@ test('a run below a directory that jobs may read is hidden from them, before the
   expect(seen({ shares: ['/dat'] })).not.toContain('--tmpfs /data/x.partial');
   for (const over of [{ shares: ['/data/'] }, { shares: ['/'] }])
     expect(seen(over)).toMatch(/--ro-bind-try \/\S* .*--tmpfs \/data\/x\.partial .*--bind \/data\/x\.partial\/jobs/);
+  // Where the driver's libraries lie is readable for jobs on a card.
+  const before = process.env['LD_LIBRARY_PATH'];
+  process.env['LD_LIBRARY_PATH'] = '/data';
+  try {
+    const devices = [{ id: 'GPU-1', kind: 'nvidia', name: '', memoryMiB: 0 } as const];
+    expect(seen({ devices })).toMatch(/--ro-bind-try \/data \/data .*--tmpfs \/data\/x\.partial .*--bind \/data/);
+    expect(seen({})).not.toContain('/data /data');
+  } finally {
+    if (before === undefined) delete process.env['LD_LIBRARY_PATH'];
+    else process.env['LD_LIBRARY_PATH'] = before;
+  }
   expect(seen({ hidden: '/opt/runs/x.partial' })).toContain('--tmpfs /opt/runs/x.partial');
 });
 
