@@ -41,6 +41,49 @@ test('90 days of elections, slashes, an appeal, a failed aggregator and a partit
   expect(auditIndependently(auditInput(rows, Buffer.concat(journal))).difference).toBeNull();
 });
 
+test('voters and aggregators do as they are said to', () => {
+  const rows = new Rows();
+  finishRun(prepareRun(scenario, { registry: shipped, watch: rows }));
+  const { pools } = scenario.market;
+  const acts = rows.of('stakes').filter((x) => x.code === 'ok');
+  /** Commission of each pool as it stands, and who sits, as the rows pass in order of time. */
+  const commission = new Map(pools.map((p, i) => [p.id, scenario.market.staking!.commissionBps[i]!]));
+  const floor = new Map(commission);
+  const steps = new Map<string, number[]>();
+  const looks = new Map<string, number>();
+  const seats = rows.of('elections').filter((e) => e.voter === '' && e.seat >= 0);
+  for (const x of acts) {
+    if (x.act === 'commission') {
+      const before = commission.get(x.pool)!;
+      const last = seats.filter((e) => e.time_us < x.time_us).at(-1)?.time_us;
+      const sits = seats.some((e) => e.time_us === last && e.pool === x.pool);
+      // Before the first election whoever has machines sits.
+      if (last !== undefined)
+        steps.set(`${x.pool} ${sits}`, [...(steps.get(`${x.pool} ${sits}`) ?? []), Number(x.amount_micro) - before]);
+      commission.set(x.pool, Number(x.amount_micro));
+      expect(commission.get(x.pool)).toBeGreaterThanOrEqual(floor.get(x.pool)!);
+    } else if (x.act === 'nominate') {
+      looks.set(x.staker, (looks.get(x.staker) ?? 0) + 1);
+      const chosen = x.pool.split('+');
+      if (x.staker === 'guild') {
+        // Commission-seeking: the two that keep least at that moment.
+        const cheapest = [...commission.values()].sort((a, b) => a - b)[1]!;
+        for (const p of chosen) expect(commission.get(p)).toBeLessThanOrEqual(cheapest);
+      }
+    }
+  }
+  // Who sits raises its commission by its step, who does not lowers it.
+  for (const [who, list] of steps) expect(Math.sign(list[0]!), who).toBe(who.endsWith('true') ? 1 : -1);
+  expect([...steps.keys()].filter((k) => k.startsWith('thrifty'))).toHaveLength(2);
+  expect(looks.get('guild')).toBeGreaterThan(10);
+  // Retrospective voters look when they turn out; the apathetic, the bribed and who votes for itself never change.
+  expect([...looks.keys()].filter((v) => v.startsWith('holder-'))).toHaveLength(12);
+  for (const v of looks.keys()) expect(v).not.toMatch(/^(sleeper|friend|nimble-ops|thrifty-ops)/);
+  const backs = rows.of('elections').filter((e) => e.voter.startsWith('friend-'));
+  expect(backs.length).toBeGreaterThan(50);
+  expect(new Set(backs.map((e) => e.pool))).toEqual(new Set(['sluggish']));
+});
+
 /** Balances at the end, whatever the order of accounts. */
 function balances(given: ResolvedScenario): string[] {
   const rows = new Rows();
