@@ -143,7 +143,7 @@ export async function sweepRun(study: string, flags: SweepFlags): Promise<string
       flags.quiet === true,
     );
   }
-  const status = statusOf(plan, store.read().records);
+  const status = statusOf(plan, store.read(plan.tables).records);
   const text =
     flags.json === true ? `${JSON.stringify(statusJson(plan, status, []))}\n` : readableStatus(plan, status, []);
   const mine = shard.of === 1 ? status.failed : status.failed.filter((f) => f.point % shard.of === shard.i);
@@ -169,6 +169,7 @@ async function rerunOne(plan: Plan, store: SweepStore, id: string): Promise<stri
         scenario: plan.scenario,
         sets: p.sets,
         seed: plan.seed,
+        ...(plan.tables.length === 0 ? {} : { tables: { dir: store.tables, names: plan.tables } }),
       });
       store.append({
         id,
@@ -215,7 +216,7 @@ export async function sweepStatus(study: string, flags: SweepFlags): Promise<str
   const loaded = loadStudy(study);
   const store = new SweepStore(outOf(flags));
   const { plan, stale } = await planFor(loaded, store, true);
-  const s = statusOf(plan, store.read().records);
+  const s = statusOf(plan, store.read(plan.tables).records);
   if (flags.quiet !== true && !s.complete) {
     const rate = rateOf(store.activity());
     process.stderr.write(
@@ -232,7 +233,7 @@ export async function sweepCollect(study: string, flags: SweepFlags): Promise<st
   const store = new SweepStore(outOf(flags));
   store.open();
   const { plan, stale } = await planFor(loaded, store, true);
-  const { records } = store.read();
+  const { records } = store.read(plan.tables);
   const s = statusOf(plan, records);
   if (s.done === 0)
     throw new UsageError(

@@ -3,6 +3,7 @@
  * result: canonical scenario, bytes of its trace and of the user's modules, replication, engine version.
  */
 import { createHash } from 'node:crypto';
+import type { TableName } from '../../core/record/schema.ts';
 import { ENGINE_VERSION } from '../../core/version.ts';
 import { canonicalScenario, type ResolvedScenario } from '../../scenarios/index.ts';
 import { UsageError } from '../errors.ts';
@@ -28,6 +29,8 @@ export interface Plan {
   seed: number;
   replications: Replications;
   commonRandomNumbers: boolean;
+  /** Tables that every run keeps. */
+  tables: TableName[];
   /** Hash of study and scenario, and stamps of the other files: equal plans need not be made again. */
   inputs: string;
   files: Record<string, string>;
@@ -100,6 +103,7 @@ export async function makePlan(loaded: LoadedStudy, onProgress: (share: number) 
     seed,
     replications: study.replications,
     commonRandomNumbers: commonRandomNumbers(study),
+    tables: study.tables,
     inputs: inputsHash(loaded),
     files: files.stamps(),
     points: planned,

@@ -38,7 +38,7 @@ class PointState {
 }
 
 export async function runSweep(plan: Plan, store: SweepStore, o: SweepOptions): Promise<SweepTotals> {
-  const { records } = store.read();
+  const { records } = store.read(plan.tables);
   const mine = plan.points.filter((p) => p.index % o.shard.of === o.shard.i).map((p) => new PointState(p));
   const totals: SweepTotals = { made: 0, reused: 0, failed: 0 };
   const upper = mostRuns(plan.replications, mine.length);
@@ -78,6 +78,7 @@ export async function runSweep(plan: Plan, store: SweepStore, o: SweepOptions): 
         scenario: plan.scenario,
         sets: s.planned.sets,
         seed: plan.seed,
+        ...(plan.tables.length === 0 ? {} : { tables: { dir: store.tables, names: plan.tables } }),
       };
     }
   };

@@ -6,6 +6,7 @@ import { oneLine } from '../errors.ts';
 import { loadScenario, traceRows } from '../load.ts';
 import { type ModuleSet, modulesOf } from '../modules/registry.ts';
 import { figuresOf } from './figures.ts';
+import { KeptTables } from './kept-tables.ts';
 import { LoadWatch } from './load-watch.ts';
 import type { Task, TaskAnswer } from './task.ts';
 
@@ -15,6 +16,7 @@ export class Runner {
   #modules: ModuleSet | null = null;
 
   async run(t: Task): Promise<TaskAnswer> {
+    let tables: KeptTables | null = null;
     try {
       const key = `${t.scenario}\0${t.sets.join('\0')}\0${t.seed}`;
       if (key !== this.#key || this.#scenario === null || this.#modules === null) {
@@ -24,17 +26,23 @@ export class Runner {
       }
       const scenario = this.#scenario;
       const rows = traceRows(scenario);
+      tables = t.tables === undefined ? null : new KeptTables(t.tables.dir, t.id, t.tables.names);
       const watch = new LoadWatch(scenario.horizonUs < NEVER ? scenario.horizonUs : 0, scenario.warmupUs);
       const result = runScenario(scenario, {
         registry: this.#modules.registry,
         bidder: this.#modules.bidder,
         replication: t.substream,
-        onChunk: (c) => watch.chunk(c),
+        onChunk: (c) => {
+          watch.chunk(c);
+          tables?.chunk(c);
+        },
         ...(rows === undefined ? {} : { traceRows: rows }),
       });
+      tables?.finish();
       const figures = { ...figuresOf(result), ...watch.figures() };
       return { id: t.id, point: t.point, replication: t.replication, figures };
     } catch (e) {
+      tables?.abandon();
       return { id: t.id, point: t.point, replication: t.replication, figures: null, error: oneLine(e) };
     }
   }

@@ -37,7 +37,7 @@ export async function runOnSlurm(study: string, plan: Plan, store: SweepStore, o
       .split(';')[0]!;
     for (;;) {
       await pause(POLL_MS);
-      const s = statusOf(plan, store.read().records);
+      const s = statusOf(plan, store.read(plan.tables).records);
       progress.update(
         s.done / Math.max(1, mostRuns(plan.replications, plan.points.length)),
         `${s.done} runs, job ${job}`,
@@ -53,7 +53,7 @@ export async function runOnSlurm(study: string, plan: Plan, store: SweepStore, o
 
 /** Shards with a point that still needs runs. */
 function shardsMissing(plan: Plan, store: SweepStore, tasks: number): number[] {
-  const { records } = store.read();
+  const { records } = store.read(plan.tables);
   return Array.from({ length: tasks }, (_, i) => i).filter((i) => {
     const points = plan.points.filter((p) => p.index % tasks === i);
     return !statusOf({ ...plan, points }, records).complete;

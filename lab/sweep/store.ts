@@ -4,6 +4,7 @@
  *
  *   OUT/plan.json          the plan, renamed into place
  *   OUT/results/*.ndjson   lines `crc32 json`
+ *   OUT/tables/ID/*     whole tables of a run, where the study asks for them
  *   OUT/table.parquet      written by collect, renamed into place
  */
 import {
@@ -19,9 +20,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import type { TableName } from '../../core/record/schema.ts';
 import { makeDirectories } from '../directories.ts';
 import { UsageError } from '../errors.ts';
 import { decodeFigures, encodeFigures, type Figures } from './figures.ts';
+import { hasTables } from './kept-tables.ts';
 import type { Plan } from './plan.ts';
 
 export interface RunRecord {
@@ -56,6 +59,7 @@ export class SweepStore {
             ![
               'plan.json',
               'results',
+              'tables',
               'slurm',
               'table.parquet',
               'summary.json',
@@ -105,8 +109,16 @@ export class SweepStore {
     }
   }
 
-  /** Everything that finished, last line of an id counts; damaged and cut lines are counted, not trusted. */
-  read(): { records: Map<string, RunRecord>; damaged: number } {
+  /** Where runs keep whole tables. */
+  get tables(): string {
+    return join(this.dir, 'tables');
+  }
+
+  /**
+   * Everything that finished, last line of an id counts; damaged and cut lines are counted, not trusted. A run that should have kept
+   * `tables` and has not is as good as not made.
+   */
+  read(tables: readonly TableName[] = []): { records: Map<string, RunRecord>; damaged: number } {
     const records = new Map<string, RunRecord>();
     let damaged = 0;
     if (!existsSync(this.#results)) return { records, damaged };
@@ -123,6 +135,7 @@ export class SweepStore {
         const r = JSON.parse(json) as RunRecord;
         // A success is never displaced by a failure of another engine's try.
         if (r.figures === null && (records.get(r.id)?.figures ?? null) !== null) continue;
+        if (r.figures !== null && tables.length > 0 && !hasTables(this.tables, r.id, tables)) continue;
         if (r.figures !== null) decodeFigures(r.figures);
         records.set(r.id, r);
       }

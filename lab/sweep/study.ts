@@ -4,6 +4,7 @@
  */
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { tableNames } from '../../core/record/schema.ts';
 import { ScenarioError } from '../../scenarios/index.ts';
 import { decodeScenario, Places, readYaml } from '../../scenarios/load/document.ts';
 import { issueText, problemsOf } from '../../scenarios/schema/messages.ts';
@@ -74,6 +75,8 @@ export const studySchema = z.strictObject({
   }),
   /** More runs than this are refused: a slip of the pen should not cost a week. */
   limit: z.int().min(1).default(100_000),
+  /** Tables of each run that are kept whole, in OUT/tables/RUN_ID/. */
+  tables: z.array(z.enum(tableNames)).default([]),
   /** Figures that `status` and `collect` show; any of the table's columns. */
   metrics: z.array(z.string()).default(['gpu_utilisation', 'wait_seconds_mean', 'economics_welfare', 'money_charged']),
   /** Of each metric over a point's replications, with intervals that hold whatever the distribution. */

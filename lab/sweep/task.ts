@@ -1,4 +1,5 @@
 /** What a sweep's worker is asked and answers: plain data. */
+import type { TableName } from '../../core/record/schema.ts';
 import type { Figures } from './figures.ts';
 
 export interface Task {
@@ -9,6 +10,8 @@ export interface Task {
   scenario: string;
   sets: string[];
   seed: number;
+  /** Tables that are kept, in DIR/ID/. */
+  tables?: { dir: string; names: TableName[] };
 }
 
 export interface TaskAnswer {

@@ -1,7 +1,8 @@
 /** What a sweep makes of its results: selection of the best point, differences from a baseline, quantiles, checks; and what its ids cover. */
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { readTable } from '../../lab/rundir/parquet.ts';
 import { inTemp, janction } from '../support/cli.ts';
 import { STUDY, writeStudy } from '../support/sweeps.ts';
 
@@ -106,6 +107,35 @@ test('quantiles, paired differences and checks of every run', async () => {
     const readable = janction(['sweep', 'collect', study, '--out', out]).out;
     expect(readable).toContain('differences from point 1');
     expect(readable).toContain('99 %');
+  });
+});
+
+test('tables that are kept: one directory per run, the same bytes for any workers, made again where they are missing', async () => {
+  await inTemp(async (dir) => {
+    const study = writeStudy(dir, `${PRICES.replace('replications: 4', 'replications: 2')}tables: [jobs, prices]\n`);
+    const outs = ['1', '3'].map((w) => {
+      const out = join(dir, `w${w}`);
+      expect(run(study, out, '--workers', w).code).toBe(0);
+      return out;
+    });
+    const ids = readdirSync(join(outs[0]!, 'tables'));
+    expect(ids.length).toBe(8);
+    expect(readdirSync(join(outs[1]!, 'tables'))).toEqual(ids);
+    for (const id of ids)
+      for (const t of ['jobs.parquet', 'prices.parquet'])
+        expect(
+          readFileSync(join(outs[0]!, 'tables', id, t)).equals(readFileSync(join(outs[1]!, 'tables', id, t))),
+        ).toBe(true);
+    const jobs = await readTable(join(outs[0]!, 'tables', ids[0]!, 'jobs.parquet'), 'jobs');
+    expect(jobs.rows).toBeGreaterThan(20);
+    rmSync(join(outs[0]!, 'tables', ids[3]!), { recursive: true });
+    const status = () =>
+      JSON.parse(janction(['sweep', 'status', study, '--out', outs[0]!, '--json']).out) as { done: number };
+    expect(status().done).toBe(7);
+    expect(run(study, outs[0]!, '--workers', '2').code).toBe(0);
+    expect(status().done).toBe(8);
+    expect(readdirSync(join(outs[0]!, 'tables'))).toEqual(ids);
+    expect(collect(study, outs[0]!).out).toBe(collect(study, outs[1]!).out);
   });
 });
 
