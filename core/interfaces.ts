@@ -78,6 +78,8 @@ export interface TaskShape {
 export interface GangShape {
   readonly id: number;
   readonly groups: readonly { readonly tasks: number; readonly shape: TaskShape }[];
+  /** Elastic: fewest tasks of its one group that will do; absent = all. */
+  readonly least?: number;
   /** Milli-GPU of the whole gang. */
   readonly totalMilli: number;
 }
@@ -133,8 +135,11 @@ export interface Reservation {
 export interface SchedulerView {
   readonly now: TimeUs;
   readonly cluster: ClusterView;
-  /** Place and lease the job now; false = it does not fit (outside `avoid`). */
-  start(job: WaitingJob, avoid: NodeSet | null): boolean;
+  /**
+   * Place and lease the job now; false = it does not fit (outside `avoid`). An elastic job gets as many of its tasks as find room, at most
+   * `most`.
+   */
+  start(job: WaitingJob, avoid: NodeSet | null, most?: number): boolean;
   /**
    * When the job will fit at the latest, by the limits of what runs, outside `avoid`; null when no release ever makes room.
    */

@@ -64,6 +64,8 @@ export interface TaskGroup {
   gpuMemoryMiB: number;
   cpuMilli: number;
   ramMiB: number;
+  /** Elastic: an attempt may run with as few tasks as this, 1 .. tasks; only of a job's one group. Absent = all or nothing. */
+  least?: number;
   /** MIG profile: the task takes one instance of it, and `gpus` is 1, `gpuMilli` its share, `gpuMemoryMiB` 0. */
   mig?: string;
 }

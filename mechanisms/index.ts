@@ -33,6 +33,7 @@ import { uniformPrice } from './pricing/uniform-price.ts';
 import { Conservative, type ConservativeParams } from './queueing/conservative.ts';
 import { Easy } from './queueing/easy.ts';
 import { Edf } from './queueing/edf.ts';
+import { Elastic, type ElasticParams } from './queueing/elastic.ts';
 import { FairShare, type FairShareParams } from './queueing/fair-share.ts';
 import { Fifo } from './queueing/fifo.ts';
 import { FifoSkip, type FifoSkipParams } from './queueing/fifo-skip.ts';
@@ -69,6 +70,7 @@ const queueing: Record<string, (p: Params) => QueueingPolicy> = {
   priority: (p) => new Priority(p as PriorityParams),
   edf: (p) => new Edf(p as Partial<RankOptions>),
   'fair-share': (p) => new FairShare(p as FairShareParams),
+  elastic: (p) => new Elastic(p as ElasticParams),
   heterogeneity: (p) => new Heterogeneity(p as HeterogeneityParams),
 };
 

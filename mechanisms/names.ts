@@ -12,6 +12,7 @@ export const queueingNames = [
   'edf',
   'fair-share',
   'heterogeneity',
+  'elastic',
 ] as const;
 export const placementNames = [
   'first-fit',

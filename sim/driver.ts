@@ -92,6 +92,8 @@ interface JobWork {
   overheadUs?: TimeUs;
   urgency?: Urgency;
   model?: number;
+  /** Elastic: with so many tasks the work takes `workUs`. */
+  tasks?: number;
   spec: Pick<JobSpec, 'user'>;
 }
 
@@ -313,6 +315,7 @@ export class Simulation {
       user: w.spec.user,
       ...(w.overheadUs === undefined ? {} : { overheadUs: w.overheadUs }),
       ...(w.model === undefined ? {} : { model: w.model }),
+      ...(w.tasks === undefined ? {} : { tasks: w.tasks }),
     };
   }
 
@@ -455,7 +458,8 @@ export class Simulation {
 
   #arrive(t: TimeUs): Fact[] {
     const arrival = this.#pending!;
-    this.#work.set(arrival.spec.job, arrival);
+    const { least, tasks } = arrival.spec.groups[0] ?? {};
+    this.#work.set(arrival.spec.job, least === undefined ? arrival : { ...arrival, tasks: tasks! });
     this.#submitted++;
     this.#pull();
     return this.#edge.submit(t, arrival);
@@ -575,6 +579,7 @@ export class Simulation {
           valueMicro: w.valueMicro,
           spec: { user: w.spec.user },
           ...(w.model === undefined ? {} : { model: w.model }),
+          ...(w.tasks === undefined ? {} : { tasks: w.tasks }),
           ...(w.overheadUs === undefined ? {} : { overheadUs: w.overheadUs }),
           ...(w.urgency === undefined ? {} : { urgency: w.urgency }),
         },

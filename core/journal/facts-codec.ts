@@ -143,15 +143,15 @@ function readBare(src: ByteSource): Packet {
   return { ...head, letters };
 }
 
-/** Added to the number of groups when one of them names a MIG profile: then each is followed by its profile's name. */
-const WITH_MIG = 0x10000;
+/** Added to the number of groups when one of them has a MIG profile or is elastic: then each is followed by both. */
+const WITH_MORE = 0x10000;
 
 function writeSpec(out: ByteSink, s: JobSpec): void {
   out.uint(s.job);
   out.text(s.user);
   out.text(s.label);
-  const divided = s.groups.some((g) => g.mig !== undefined);
-  out.uint(s.groups.length + (divided ? WITH_MIG : 0));
+  const more = s.groups.some((g) => g.mig !== undefined || g.least !== undefined);
+  out.uint(s.groups.length + (more ? WITH_MORE : 0));
   for (const g of s.groups) {
     out.uint(g.tasks);
     out.uint(g.gpus);
@@ -159,7 +159,9 @@ function writeSpec(out: ByteSink, s: JobSpec): void {
     out.uint(g.gpuMemoryMiB);
     out.uint(g.cpuMilli);
     out.uint(g.ramMiB);
-    if (divided) out.text(g.mig ?? '');
+    if (!more) continue;
+    out.text(g.mig ?? '');
+    out.uint(g.least ?? 0);
   }
   writeUints(out, s.classes);
   writeUints(out, s.bids);
@@ -179,8 +181,8 @@ function readSpec(src: ByteSource): JobSpec {
   const label = src.text();
   const groups: TaskGroup[] = [];
   const count = src.uint();
-  const divided = count >= WITH_MIG;
-  for (let n = divided ? count - WITH_MIG : count; n > 0; n--) {
+  const more = count >= WITH_MORE;
+  for (let n = more ? count - WITH_MORE : count; n > 0; n--) {
     const group: TaskGroup = {
       tasks: src.uint(),
       gpus: src.uint(),
@@ -189,8 +191,10 @@ function readSpec(src: ByteSource): JobSpec {
       cpuMilli: src.uint(),
       ramMiB: src.uint(),
     };
-    const mig = divided ? src.text() : '';
+    const mig = more ? src.text() : '';
+    const least = more ? src.uint() : 0;
     if (mig !== '') group.mig = mig;
+    if (least > 0) group.least = least;
     groups.push(group);
   }
   const spec: JobSpec = {

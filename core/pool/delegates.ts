@@ -6,7 +6,7 @@ export function viewOver(view: SchedulerView, over: Partial<SchedulerView>): Sch
   return {
     now: view.now,
     cluster: view.cluster,
-    start: (job, avoid) => view.start(job, avoid),
+    start: (job, avoid, most) => view.start(job, avoid, most),
     reserve: (job, avoid) => view.reserve(job, avoid),
     running: () => view.running(),
     victims: (job, eviction) => view.victims(job, eviction),

@@ -79,7 +79,8 @@ export class Forecast {
     const marks = new Set<number>();
     let start = now;
     for (let g = 0; g < gang.groups.length; g++) {
-      const { tasks, shape } = gang.groups[g]!;
+      const { shape } = gang.groups[g]!;
+      const tasks = gang.least ?? gang.groups[g]!.tasks;
       const memo = this.#memoOf(shape);
       // Tasks take the earliest slots one by one; the nodes that were looked at get their first stamps back afterwards.
       const taken = this.#taken;

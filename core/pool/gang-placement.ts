@@ -36,20 +36,23 @@ export class GangContext implements PlacementContext {
 /** Parts placed so far; kept from gang to gang. */
 const found: Part[] = [];
 
-/** Places every task of the gang, or none (null). A proposal that does not fit is the policy's fault and named. */
+/** Places every task of the gang (of an elastic one as many as find room, at most `most`), or none (null). A proposal that does not fit is the policy's fault and named. */
 export function placeGang(
   cluster: Cluster,
   policy: PlacementPolicy,
   shape: GangShape,
   avoid: NodeSet | null,
   context: GangContext,
+  most = Number.MAX_SAFE_INTEGER,
 ): Part[] | null {
   let placed = 0;
   empty(context.chosen);
   for (const { tasks, shape: task } of shape.groups) {
-    for (let t = 0; t < tasks; t++) {
+    const wanted = shape.least === undefined ? tasks : Math.max(shape.least, Math.min(tasks, most));
+    for (let t = 0; t < wanted; t++) {
       const node = cluster.mayFit(task) ? policy.choose(cluster, task, avoid, context) : -1;
       if (node < 0) {
+        if (shape.least !== undefined && placed >= shape.least) return found.slice(0, placed);
         for (let i = placed - 1; i >= 0; i--) cluster.give(found[i]!.node, found[i]!.allocation!, false);
         return null;
       }

@@ -193,9 +193,9 @@ export class Scheduler implements SchedulerView {
 
   // ---- SchedulerView: what a queueing policy may do ----
 
-  start(waiting: WaitingJob, avoid: NodeSet | null): boolean {
+  start(waiting: WaitingJob, avoid: NodeSet | null, most?: number): boolean {
     const job = this.#waitingJob(waiting);
-    const parts = this.#place(job, avoid);
+    const parts = this.#place(job, avoid, most);
     if (parts === null) return false;
     this.remove(job);
     this.#host.grant(job, parts);
@@ -211,8 +211,8 @@ export class Scheduler implements SchedulerView {
     return job;
   }
 
-  #place(job: PoolJob, avoid: NodeSet | null): Part[] | null {
-    return placeGang(this.cluster, this.#placement, job.shape, avoid, this.#context.of(job.hold, job.quote));
+  #place(job: PoolJob, avoid: NodeSet | null, most?: number): Part[] | null {
+    return placeGang(this.cluster, this.#placement, job.shape, avoid, this.#context.of(job.hold, job.quote), most);
   }
 
   reserve(waiting: WaitingJob, avoid: NodeSet | null = null): Reservation | null {
@@ -364,6 +364,11 @@ export class Scheduler implements SchedulerView {
 const movable = (j: PoolJob, now: TimeUs): boolean =>
   j.state === JobState.leased && j.startedUs >= 0 && j.startedUs < now && !j.stopping && !j.over;
 
+/** Milli-GPU of so many tasks of the gang: fewer than all only when it is elastic, and then they are alike. */
+function placedMilli({ least, groups, totalMilli }: GangShape, tasks: number): number {
+  return least === undefined ? totalMilli : tasks * groups[0]!.shape.gpus * groups[0]!.shape.gpuMilli;
+}
+
 /** A copy of the pool's machines on which whole orders of jobs are tried. */
 class Shadow {
   readonly #cluster: Cluster;
@@ -404,7 +409,7 @@ class Shadow {
         continue;
       }
       for (const p of parts) placed.push(p);
-      capacity -= job.shape.totalMilli;
+      capacity -= placedMilli(job.shape, parts.length);
       answer.push(parts.map((p) => p.node));
     }
     for (let i = placed.length - 1; i >= 0; i--) cluster.give(placed[i]!.node, placed[i]!.allocation!, false);

@@ -30,12 +30,13 @@ export class Shapes {
     const allowed = classes.join('.');
     let key = allowed;
     for (const g of spec.groups)
-      key += `|${g.tasks},${g.gpus},${g.gpuMilli},${g.gpuMemoryMiB},${g.cpuMilli},${g.ramMiB},${g.mig ?? ''}`;
+      key += `|${g.tasks},${g.gpus},${g.gpuMilli},${g.gpuMemoryMiB},${g.cpuMilli},${g.ramMiB},${g.mig ?? ''},${g.least ?? ''}`;
     let gang = this.#gangs.get(key);
     if (gang === undefined) {
       gang = {
         id: this.#gangs.size,
         groups: spec.groups.map((g) => ({ tasks: g.tasks, shape: this.#task(g, classes, allowed) })),
+        ...(spec.groups[0]?.least === undefined ? {} : { least: spec.groups[0].least }),
         totalMilli: spec.groups.reduce((sum, g) => sum + g.tasks * g.gpus * g.gpuMilli, 0),
       };
       this.#gangs.set(key, gang);

@@ -21,6 +21,8 @@ export function specFault(spec: JobSpec, config: MarketConfig): string | null {
       return 'demand is not a whole number';
     if (!whole(g.gpuMilli) || g.gpuMilli > WHOLE_GPU || (g.gpus > 0 && g.gpuMilli < 1))
       return 'milli-GPU out of 1..1000';
+    if (g.least !== undefined && (!whole(g.least) || g.least < 1 || g.least > g.tasks || spec.groups.length > 1))
+      return 'least tasks out of 1..tasks, or beside other tasks';
     if (g.mig !== undefined && (g.gpus !== 1 || g.gpuMemoryMiB !== 0))
       return 'a MIG task takes one instance, whose memory is its own';
   }

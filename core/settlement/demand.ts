@@ -25,11 +25,14 @@ export function demandOf(spec: JobSpec): GangDemand {
 export function isTaskOf(spec: JobSpec, part: number, parts: number, gpus: number, gpuMilli: number): boolean {
   let total = 0;
   let fits = false;
+  const { least, tasks } = spec.groups[0]!;
+  // An elastic gang may be any of its sizes.
+  const whole = least === undefined ? null : parts >= least && parts <= tasks && part < parts;
   for (const g of spec.groups) {
     if (part >= total && part < total + g.tasks) fits = g.gpus === gpus && g.gpuMilli === gpuMilli;
     total += g.tasks;
   }
-  return fits && total === parts;
+  return fits && (whole ?? total === parts);
 }
 
 const scratch = new Digest();
@@ -50,6 +53,7 @@ export function quoteId(spec: JobSpec, q: Omit<Quote, 'id'>, rules?: ContractRul
     d.mixInt(g.cpuMilli);
     d.mixInt(g.ramMiB);
     if (g.mig !== undefined) d.mixString(g.mig);
+    if (g.least !== undefined) d.mixInt(g.least);
   }
   d.mixInt(q.epoch);
   d.mixInt(q.currency);

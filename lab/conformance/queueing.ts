@@ -90,8 +90,8 @@ export const queueingLaws: readonly Law<QueueingPolicy>[] = [
               spy.inner.schedule(view);
               spy.inner.schedule(
                 viewOver(view, {
-                  start: (job, avoid) => {
-                    const started = view.start(job, avoid);
+                  start: (job, avoid, most) => {
+                    const started = view.start(job, avoid, most);
                     must(!started, () => `scene ${scene}: job ${job.spec.job} started only when the pass was repeated`);
                     return started;
                   },
@@ -216,7 +216,7 @@ function renumber(inner: QueueingPolicy): QueueingPolicy {
     schedule: (view) =>
       inner.schedule(
         viewOver(view, {
-          start: (j, avoid) => view.start(real(j), avoid),
+          start: (j, avoid, most) => view.start(real(j), avoid, most),
           reserve: (j, avoid) => view.reserve(real(j), avoid),
           running: () => view.running().map((j) => running(alias(j))),
           victims: (j, { candidates, ...e }) =>

@@ -179,14 +179,14 @@ class Spy extends WatchedQueueing {
     if (!mine) return this.inner.schedule(view);
     const order = w.job!.order;
     const spied = viewOver(view, {
-      start: (job: WaitingJob, avoid: NodeSet | null) => {
+      start: (job: WaitingJob, avoid: NodeSet | null, most?: number) => {
         const own = job === w.job;
         const before = w.decision;
         if (own) {
           w.placing = true;
           w.decision = null;
         }
-        const started = view.start(job, avoid);
+        const started = view.start(job, avoid, most);
         if (own) {
           w.placing = false;
           if (!started) w.decision = before;

@@ -426,9 +426,9 @@ export function guardedQueueing(loaded: LoadedModule, params: Record<string, unk
     return Object.freeze<SchedulerView>({
       now: view.now,
       cluster: face,
-      start: (job, avoid) => {
+      start: (job, avoid, most) => {
         const which = jobs.waits(job, 'start');
-        return ask(() => view.start(which, avoid));
+        return ask(() => view.start(which, avoid, most));
       },
       reserve: (job, avoid) => {
         const which = jobs.known(job, 'reserve');

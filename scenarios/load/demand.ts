@@ -96,6 +96,8 @@ function personaOf(p: ParsedPersona, payer: Omit<UserSpec, 'id'>, fleet: Fleet, 
       weight: x.weight,
       groups: [x, ...(x.with ?? [])].map((t, k) => {
         const at = [...path, 'shapes', i, ...(k === 0 ? [] : ['with', k - 1])];
+        if (t.least !== undefined && x.with !== undefined)
+          report([...at, 'least'], 'an elastic job has one kind of task; leave "with" or this away');
         return taskGroup(t, fleet.classes, classes, at, report);
       }),
     })),

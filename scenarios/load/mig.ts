@@ -29,6 +29,7 @@ interface TaskFields {
   cpu: number;
   ram: number;
   mig?: string | undefined;
+  least?: number | undefined;
 }
 
 /** `allowed`: classes the task may run on, by index; empty = all. */
@@ -47,6 +48,10 @@ export function taskGroup(
     cpuMilli: t.cpu,
     ramMiB: t.ram,
   };
+  if (t.least !== undefined) {
+    if (t.least > t.tasks) report([...path, 'least'], 'more than tasks; write at most as many');
+    group.least = t.least;
+  }
   if (t.mig === undefined) return group;
   const at = [...path, 'mig'];
   const may = classes.filter((c, i) => c.mig !== undefined && (allowed.length === 0 || allowed.includes(i)));

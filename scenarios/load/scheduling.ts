@@ -13,6 +13,7 @@ const IN_UNITS: Record<string, string> = {
   hold: 'holdUs',
   limits: 'limitsGpuUs',
   round: 'roundUs',
+  settle: 'settleUs',
 };
 
 export function queueingOf(ref: MechanismRef, path: Path, report: Report): MechanismRef {

@@ -37,6 +37,11 @@ const postpaid = z.boolean().describe('Users may owe. Default: billing.postpaid,
 function taskFields(f: Fields) {
   return {
     tasks: whole('Equal tasks that start together, each on one machine. Default 1.', 1, 4096).prefault(1),
+    least: whole(
+      'Elastic: the job may start with as few tasks as this and take longer in proportion; the queueing policy elastic also lets it grow and shrink.',
+      1,
+      4096,
+    ).optional(),
     gpus: whole('GPUs of one task. Default 1.', 0, 1024).prefault(1),
     share: f.parts('Share of each of those GPUs. Default 1.', 1000, rat(1, 1000), rat(1)).prefault(1),
     memory: f.memoryNeed('GPU memory needed on each GPU. Default 0 GiB: any.').prefault('0 GiB'),

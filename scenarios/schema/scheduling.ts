@@ -44,6 +44,13 @@ function queueingParams(f: Fields): Record<string, z.ZodRawShape> {
       skip: skip('false'),
     },
     edf: { preempt: preempt('false'), minRun, skip: skip('false') },
+    elastic: {
+      settle: f
+        .duration(
+          'An attempt is left alone for this long after it came up before it grows or shrinks. Default 10 minutes.',
+        )
+        .optional(),
+    },
     heterogeneity: {
       objective: z
         .enum(['max-min', 'makespan'])

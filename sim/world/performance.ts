@@ -135,6 +135,11 @@ export class Performance {
     return this.#spec.models[model]!;
   }
 
+  /** The model says how speed goes with the number of GPUs. */
+  scales(model: number): boolean {
+    return this.#model(model).scaling !== null;
+  }
+
   /** Speed of a gang where it stands, in thousandths of the reference. */
   speedMilli(model: number, parts: readonly { node: number; gpus: readonly number[] }[]): number {
     const m = this.#model(model);

@@ -41,6 +41,8 @@ export interface Work {
   /** Entry of the scenario's performance models; absent = the speed of its GPUs alone tells. */
   model?: number;
   user?: string;
+  /** Elastic: tasks with which the work takes `workUs`; with fewer it takes longer in proportion, unless a model says otherwise. */
+  tasks?: number;
 }
 
 interface ProcessState {
@@ -75,6 +77,8 @@ interface GangState {
   leftUs: TimeUs;
   lastUs: TimeUs;
   fails: boolean;
+  /** Elastic: its tasks as a part of those with which the work is counted. */
+  part?: number;
   speedMilli: number;
   /** Work done before its speed last changed; `workUs` is without it. */
   doneUs: TimeUs;
@@ -175,7 +179,8 @@ export class Processes implements ProcessModel {
         leftUs: 0,
         lastUs: 0,
         fails: work.fails,
-        speedMilli: this.#speedMilli[a.node]!,
+        speedMilli: Number.MAX_SAFE_INTEGER,
+        ...(work.tasks === undefined ? {} : { part: a.parts / work.tasks }),
         doneUs: 0,
         fetchUs: 0,
         ...(work.model === undefined ? {} : { model: work.model }),
@@ -185,7 +190,8 @@ export class Processes implements ProcessModel {
       };
       if (a.parts > 1) this.#gangs.set(base, gang);
     }
-    if (this.#speedMilli[a.node]! < gang.speedMilli) gang.speedMilli = this.#speedMilli[a.node]!;
+    const speed = Math.max(1, Math.floor(this.#speedMilli[a.node]! * (gang.part ?? 1)));
+    if (speed < gang.speedMilli) gang.speedMilli = speed;
     const event = this.#queue.push(now + this.#times.startUs, Phase.release, WorldEvent.started, a.lease, 0);
     const p: Process = {
       lease: a.lease,
@@ -244,7 +250,7 @@ export class Processes implements ProcessModel {
         : performance.speedMilli(
             gang.model,
             gang.members.map((m) => ({ node: m.node, gpus: m.gpus! })),
-          );
+          ) * (performance.scales(gang.model) ? 1 : (gang.part ?? 1));
     let crowding = 1000;
     for (const m of gang.members)
       if (m.shares) crowding = Math.max(crowding, performance.crowdingMilli(m.node, m.gpus!));

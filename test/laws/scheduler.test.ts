@@ -65,7 +65,9 @@ function judge(s: SchedulerScene, rows: Rows): void {
   for (const p of rows.of('placements')) {
     const job = jobs.get(p.job_id)!;
     const tasks = job.groups.flatMap((g) => Array.from({ length: g.tasks }, () => g));
-    expect(p.parts).toBe(tasks.length);
+    const least = job.groups[0]!.least ?? tasks.length;
+    expect(p.parts).toBeGreaterThanOrEqual(least);
+    expect(p.parts).toBeLessThanOrEqual(tasks.length);
     const t = tasks[p.part]!;
     const gpus = p.gpus === '' ? [] : p.gpus.split('+').map(Number);
     expect(new Set(gpus).size).toBe(t.gpus);

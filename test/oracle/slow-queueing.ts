@@ -86,7 +86,9 @@ export class Machines {
   reserve(now: number, real: Cluster, job: WaitingJob, avoid: NodeSet | null): Reservation | null {
     const taken = new Set<number>();
     let startUs = now;
-    for (const { tasks, shape } of job.shape.groups) {
+    for (const group of job.shape.groups) {
+      const { shape } = group;
+      const tasks = job.shape.least ?? group.tasks;
       const slots = this.config.nodes
         .flatMap((_, node) =>
           taken.has(node) || avoid?.has(node) ? [] : this.#slots(real, node, shape).map((at) => ({ at, node })),

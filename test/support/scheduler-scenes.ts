@@ -95,7 +95,8 @@ export function schedulerScene(seed: number): SchedulerScene {
     if (kind < 7) return [task(1, { ...little(), gpuMilli: 50 * (1 + below(19)) })];
     if (kind < 8) return [task(2 + below(2), { ...little(), gpuMilli: 100 * (1 + below(9)) })];
     if (kind < 9) return [task(0, { cpuMilli: 1000 * (1 + below(8)), ramMiB: 1024 * below(16) })];
-    if (kind < 11) return [task(1 + below(3), { ...little(), tasks: 2 + below(3) })];
+    if (kind < 10) return [task(1 + below(3), { ...little(), tasks: 2 + below(3) })];
+    if (kind < 11) return [task(1 + below(2), { ...little(), tasks: 3 + below(3), least: 1 + below(3) })];
     return [task(2, { ...little(), tasks: 1 + below(2) }), task(1, { gpuMilli: 300, tasks: 1 + below(2) })];
   };
   // Some demands come often: that is what the quick versions live on.
