@@ -3,7 +3,7 @@
  * The pages are computed while they are photographed; pixels differ between machines, what they show does not.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -19,8 +19,26 @@ const shots: [string, string, string, string][] = [
   ['pvcg', 'pvcg.html', 'svg[aria-label="utility by report"]', '.cards'],
   ['find-the-lie', 'find-the-lie.html', '.status:not(:has(progress))', 'main'],
   ['elections', 'elections.html', 'svg[aria-label="support of each winner by rule"]', 'main'],
+  ['checkpoints', 'checkpoints.html', '.command', '.cards'],
+  [
+    'real',
+    'real.html',
+    'svg[aria-label="distribution of completion times, measured and predicted"]',
+    'figure:has(svg[aria-label="measured and predicted figure by setting"])',
+  ],
   ['fragmentation', 'fragmentation.html', 'svg[aria-label="map of GPUs under two policies"]', '.cards'],
 ];
+
+const SWEEP = `name: floor-and-epoch
+scenario: scenario.yaml
+replications: 5
+design:
+  kind: grid
+  parameters:
+    pricing.adjust.floor: [5 %, 30 %, 60 %, 90 %]
+    pricing.epoch: [10 minute, 30 minute, 2 hour]
+    scheduling.queueing: [fifo, easy]
+`;
 
 async function main(): Promise<void> {
   const chrome = [process.env['CHROMIUM'] ?? '', '/usr/bin/chromium', '/usr/bin/google-chrome'].find((p) =>
@@ -58,6 +76,23 @@ async function main(): Promise<void> {
     await take('report', report, '#load svg', 'header');
     await take('report-money', report, '#money svg', '#money');
     await take('report-machines', report, '#gantt', '#machines');
+    // A small sweep for the page that reads one.
+    const study = join(dir, 'study');
+    mkdirSync(study);
+    copyFileSync(join(root, 'scenarios/reserve-price/scenario.yaml'), join(study, 'scenario.yaml'));
+    writeFileSync(join(study, 'sweep.yaml'), SWEEP);
+    const sweep = ['sweep', 'run', join(study, 'sweep.yaml'), '--out', join(study, 'floor-and-epoch'), '--quiet'];
+    if (spawnSync(process.execPath, [cli, ...sweep]).status !== 0) throw new Error('janction sweep run failed');
+    await page.goto(`${home}your-runs.html`);
+    await page.waitForSelector('#folder');
+    await page.setInputFiles('#folder', study);
+    await page.waitForSelector('svg[aria-label="share of variance by parameter"]');
+    await page
+      .locator('.cards')
+      .first()
+      .evaluate((e) => e.scrollIntoView());
+    await page.screenshot({ path: join(target, 'your-runs.png') });
+    process.stdout.write('docs/gallery/your-runs.png\n');
     for (const [name, path, ready, from] of shots) await take(name, `${home}${path}`, ready, from);
     await browser.close();
   } finally {

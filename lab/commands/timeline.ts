@@ -69,7 +69,7 @@ export function addTimeline(program: Command): void {
     .addHelpText(
       'after',
       `
-A process per machine, a thread per GPU, counters for queue, use and prices, instants for machines lost,
+A process per machine, a thread per GPU, the ten longest waits, counters for queue, use and prices, instants for machines lost,
 elections, slashes and failed aggregators, arrows from an attempt that was cut off to the next one of its job, and from one that gave
 way to the job that took its place. Streamed: memory does not grow with the run. The viewer runs in your browser.
 

@@ -1,6 +1,6 @@
 /** Who holds stake and what it earned: revenue by stake, elections and slashes. */
 import { byCodeUnits, type RunData } from './data.ts';
-import { amount, group, percent, round, short } from './numbers.ts';
+import { amount, group, percent, short } from './numbers.ts';
 import { figure, htmlTable, type Section } from './over-time.ts';
 import { bars, html } from './svg.ts';
 
@@ -151,5 +151,5 @@ function electionTable(run: RunData): string {
 function slashes(run: RunData): string {
   const { stake } = run.result;
   if (stake === undefined || stake.slashes === 0) return '';
-  return `<p>${group(stake.slashes)} offences were slashed, ${group(stake.slashesOfUnbonding)} of them in stake on its way out; ${group(stake.reversed)} were given back on appeal. Committees changed ${group(stake.changedCommittees)} times; aggregators failed ${group(round(run.result.failures.aggregator, 0))} times.</p>`;
+  return `<p>${group(stake.slashes)} offences were slashed, ${group(stake.slashesOfUnbonding)} of them in stake on its way out; ${group(stake.reversed)} were given back on appeal. Committees changed ${group(stake.changedCommittees)} times; ${group(stake.failedSeats)} seats were handed on because an aggregator failed.</p>`;
 }

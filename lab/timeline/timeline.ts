@@ -1,10 +1,12 @@
 /**
  * A run as Chrome's trace format (Trace Event Format, JSON object form), which ui.perfetto.dev and chrome://tracing open: a
- * process per machine, a thread per GPU, counters for queue, use and prices, instants for machines lost, arrows from an attempt
+ * process per machine, a thread per GPU, the ten longest waits, counters for queue, use and prices, instants for machines lost, arrows from an attempt
  * that was cut off to the next one of the same job, and from one that gave way to the job it gave way to. Streamed row group by row
  * group: memory does not grow with the run, except by the jobs that are between two attempts, and those that others made room for.
  */
+
 import type { ResolvedScenario } from '../../scenarios/resolved.ts';
+import { duration } from '../readable.ts';
 import { rowGroups } from '../rundir/columns.ts';
 import { readManifest } from '../rundir/reader.ts';
 
@@ -56,7 +58,24 @@ export async function writeTimeline(dir: string, sink: TextSink): Promise<Timeli
   const out = new Writer(sink);
   const pids = names(out, manifest.scenario);
   let placements = 0;
-  const labels = await jobLabels(dir);
+  const longest: Wait[] = [];
+  const labels = await jobLabels(dir, longest);
+  for (const w of longest) {
+    const common = {
+      cat: 'wait',
+      name: `job ${w.job} waits ${duration(w.us / 1e6)}`,
+      id: `wait-${w.job}`,
+      pid: MARKET,
+      tid: 2,
+    };
+    out.put({
+      ph: 'b',
+      ...common,
+      ts: w.from,
+      args: { job: w.job, kind: labels(w.job), GPUs: w.gpus, 'waited (s)': w.us / 1e6 },
+    });
+    out.put({ ph: 'e', ...common, ts: w.from + w.us });
+  }
   placements = await slices(dir, out, pids, labels);
   await counters(dir, out);
   await losses(dir, out, pids);
@@ -88,17 +107,49 @@ function names(out: Writer, scenario: ResolvedScenario): Map<string, number> {
   return pids;
 }
 
+/** A job that waited long for its first start. */
+interface Wait {
+  job: number;
+  from: number;
+  us: number;
+  gpus: number;
+}
+
+/** Longest waits that are drawn. */
+const WAITS = 10;
+
+/** Keeps the longest of all that pass, longest first; of equal ones the earlier job. */
+function keepLongest(list: Wait[], w: Wait): void {
+  const before = (a: Wait, b: Wait): boolean => a.us > b.us || (a.us === b.us && a.job < b.job);
+  if (w.us <= 0 || (list.length === WAITS && !before(w, list[WAITS - 1]!))) return;
+  const at = list.findIndex((x) => before(w, x));
+  list.splice(at < 0 ? list.length : at, 0, w);
+  if (list.length > WAITS) list.pop();
+}
+
 /**
  * Label of each job as a number of a short list, four bytes a job: a slice is named after what runs in it. Jobs that are not
  * over have none.
  */
-async function jobLabels(dir: string): Promise<(job: number) => string> {
+async function jobLabels(dir: string, longest: Wait[]): Promise<(job: number) => string> {
   const list: string[] = ['job'];
   const index = new Map<string, number>();
   let of = new Uint16Array(1024);
-  for await (const g of rowGroups(dir, 'jobs', ['job_id', 'workload_name'])) {
+  for await (const g of rowGroups(dir, 'jobs', [
+    'job_id',
+    'workload_name',
+    'submission_time_us',
+    'waiting_time_us',
+    'requested_number_of_resources',
+  ])) {
     for (let i = 0; i < g.rows; i++) {
       const job = g.job_id[i]!;
+      keepLongest(longest, {
+        job,
+        from: g.submission_time_us[i]!,
+        us: g.waiting_time_us[i]!,
+        gpus: g.requested_number_of_resources[i]!,
+      });
       // Numbers far beyond the count of jobs would only waste memory: those stay unnamed.
       if (job > 0x4000000) continue;
       const text = g.workload_name[i]!;

@@ -60,6 +60,30 @@ describe.skipIf(noBrowser !== '')(`the report in a browser${noBrowser === '' ? '
     }
   }
 
+  test('reports on stake, on supply auctions and on several runs fit too', async () => {
+    const day = ['--set', 'horizon=12 hour'];
+    for (const [name, args] of [
+      ['stake', ['scenarios/stake-90-days/scenario.yaml', '--set', 'horizon=20 day']],
+      ['auction', ['scenarios/pvcg-week/scenario.yaml', ...day]],
+      ['fifo', ['scenarios/quickstart/scenario.yaml', ...day, '--set', 'scheduling.queueing=fifo']],
+      ['easy', ['scenarios/quickstart/scenario.yaml', ...day]],
+    ] as const)
+      expect(janction(['run', ...args, '--out', join(base, name), '--quiet']).code).toBe(0);
+    for (const dirs of [['stake'], ['auction'], ['fifo', 'easy']]) {
+      expect(janction(['report', ...dirs.map((d) => join(base, d)), '--quiet']).code).toBe(0);
+      const file = pathToFileURL(join(base, dirs[0]!, 'report.html')).href;
+      for (const size of sizes) {
+        const { context, page, strangers, errors } = await open(browser, file, file, size);
+        expect(strangers).toEqual([]);
+        expect(errors).toEqual([]);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(size.width);
+        expect(await overlaps(page), `${dirs[0]}, ${size.width}`).toEqual([]);
+        expect(await tiny(page, 10)).toEqual([]);
+        await context.close();
+      }
+    }
+  });
+
   test('the overlap check finds an overlap (canary)', async () => {
     const { context, page } = await open(browser, url, url, sizes[0]);
     await page.evaluate(() => {

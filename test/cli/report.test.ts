@@ -328,6 +328,16 @@ describe('timeline', () => {
     let slices = 0;
     for (let i = 0; i < p.rows; i++)
       if (p.start_us[i]! >= 0 && p.gpu_milli[i]! >= 1000 && p.gpus[i] !== '') slices += p.gpus[i]!.split('+').length;
+    const j = await readColumns(run, 'jobs', ['job_id', 'submission_time_us', 'waiting_time_us']);
+    const waited = Array.from({ length: j.rows }, (_, i) => [
+      j.waiting_time_us[i]!,
+      j.job_id[i]!,
+      j.submission_time_us[i]!,
+    ]);
+    const longest = waited.sort((x, y) => y[0]! - x[0]! || x[1]! - y[1]!).slice(0, 10);
+    expect(of('b').flatMap((e) => (e.cat === 'wait' ? [[e.args!['job'], e.ts]] : []))).toEqual(
+      longest.map(([, job, from]) => [job, from]),
+    );
     expect(of('X')).toHaveLength(slices);
     expect(slices).toBeGreaterThan(400);
     expect(of('s').length).toBeGreaterThan(10);
