@@ -67,7 +67,7 @@ export function addCalibrate(program: Command): void {
   program
     .command('calibrate')
     .description('measure this machine: starting, ending and preempting jobs, speed of a device')
-    .option('--devices <which>', 'cpu:1, nvidia or auto: the first device is measured', 'cpu:1')
+    .option('--devices <which>', 'cpu:1, nvidia, webgpu or auto: the first device is measured', 'cpu:1')
     .option(
       '--beside <n>',
       'other jobs on the same device meanwhile: starting and ending take longer or shorter than alone',

@@ -68,7 +68,7 @@ export function addChallenge(program: Command): void {
   program
     .command('challenge')
     .description('give a device the proof-of-contribution challenge and check its answer; exit 1 when it is refused')
-    .option('--devices <which>', 'auto, cpu:1 or nvidia: the first device is challenged', 'auto')
+    .option('--devices <which>', 'auto, cpu:1, nvidia or webgpu: the first device is challenged', 'auto')
     .option('--side <n>', 'side of the matrices, a multiple of 64', wholeFrom(64, 4096), 1024)
     .option('--tamper', 'the worker makes one entry of its answer wrong: the check must refuse it')
     .addOption(

@@ -31,6 +31,7 @@ import { ScenarioError } from '../../scenarios/index.ts';
 import { marketConfig } from '../../sim/run.ts';
 import type { RunJson } from '../../sim/summary.ts';
 import { Finding, oneLine, UsageError } from '../errors.ts';
+import { rateIn } from '../execution/calibration.ts';
 import { executionRecord, finishExecution, STATUS_FILE } from '../execution/finish.ts';
 import {
   assignDevices,
@@ -338,23 +339,6 @@ function gpuCare(plan: ExecutionPlan): Pick<LocalOptions, 'gpus' | 'watch' | 'no
   };
 }
 
-/** The rate of the device that a calibration measured. */
-function rateIn(path: string, kind: 'matmul' | 'copy'): number {
-  const c = readJson(path) as { schema?: string; matmulGflops?: number; bandwidthGiBs?: number };
-  const rate = kind === 'matmul' ? c.matmulGflops : c.bandwidthGiBs;
-  if (c.schema !== 'janction.calibration/1' || !(typeof rate === 'number' && rate > 0 && rate < 1e9))
-    throw new UsageError(`${path}: no calibration with a rate of ${kind}; make one with: janction calibrate --json`);
-  return rate;
-}
-
-function readJson(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'));
-  } catch (e) {
-    throw new UsageError(`${path}: cannot be read (${oneLine(e)}); make one with: janction calibrate --json > ${path}`);
-  }
-}
-
 function readableExecution(e: ExecutionRecord): string {
   const late = e.lag.facts;
   return `
@@ -394,7 +378,7 @@ export function addExecute(program: Command): void {
     .argument('[scenario]', 'scenario file (YAML)')
     .option('--out <dir>', 'the run directory (must be absent or empty; DIR.partial while it runs)')
     .option('--resume <dir>', 'go on with a run that was stopped or that crashed')
-    .option('--devices <which>', 'auto, cpu:N or nvidia: one device for each GPU of the fleet', 'auto')
+    .option('--devices <which>', 'auto, cpu:N, nvidia, amd or webgpu: one device for each GPU of the fleet', 'auto')
     .option('--time-scale <x>', 'scenario time per wall time: 3600 runs an hour in a second', positive, 1)
     .option('--load <x>', 'jobs arrive this many times as fast as the scenario says', positive, 1)
     .option('--grace <ms>', 'wall time between SIGTERM and SIGKILL', positive, 1000)
@@ -452,6 +436,7 @@ One executor runs on a journal; after a crash --resume ends what it left running
 
 Examples:
   janction execute scenarios/quickstart/executed.yaml --devices cpu:2 --time-scale 3600 --out runs/x1
+  janction execute scenarios/executed/gpu-slice.yaml --devices nvidia --time-scale 300 --out runs/g1
   janction execute --resume runs/x1
   janction audit runs/x1 && janction validate runs/x1`,
     )

@@ -1,8 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { JournalError } from '../../core/journal/journal.ts';
 import { type TableName, tableNames } from '../../core/record/schema.ts';
 import { Finding, oneLine, UsageError } from '../errors.ts';
+import { readCalibration } from '../execution/calibration.ts';
 import { type ClosedLoopJson, closedLoop, recordedRun } from '../execution/closed-loop.ts';
 import { BILL_LIMIT, type Gate, gates, LIMITS } from '../execution/gates.ts';
 import {
@@ -119,20 +120,6 @@ function openLoopOf({ manifest, runs }: Group, calibration: CalibrationInput | n
     uncalibrated: plain.prediction,
     calibrated: calibration === null ? null : guess(calibration).prediction,
   };
-}
-
-export function readCalibration(path: string): CalibrationInput {
-  let json: { schema?: string; startMs?: { mean: number }; overheadMs?: { mean: number }; stopMs?: { mean: number } };
-  try {
-    json = JSON.parse(readFileSync(path, 'utf8')) as typeof json;
-  } catch (e) {
-    throw new UsageError(`${path}: cannot be read (${oneLine(e)}); make one with: janction calibrate --json > ${path}`);
-  }
-  const { startMs, overheadMs, stopMs } = json;
-  const known = [startMs, overheadMs, stopMs].every((v) => v !== undefined && Number.isFinite(v.mean) && v.mean >= 0);
-  if (json.schema !== 'janction.calibration/1' || !known)
-    throw new UsageError(`${path}: no calibration; make one with: janction calibrate --json > ${path}`);
-  return { startMs: startMs!.mean, overheadMs: overheadMs!.mean, stopMs: stopMs!.mean };
 }
 
 export function readableValidate(dirs: readonly string[], v: ValidateJson): string {

@@ -163,7 +163,7 @@ describe('execute', () => {
     [['execute', scenario, '--devices', 'cpu:1', '--out', 'no/x'], /has 2 GPUs and --devices gives 1/],
     [['execute', scenario, '--devices', 'cpu:0', '--out', 'no/x'], /number from 1/],
     [['execute', scenario, '--devices', 'gpu', '--out', 'no/x'], /write auto, cpu:N/],
-    [['execute', scenario, ...short, '--calibration', 'package.json', '--out', 'no/x'], /no calibration with a rate/],
+    [['execute', scenario, ...short, '--calibration', 'package.json', '--out', 'no/x'], /no calibration; make one/],
     [['challenge', '--devices', 'cpu:1', '--side', '100'], /multiple of 64/],
     [['execute', scenario, '--time-scale', '0', '--out', 'no/x'], /above 0/],
     [['execute', scenario, '--time-scale', 'NaN', '--out', 'no/x'], /above 0/],

@@ -17,13 +17,14 @@ import { runs } from '../support/runs.ts';
 /** Kills in one run: few enough that it ends in good time. */
 const PER_RUN = 6;
 
+/** Limits are far off: a busy machine takes seconds for what a job does in a tenth of one, and limits are not what is tried here. */
 const load = `name: under-load
 horizon: until done
 fleet:
   classes: [{ name: card, memory: 24 GiB }]
   groups: [{ name: owners, providers: 2, gpus: 2, class: card }]
 demand:
-  trace: { format: philly, path: LIST, limitFactor: 20, attempts: 255 }
+  trace: { format: philly, path: LIST, limitFactor: 200, attempts: 255 }
 pricing:
   epoch: 30 minute
   rates: { card: 0.3 USD/hour }
@@ -115,7 +116,8 @@ async function check(out: string, killed: number): Promise<void> {
   // No job lost: each has one end, and with attempts to spare that end is completion.
   const jobs = (await readRunTable(out, 'jobs')).columns;
   expect(new Set(jobs['job_id']).size).toBe(60);
-  expect(jobs['final_state']!.filter((s) => s !== 'completed')).toEqual([]);
+  const ends = jobs['final_state']!.map((state, i) => [state, jobs['reason']![i], Number(jobs['job_id']![i])]);
+  expect(ends.filter(([state]) => state !== 'completed')).toEqual([]);
   // Never twice past a fence: attempts of a job follow each other, and each ran as one process.
   const p = (await readRunTable(out, 'placements')).columns;
   const last = new Map<bigint, bigint>();
