@@ -174,6 +174,8 @@ export interface ResolvedNode {
   /** What it asks in a supply auction, micro-USD per GPU-hour; absent = its cost. */
   askMicroPerGpuHour?: number;
   availability: Availability;
+  /** What its provider says of it and is not so; absent = nothing. */
+  lies?: { speedFactorMilli: number; copies: number };
   /** Mean time between failures while up and mean repair, exponential; 0 = never fails, or as `failures` says. */
   mtbfUs: TimeUs;
   repairUs: TimeUs;

@@ -36,7 +36,7 @@ import type { ContactRule } from './world/heartbeats.ts';
 import { Mesh, type MeshCounts, type MeshState } from './world/mesh.ts';
 import type { Network, PacketCounts } from './world/network.ts';
 import type { Performance, PerformanceFigures } from './world/performance.ts';
-import { Processes, type ProcessModel, type ProcessTimes, type Work } from './world/processes.ts';
+import { type Lies, Processes, type ProcessModel, type ProcessTimes, type Work } from './world/processes.ts';
 import { StakeWorld, type StakeWorldState } from './world/stakers.ts';
 import type { VerificationCounts } from './world/verification.ts';
 
@@ -72,6 +72,8 @@ export interface SimulationOptions {
   domains?: readonly FailureDomain[];
   /** How long jobs take on which GPUs; absent = the speeds alone tell. */
   performance?: Performance;
+  /** Machines that are not what their providers say. */
+  lies?: ReadonlyMap<number, Lies>;
   /** Sees what passes between core and the world. */
   observer?: WorldObserver;
   /** How those behave who have stake, and the cost of a GPU-hour of each node; absent = nobody acts. */
@@ -181,6 +183,7 @@ export class Simulation {
             options.speedMilli,
             (job) => this.#workOf(job),
             options.performance ?? null,
+            options.lies,
           );
     this.#entry =
       options.entry === undefined

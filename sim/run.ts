@@ -120,6 +120,18 @@ export function prepareRun(given: ResolvedScenario, options: RunOptions): Prepar
           },
           onJournal,
         );
+  const lies = new Map(
+    scenario.nodes.flatMap((n, i) =>
+      n.lies === undefined
+        ? []
+        : [
+            [
+              i,
+              { speedFactorMilli: n.lies.speedFactorMilli, realGpus: config.nodes[i]!.gpus / n.lies.copies },
+            ] as const,
+          ],
+    ),
+  );
   const simulation = new Simulation({
     config,
     registry: options.registry,
@@ -143,6 +155,7 @@ export function prepareRun(given: ResolvedScenario, options: RunOptions): Prepar
           mesh: { ...network, ...(options.contact === undefined ? {} : { contact: options.contact }) },
         }),
     ...(routing === undefined ? {} : { routing }),
+    ...(lies.size === 0 ? {} : { lies }),
     ...(scenario.entry === undefined
       ? {}
       : {

@@ -11,6 +11,7 @@ import type { ResolvedScenario } from '../scenarios/resolved.ts';
 import { type NetworkFacts, type NetworkJson, NetworkSummary } from './network-summary.ts';
 import { type StakeJson, StakeSummary } from './stake-summary.ts';
 import type { SupplyFigures } from './world/entry.ts';
+import { type GroupPayoff, Payoffs } from './world/payoffs.ts';
 import type { PerformanceFigures } from './world/performance.ts';
 import type { VerificationCounts } from './world/verification.ts';
 
@@ -118,6 +119,8 @@ export interface RunJson {
   network?: NetworkJson;
   /** Only where personas have a performance model, an image or a wish of isolation, or classes say how they are shared. */
   performance?: PerformanceFigures;
+  /** Only where some providers lie: what it brought, and what the others earned. */
+  payoffs?: Record<string, GroupPayoff>;
   /** Only where providers come and go with what they earn. */
   supply?: SupplyFigures;
   invariants: { registered: number; checks: number; violations: number };
@@ -152,6 +155,7 @@ export interface RunFacts {
 
 export class Summary implements RowSink {
   readonly #scenario: ResolvedScenario;
+  readonly #payoffs: Payoffs | null;
   readonly #counts: FinalCounts = { completed: 0, failed: 0, rejected: 0, cancelled: 0 };
   readonly #reasons = new Map<string, number>();
   readonly #stake = new StakeSummary();
@@ -179,6 +183,8 @@ export class Summary implements RowSink {
 
   constructor(scenario: ResolvedScenario) {
     this.#scenario = scenario;
+    const { nodes, market } = scenario;
+    this.#payoffs = nodes.some((n) => n.lies !== undefined) ? new Payoffs(market, nodes) : null;
     this.#network = new NetworkSummary(scenario.market.sampleUs);
     this.#money = scenario.market.currencies.map(noParties);
     this.#nodeCost = new Map(
@@ -201,6 +207,7 @@ export class Summary implements RowSink {
   }
 
   row<T extends TableName>(table: T, row: Row<T>): void {
+    this.#payoffs?.row(table, row);
     switch (table) {
       case 'jobs':
         return this.#job(row as Row<'jobs'>);
@@ -429,6 +436,7 @@ export class Summary implements RowSink {
       },
       ...(s.market.staking === undefined ? {} : { stake: this.#stake.toJson(facts.verification) }),
       ...(facts.network === null ? {} : { network: this.#network.toJson(facts.network) }),
+      ...(this.#payoffs === null ? {} : { payoffs: this.#payoffs.figures(facts.endUs) }),
       ...(facts.supply === null ? {} : { supply: facts.supply }),
       ...(facts.performance === null ? {} : { performance: facts.performance }),
       invariants: { registered: facts.registered, checks: facts.checks, violations: 0 },

@@ -171,6 +171,12 @@ function expand(fleet: Fleet, s: ParsedScenario, g: Group, index: number, report
   if (g.energy !== undefined && tdpW === null)
     report([...path, 'energy'], `the class ${quoted(g.class)} has no known power; give it a model of the catalogue`);
   const life = lifeOf(g, speedMilli, tdpW ?? 0, s.failures.groups[g.name]);
+  const copies = g.lies?.copies ?? 1;
+  if (g.gpus * copies > 1024)
+    report(
+      [...path, 'lies', 'copies'],
+      `${g.gpus * copies} GPUs of one machine; write fewer copies, at most 1024 in all`,
+    );
   const firstRack = 1 + fleet.nodes.reduce((most, n) => Math.max(most, n.rack ?? -1), -1);
   providers.forEach((provider, p) => {
     for (let k = 0; k < g.nodes; k++) {
@@ -179,9 +185,9 @@ function expand(fleet: Fleet, s: ParsedScenario, g: Group, index: number, report
         provider,
         pool: pools[p % pools.length]!,
         gpuClass,
-        gpus: g.gpus,
-        cpuMilli: g.cpu ?? g.gpus * CPU_MILLI_PER_GPU,
-        ramMiB: g.ram ?? g.gpus * RAM_MIB_PER_GPU,
+        gpus: g.gpus * copies,
+        cpuMilli: (g.cpu ?? g.gpus * CPU_MILLI_PER_GPU) * copies,
+        ramMiB: (g.ram ?? g.gpus * RAM_MIB_PER_GPU) * copies,
         ...(g.rack === undefined ? {} : { rack: firstRack + Math.floor((p * g.nodes + k) / g.rack) }),
         ...(g.nvlink === undefined ? {} : { island: g.nvlink }),
       });
@@ -270,6 +276,9 @@ function lifeOf(g: Group, classSpeed: number, tdpW: number, failure: Failure | u
       ? {}
       : { energy: { costMicroPerGpuHour: energy, watts: Math.round(tdpW * g.energy.overhead) } }),
     ...(g.ask === undefined ? {} : { askMicroPerGpuHour: g.ask }),
+    ...(g.lies === undefined || (g.lies.speed === 1 && g.lies.copies === 1)
+      ? {}
+      : { lies: { speedFactorMilli: Math.round(g.lies.speed * 1000), copies: g.lies.copies } }),
     availability: availabilityOf(g.availability),
     ...failureOf(failure),
   };

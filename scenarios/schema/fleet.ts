@@ -120,6 +120,18 @@ export function fleetSchema(f: Fields) {
           'earn more (docs/models/supply.md). Default: they stay.',
       )
       .optional(),
+    lies: z
+      .strictObject({
+        speed: f
+          .number('Speed it claims over the one it has. Default 1: it says what it has.', rat(1), rat(1000))
+          .prefault(1),
+        copies: whole('How often it registers each GPU. Default 1.', 1, 64).prefault(1),
+      })
+      .describe(
+        'Its providers lie: jobs run slower than their users reckon with, and those on one GPU registered several times share it. The ' +
+          'result says what it brought them (docs/models/adversaries.md). Default: they do not.',
+      )
+      .optional(),
     ask: f
       .price('What the provider asks for a GPU-hour in a supply auction. Default: its cost, truthfully.')
       .optional(),

@@ -120,6 +120,12 @@ export interface ProcessesState {
   performance?: PerformanceState;
 }
 
+/** A machine that is not what its provider says. */
+export interface Lies {
+  speedFactorMilli: number;
+  realGpus: number;
+}
+
 /** Run time of work at a speed. */
 const runTime = (workUs: TimeUs, speedMilli: number): TimeUs => Math.ceil((workUs * 1000) / speedMilli);
 
@@ -130,6 +136,7 @@ export class Processes implements ProcessModel {
   readonly #speedMilli: readonly number[];
   readonly #work: (job: number) => Work;
   readonly #performance: Performance | null;
+  readonly #lies: ReadonlyMap<number, Lies>;
   /** By lease. */
   readonly #processes = new IdMap<Process>();
   readonly #onNode: Process[][] = [];
@@ -144,7 +151,9 @@ export class Processes implements ProcessModel {
     speedMilli: readonly number[],
     work: (job: number) => Work,
     performance: Performance | null = null,
+    lies: ReadonlyMap<number, Lies> = new Map(),
   ) {
+    this.#lies = lies;
     this.#performance = performance;
     this.#queue = queue;
     this.#times = times;
@@ -207,6 +216,10 @@ export class Processes implements ProcessModel {
     else gang.members.push(p);
     this.#add(p);
     if (this.#performance !== null) this.#settle(now, p, a, this.#performance);
+    if (this.#lies.size > 0) {
+      p.gpus = a.gpus;
+      this.#disturb(now, this.#besideLies(a.node));
+    }
   }
 
   /** The process fetches what its machine lacks and takes its place among the tenants of its cards. */
@@ -243,9 +256,9 @@ export class Processes implements ProcessModel {
 
   /** Of the gang where it stands, with the neighbours it has now. */
   #speedOf(gang: Gang): number {
-    const performance = this.#performance!;
+    const performance = this.#performance;
     gang.aloneMilli ??=
-      gang.model === undefined
+      gang.model === undefined || performance === null
         ? gang.speedMilli
         : performance.speedMilli(
             gang.model,
@@ -253,8 +266,24 @@ export class Processes implements ProcessModel {
           ) * (performance.scales(gang.model) ? 1 : (gang.part ?? 1));
     let crowding = 1000;
     for (const m of gang.members)
-      if (m.shares) crowding = Math.max(crowding, performance.crowdingMilli(m.node, m.gpus!));
-    return (gang.aloneMilli * 1000) / crowding;
+      if (m.shares) crowding = Math.max(crowding, performance!.crowdingMilli(m.node, m.gpus!));
+    let truth = 1;
+    for (const m of gang.members) truth = Math.min(truth, this.#truthOf(m.node));
+    return ((gang.aloneMilli * 1000) / crowding) * truth;
+  }
+
+  /** What a machine whose provider lies gives of the speed that was promised, with what runs on it now. */
+  #truthOf(node: number): number {
+    const lies = this.#lies.get(node);
+    if (lies === undefined) return 1;
+    let used = 0;
+    for (const p of this.#onNode[node]!) used += p.gpus?.length ?? 0;
+    return 1000 / lies.speedFactorMilli / Math.max(1, used / lies.realGpus);
+  }
+
+  /** Leases on a machine that is registered for more GPUs than it has. */
+  #besideLies(node: number): number[] {
+    return this.#lies.has(node) ? this.#onNode[node]!.map((p) => p.lease) : [];
   }
 
   #planEnd(gang: Gang, now: TimeUs): void {
@@ -357,7 +386,7 @@ export class Processes implements ProcessModel {
         this.#forecast(gang, now);
         return { kind: FactKind.started, node: p.node, lease, fence: p.fence };
       }
-      if (this.#performance !== null) gang.speedMilli = this.#speedOf(gang);
+      if (this.#performance !== null || this.#lies.size > 0) gang.speedMilli = this.#speedOf(gang);
       this.#planEnd(gang, now);
     }
     return { kind: FactKind.started, node: p.node, lease, fence: p.fence };
@@ -397,6 +426,7 @@ export class Processes implements ProcessModel {
     // A gang that has lost a part never gets all its parts up: only orders to kill can still end the others.
     if (p.counted) gang.up--;
     if (gang.members.length === 0 && gang.parts > 1) this.#gangs.delete(p.lease - p.part);
+    if (this.#lies.size > 0) this.#disturb(now, this.#besideLies(p.node));
     if (p.shares) this.#disturb(now, this.#performance!.leave(now, p.node, p.gpus!, p.lease));
   }
 

@@ -16,6 +16,7 @@ const scenarios: [string, string][] = [
   ['price-spike', '10 hour'],
   ['fee-spike', '30 hour'],
   ['idle-subsidy', '30 hour'],
+  ['liars', '12 hour'],
 ];
 
 describe.each(scenarios)('%s', (name, horizon) => {
