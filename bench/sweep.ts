@@ -1,8 +1,9 @@
 /**
  * Sweeps: what they add to runs of about 10 ms, how two workers compare with one, and how long it takes to collect ten thousand results
  * and to find that a finished sweep has nothing to do. CPU time of this process, best of three. `parallelEfficiency2` is wall time of one
- * worker over twice that of two, on idle cores; one worker already uses more than one core (V8 collects and compiles beside it), so
- * `coresBusy2`, the share of two cores that two workers keep busy, is given too.
+ * worker over twice that of two, on idle cores. One worker already keeps `coresBusy1` cores busy (V8 collects and compiles beside it), so
+ * on two cores no pool can reach more than about 1 / coresBusy1, less what its own threads save; `coresBusy2`, the share of two cores that
+ * two workers keep busy, says whether any are left idle.
  */
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -77,7 +78,9 @@ export async function sweep(): Promise<BenchReport> {
     let k = 0;
     const swept = await best(3, () => sweepRun(small, flags(`s${k++}`, 1)));
     const large = study('large', 10, 40, '2 day');
+    const alone = process.cpuUsage();
     const one = (await wall(() => sweepRun(large, flags('one', 1)))).seconds;
+    const spentAlone = process.cpuUsage(alone);
     const before = process.cpuUsage();
     const two = (await wall(() => sweepRun(large, flags('two', 2)))).seconds;
     const spent = process.cpuUsage(before);
@@ -117,6 +120,7 @@ export async function sweep(): Promise<BenchReport> {
         plain('runMs', (bare / 400) * 1000, 'ms'),
         atMost('overhead', (swept - bare) / bare, 0.1, 'share'),
         atLeast('parallelEfficiency2', one / (2 * two), 0.9, 'share'),
+        plain('coresBusy1', (spentAlone.user + spentAlone.system) / 1e6 / one, 'cores'),
         plain('coresBusy2', (spent.user + spent.system) / 1e6 / (2 * two), 'share'),
         plain('cores', availableParallelism(), 'cores'),
         atMost('collect10000', collected, 5, 's'),

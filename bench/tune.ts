@@ -1,6 +1,6 @@
 /**
  * The tuner against random search on the reserve-price study: equal budgets of runs, 20 paired seeds (each seeds the market and both
- * searches), the winners scored on 40 replications that neither search nor its final ranking saw. A winner that misses the study's
+ * searches), the winners scored on 30 replications that neither search nor its final ranking saw. A winner that misses the study's
  * welfare floor loses a dollar of score for every dollar it lacks.
  */
 import { createHash } from 'node:crypto';
