@@ -18,7 +18,8 @@ const purposes: Record<(typeof tableNames)[number], string> = {
   elections: 'One row per candidate of each election, and one per voter and pool it supports.',
   quotes:
     'One row per hold taken, where the scenario says under which contract jobs are sold (`billing.contract`); empty otherwise.',
-  meters: 'One row per meter reading of a part that runs on, under contracts that are paid while the job runs.',
+  meters:
+    'One row per meter reading under `billing.contract`: while a part runs, where it is paid then, and the final one.',
   adjustments: 'One row per amount by which what was paid differs from what was charged, under `billing.contract`.',
   network:
     'One row each time a partition opens or heals, an aggregator’s host goes down or comes back, or is taken over; empty without a network.',

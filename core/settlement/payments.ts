@@ -206,11 +206,16 @@ export class Payments {
     if (p === undefined || p.read || m.untilUs <= p.meteredUs || !possible) return;
     p.startUs = m.startUs;
     p.meteredUs = m.untilUs;
+    this.#meterRow(now, c, p, p.meteredUs, 'running', dueSoFar(this.#rules!, soFar(p)));
+    if (!this.#read.includes(job)) this.#read.push(job);
+  }
+
+  #meterRow(now: TimeUs, c: Contract, p: ClaimedPart, untilUs: TimeUs, reading: string, due: bigint): void {
     const node = this.#config.nodes[p.node]!;
     this.#port.row('meters', {
       time_us: now,
       lease_id: c.lease + p.part,
-      job_id: job,
+      job_id: c.job,
       attempt: attemptOfHold(c.hold),
       part: p.part,
       pool: this.#config.pools[c.pot]!.id,
@@ -219,11 +224,11 @@ export class Payments {
       milli_gpu: milliOf(p),
       rate_micro_per_gpu_hour: p.rateMicro,
       start_us: p.startUs,
-      until_us: p.meteredUs,
+      until_us: untilUs,
+      reading,
       currency: this.#config.currencies[c.quote.currency]!.code,
-      due_micro: dueSoFar(this.#rules!, soFar(p)),
+      due_micro: due,
     });
-    if (!this.#read.includes(job)) this.#read.push(job);
   }
 
   flush(now: TimeUs): void {
@@ -381,6 +386,10 @@ export class Payments {
     if (rules === undefined) {
       if (isCharged(outcome)) bill = chargeOf(c.claims.map(usageOf));
     } else bill = chargeUnder(rules, billedUse(rules.loss, outcome, c.claims.map(endedPart)));
+    if (rules !== undefined)
+      c.claims.forEach((p, i) => {
+        this.#meterRow(now, c, p, p.endUs, 'final', bill.shares[i]!);
+      });
     const s = this.#streams.get(c.job);
     if (s === undefined) this.#post(now, c, bill, outcome);
     else {

@@ -1,7 +1,7 @@
 /**
  * The independent auditor's part for contracts that are paid while a job runs, for rules of losses and for credits: from the journal's
  * stamps, the meter readings and the terms it works out which transfers each attempt must cause, one after the other, and ticks them off.
- * Shares no code with Settlement; needs a run on one host, where a reading is booked at its own stamp.
+ * Shares no code with Settlement. Over wires readings are booked when the chain hears them, and of a top-up only its limits are checked.
  */
 import type { JournalHeader } from '../../core/journal/journal.ts';
 
@@ -69,6 +69,9 @@ interface Attempt {
   over: { at: bigint; outcome: string } | null;
   /** Its place among the attempts that are over. */
   order: number;
+  /** Stamp at which it was settled, and what its final readings say of each part; -1 = not yet. */
+  booked: bigint;
+  finals: Map<string, bigint>;
   settled: boolean;
   /** Settlement of the end: 0 = nothing yet, 1 = rest paid, 2 = given back, 3 = taken back and credited. */
   stage: number;
@@ -138,6 +141,8 @@ export class ContractAudit {
   /** What the adjustments table must say: what#attempt#part -> amount. */
   readonly #adjusted = new Map<string, bigint>();
   readonly #books: OtherBooks;
+  /** Readings came later than they were taken: over wires, which parts the chain had heard of is not known. */
+  #wires = false;
   #byEnd: Attempt[] | null = null;
   #ended = 0;
   readonly #silences: Map<string, [bigint, boolean][]>;
@@ -200,6 +205,8 @@ export class ContractAudit {
         expected: [],
         over: null,
         order: -1,
+        booked: -1n,
+        finals: new Map(),
         settled: false,
         stage: 0,
       });
@@ -220,23 +227,34 @@ export class ContractAudit {
     const period = BigInt(this.#rules.periodUs);
     for (let i = 0; i < t.rows; i++) {
       const where = `meters.parquet row ${i}`;
+      const key = `${String(c['job_id']![i])}#${String(c['attempt']![i])}`;
+      const a = this.#attempts.get(key) ?? this.#fail(`${where}: attempt ${key} was never quoted`);
+      const at = c['time_us']![i] as bigint;
+      const part = String(c['part']![i]);
+      if (c['reading']![i] === 'final') {
+        // When the last part is read the attempt is settled, all its parts in one go.
+        if (a.booked >= 0n && a.booked !== at)
+          this.#fail(`${where}: attempt ${key} is settled at ${a.booked} and at ${at}`);
+        if (a.booked < 0n) a.order = i;
+        a.booked = at;
+        a.finals.set(part, c['due_micro']![i] as bigint);
+        continue;
+      }
       const lease = String(c['lease_id']![i]);
       const start = c['start_us']![i] as bigint;
       const until = c['until_us']![i] as bigint;
       if (BigInt(started(Number(lease))) !== start)
         this.#fail(`${where}: started at ${start}, the journal says ${started(Number(lease))}`);
-      if (until % period !== 0n || until <= start || until !== c['time_us']![i])
+      if (until % period !== 0n || until <= start || until > at)
         this.#fail(`${where}: read at ${until}, which ends no period`);
       const rate = c['rate_micro_per_gpu_hour']![i] as bigint;
       const milli = c['milli_gpu']![i] as bigint;
       const due = sharesOf(this.#rules, [{ rate, milli, start, end: until }], this.#apportion)[0]!;
       if (due !== c['due_micro']![i]) this.#fail(`${where}: ${String(c['due_micro']![i])} due, worked out ${due}`);
-      const key = `${String(c['job_id']![i])}#${String(c['attempt']![i])}`;
-      const a = this.#attempts.get(key) ?? this.#fail(`${where}: attempt ${key} was never quoted`);
-      const part = String(c['part']![i]);
+      if (until !== at) this.#wires = true;
       if (!a.parts.has(part)) a.parts.set(part, newPart(c['provider']![i] as string, rate, milli, start));
       let tick = a.ticks.at(-1);
-      if (tick?.at !== until) a.ticks.push((tick = { at: until, due: new Map() }));
+      if (tick?.at !== at) a.ticks.push((tick = { at, due: new Map() }));
       tick.due.set(part, due);
       counts.set(lease, (counts.get(lease) ?? 0) + 1);
     }
@@ -275,16 +293,21 @@ export class ContractAudit {
       order.set(String(c['part']![i]), p);
       known.set(key, order);
       a.parts = order;
-      if (a.order < 0) a.order = i;
     }
   }
 
   /** The outcomes of attempts, as worked out with their charges: from then on each must be settled. */
   ended(key: string, outcome: string): void {
     const a = this.#attempts.get(key) ?? this.#fail(`attempt ${key} was never quoted`);
-    let at = -1n;
-    for (const p of a.parts.values()) if (p.end > at) at = p.end;
-    a.over = { at, outcome };
+    if (a.booked < 0n) this.#fail(`meters.parquet: attempt ${key} has no final reading`);
+    for (const [part, p] of a.parts) {
+      if (p.end > a.booked) this.#fail(`meters.parquet: attempt ${key} is settled at ${a.booked}, before its end`);
+      if (a.finals.get(part) !== p.share)
+        this.#fail(
+          `meters.parquet: part ${part} of ${key} ends with ${a.finals.get(part) ?? 'nothing'}, worked out ${p.share}`,
+        );
+    }
+    a.over = { at: a.booked, outcome };
   }
 
   reservation(where: string, key: string, amount: bigint): void {
@@ -355,6 +378,11 @@ export class ContractAudit {
       this.#fail(`${where}: tops up before ${a.expected[0]!.reason} of ${a.expected[0]!.amount}`);
     if (amount > has) this.#fail(`${where}: tops up ${amount}, the user has ${has}`);
     const lack = this.#lack(a, at);
+    if (this.#wires) {
+      a.escrow += amount;
+      a.taken += amount;
+      return;
+    }
     if (lack <= 0n) this.#fail(`${where}: tops up an escrow that lacks nothing`);
     const want = least(least(lack > a.reserved ? lack : a.reserved, a.most - a.taken), has);
     if (amount !== want) this.#fail(`${where}: tops up ${amount}, worked out ${want}`);

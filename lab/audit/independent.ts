@@ -249,7 +249,8 @@ function checkLeases(
   }
   const lastRead = new Map<bigint, bigint>();
   const m = input.meters.columns;
-  for (let i = 0; i < input.meters.rows; i++) lastRead.set(m['lease_id']![i] as bigint, m['until_us']![i] as bigint);
+  for (let i = 0; i < input.meters.rows; i++)
+    if (m['reading']![i] === 'running') lastRead.set(m['lease_id']![i] as bigint, m['until_us']![i] as bigint);
   const charges = new Map<string, HoldCharge>();
   for (const [key, hold] of holds) {
     if (BigInt(hold.rows.length) !== hold.parts)

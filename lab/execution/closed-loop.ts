@@ -90,7 +90,7 @@ const keys: Record<TableName, readonly string[]> = {
   stakes: ['time_us', 'act', 'staker', 'provider', 'pool', 'offence_id'],
   elections: ['time_us', 'occasion', 'pool', 'voter'],
   quotes: ['job_id', 'attempt'],
-  meters: ['lease_id', 'until_us'],
+  meters: ['lease_id', 'until_us', 'reading'],
   adjustments: ['job_id', 'attempt', 'part', 'kind', 'time_us'],
   network: ['time_us', 'event', 'name', 'pool'],
   views: ['pool', 'time_us'],

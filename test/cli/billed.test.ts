@@ -62,6 +62,16 @@ const contracts = ['hold', 'prepaid', 'notes'].map((kind): [string, string[]] =>
   [`billing.contract.kind=${kind}`, 'billing.contract.loss=fault-bears'],
 ]);
 
+test('over wires the auditor agrees too', async () => {
+  await inTemp((dir) => {
+    const out = join(dir, 'run');
+    const set = ['--set', 'billing.contract.kind=escrow', '--set', 'network={loss: 5 %}', '--set', 'horizon=1 day'];
+    expect(janction(['run', 'scenarios/contracts/scenario.yaml', ...set, '--out', out, '--quiet']).code).toBe(0);
+    expect(janction(['audit', out])).toMatchObject({ code: 0, err: '' });
+    expect(script([out]).status).toBe(0);
+  });
+});
+
 describe('a script that uses no project code', () => {
   test('there are scenarios', () => expect(shipped.length).toBeGreaterThan(15));
 

@@ -45,7 +45,9 @@ async function check(dir) {
   const jobs = await table(dir, 'jobs');
   const rules = JSON.parse(readFileSync(`${dir}/run.json`, 'utf8')).scenario.market.contract;
   const awards = new Map((await table(dir, 'prices')).map((p) => [`${p.award_id}/${p.gpu_class}`, p]));
-  const lastRead = new Map((await table(dir, 'meters')).map((m) => [m.lease_id, m.until_us]));
+  const lastRead = new Map(
+    (await table(dir, 'meters')).filter((m) => m.reading === 'running').map((m) => [m.lease_id, m.until_us]),
+  );
   const attempts = new Map();
   for (const p of await table(dir, 'placements')) {
     const key = `${p.job_id}/${p.attempt}`;
@@ -117,7 +119,7 @@ async function check(dir) {
 }
 
 for (const dir of process.argv.slice(2)) {
-  const fault = await check(dir);
+  const fault = await check(dir).catch((e) => `cannot be read: ${e.message}`);
   if (fault !== null) {
     console.log(`${dir}: ${fault}`);
     process.exitCode = 1;

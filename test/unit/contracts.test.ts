@@ -41,7 +41,10 @@ describe('prepaid with hourly release', () => {
       '5400 refund escrow:east>user:alice 2500000',
     ]);
     expect(jobOf(rows, 1).charged_micro).toBe(1_500_000n);
-    expect(rows.of('meters').map((m) => [m.until_us / SECOND, m.due_micro])).toEqual([[3600, 1_000_000n]]);
+    expect(rows.of('meters').map((m) => [m.reading, m.until_us / SECOND, m.due_micro])).toEqual([
+      ['running', 3600, 1_000_000n],
+      ['final', 5400, 1_500_000n],
+    ]);
     expect(rows.of('quotes')).toMatchObject([{ reserved_micro: 4_000_000n, most_micro: 4_000_000n }]);
     expect(rows.of('quotes')[0]!.quote_id).toBe(jobOf(rows, 1).quote_id);
     expect(adjustments(rows)).toEqual([]);
