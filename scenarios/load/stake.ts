@@ -262,6 +262,8 @@ function verificationOf(s: ParsedScenario, fleet: Fleet, report: Report): Verifi
     const path = ['verification', 'cheats', i];
     if ((c.share === undefined) === (c.rational !== true))
       report(path, 'wants either a share of results or "rational: true"; write one of them');
+    if (c.kind === 'spoofing' && c.share !== undefined && c.share < 1)
+      report(path, 'whoever has no device makes every result up; write "share: 100 %", or kind: lazy');
     if (c.rational === true && v.token === undefined)
       report(path, 'a rational cheat weighs the token’s price; add verification.token');
     for (const g of c.group) {

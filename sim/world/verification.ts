@@ -195,7 +195,8 @@ export class Verification {
       look.kind === 'check'
         ? chance(key, 'verdict', lease) < (madeUp ? s.detection : s.falseAlarm)
         : !this.#challenged(lease, p.provider);
-    return this.#watched(lease, p.provider, madeUp, called, cost, work);
+    // A challenge costs its verifier three products of a matrix and a vector: nothing beside the work.
+    return this.#watched(lease, p.provider, madeUp, called, look.kind === 'check' ? cost : 0, work);
   }
 
   #shareOf(provider: string): number {

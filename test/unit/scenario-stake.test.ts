@@ -40,6 +40,7 @@ test.each<[string, string, RegExp]>([
   ],
   ['token-crash', 'verification.token.trace=[{at: 0 s, price: 1 USD/JCT}]', /keep one of the two/],
   ['lazy-verifiers', 'verification.cheats=[{group: farm, share: 5 %, kind: sly}]', /kind/],
+  ['lazy-verifiers', 'verification.cheats=[{group: farm, share: 5 %, kind: spoofing}]', /makes every result up/],
 ])('%s --set %s', (name, set, message) => {
   let said = '';
   try {
