@@ -76,7 +76,7 @@ describe('a machine that is to be drained', () => {
     const executor = new Executor({ ...options, arrivals: listed(arrivals), launcher, storage: () => storage });
     const hear = (until: number): void => launcher.sink({ kind: FactKind.contact, pool: 0, node: 0, until });
     const done = executor.run();
-    await later(30);
+    while (launcher.log.length === 0) await later(5);
     hear(0);
     await later(300);
     // The second job came meanwhile, and a GPU is free; the first goes on and may end.

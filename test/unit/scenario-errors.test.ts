@@ -225,7 +225,7 @@ describe('keys and names', () => {
     [
       'a policy without a name',
       added('scheduling: { queueing: { skip: true } }\n'),
-      '16:15: name: no queueing policy named; have: fifo, sjf, easy, fifo-skip, conservative, srtf, srsf, las, priority, edf, fair-share',
+      '16:15: name: no queueing policy named; have: fifo, sjf, easy, fifo-skip, conservative, srtf, srsf, las, priority, edf, fair-share, heterogeneity, elastic',
     ],
     [
       'a policy that is a number',
