@@ -233,7 +233,9 @@ describe.skipIf(noBrowser !== '')(`notebooks in a browser${noBrowser === '' ? ''
     const shipped = readFileSync(join(root, 'notebooks/data/philly-slice-cpu2.json'), 'utf8');
     const result = JSON.parse(shipped) as ValidateJson;
     expect(await page.textContent('main')).toMatch(/two processor slots, not GPUs/);
-    expect(await page.textContent('.cards')).toContain(String(result.closedLoop.decisions));
+    expect(await page.textContent('.cards')).toContain(
+      String(result.closedLoop.decisions).replace(/\B(?=(\d{3})+$)/g, ','),
+    );
     const dots = page.locator('svg[aria-label="measured and predicted figure by setting"] circle');
     expect(await dots.count()).toBe(result.runs);
     const base = mkdtempSync(join(tmpdir(), 'janction-real-'));
