@@ -28,6 +28,8 @@ export interface ResolvedScenario {
   network?: NetworkSpec;
   /** How the edge chooses a pool for a job; absent = the pool that the demand names. */
   routing?: RoutingSpec;
+  /** Users who come back with jobs that came to nothing. */
+  retries?: RetryRule[];
   /** Providers who come and go with what they earn. */
   entry?: EntrySpec[];
   /** Machines that fail together, besides failing alone. */
@@ -192,6 +194,16 @@ export type Availability =
   | { kind: 'daily'; fromUs: TimeUs; toUs: TimeUs; jitterUs: TimeUs }
   /** Present and away in turn, for independent times. */
   | { kind: 'sessions'; up: TimeFamily; down: TimeFamily };
+
+/** What users of a persona do with a job that came to nothing. */
+export interface RetryRule {
+  persona: string;
+  on: ('refused' | 'gave-up' | 'failed')[];
+  times: number;
+  /** Mean wait before the first retry, and by what each further one is longer. */
+  afterUs: TimeUs;
+  backoff: number;
+}
 
 /** How providers of a group decide each epoch whether to be in the market. */
 export interface EntrySpec {

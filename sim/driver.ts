@@ -19,6 +19,7 @@ import type {
   FailureDomain,
   NetworkSpec,
   PayerAct,
+  RetryRule,
   RoutingSpec,
   StakeWorldSpec,
   Urgency,
@@ -37,6 +38,7 @@ import { Mesh, type MeshCounts, type MeshState } from './world/mesh.ts';
 import type { Network, PacketCounts } from './world/network.ts';
 import type { Performance, PerformanceFigures } from './world/performance.ts';
 import { type Lies, Processes, type ProcessModel, type ProcessTimes, type Work } from './world/processes.ts';
+import { Retries, type RetriesState } from './world/retries.ts';
 import { StakeWorld, type StakeWorldState } from './world/stakers.ts';
 import type { VerificationCounts } from './world/verification.ts';
 
@@ -68,6 +70,8 @@ export interface SimulationOptions {
   queue?: EventQueue;
   /** Providers who come and go, with the group and cost of every node; absent = they stay. */
   entry?: { rules: readonly EntrySpec[]; groups: readonly string[]; costMicro: readonly number[] };
+  /** Users who come back with jobs that came to nothing; absent = none do. */
+  retries?: readonly RetryRule[];
   /** What fails together; absent = machines fail alone. */
   domains?: readonly FailureDomain[];
   /** How long jobs take on which GPUs; absent = the speeds alone tell. */
@@ -109,6 +113,7 @@ export interface SimulationState {
   network: unknown;
   stakers: StakeWorldState | null;
   entry: EntryState | null;
+  retries: RetriesState;
   mesh: (MeshState & { counts: MeshCounts }) | null;
   edge: EdgeState;
   /** Hosts that are down, and what waits for each. */
@@ -132,6 +137,7 @@ export class Simulation {
   readonly #fleet: Fleet;
   readonly #domains: Domains;
   readonly #entry: Entry | null;
+  readonly #retries: Retries;
   readonly #processes: ProcessModel;
   readonly #network: Network | null;
   readonly #stakers: StakeWorld | null;
@@ -172,6 +178,7 @@ export class Simulation {
           });
     const names = config.nodes.map((n) => n.id);
     this.#fleet = new Fleet(this.#queue, options.streams, options.lives, names);
+    this.#retries = new Retries(this.#queue, options.streams, options.retries ?? []);
     this.#domains = new Domains(this.#queue, options.streams, options.domains ?? [], this.#fleet);
     const { processes } = options;
     this.#processes =
@@ -260,6 +267,7 @@ export class Simulation {
         this.#onValue?.(worthAtEnd(work, row as Row<'jobs'>));
         this.#work.delete(job);
         this.#processes.close?.(job);
+        this.#retries.ended(this.now, row as Row<'jobs'>);
       }
     }
     this.#stakers?.row(table, row);
@@ -390,6 +398,7 @@ export class Simulation {
         facts.push(...this.#domains.happen(t, a, b === 1, (node) => this.#processes.lose(node, t)));
       else if (type === WorldEvent.edge) facts.push(...this.#edge.happen(t, a, b));
       else if (type === WorldEvent.arrival) facts.push(...this.#arrive(t));
+      else if (type === WorldEvent.retry) facts.push(...this.#submit(t, this.#retries.take(t, a)));
       else {
         const fact = this.#happen(t, type, a, b);
         if (fact !== null) facts.push(fact);
@@ -461,10 +470,15 @@ export class Simulation {
 
   #arrive(t: TimeUs): Fact[] {
     const arrival = this.#pending!;
+    this.#retries.note(arrival);
+    this.#pull();
+    return this.#submit(t, arrival);
+  }
+
+  #submit(t: TimeUs, arrival: Arrival): Fact[] {
     const { least, tasks } = arrival.spec.groups[0] ?? {};
     this.#work.set(arrival.spec.job, least === undefined ? arrival : { ...arrival, tasks: tasks! });
     this.#submitted++;
-    this.#pull();
     return this.#edge.submit(t, arrival);
   }
 
@@ -571,6 +585,7 @@ export class Simulation {
       network: this.#network?.snapshot() ?? null,
       stakers: this.#stakers?.snapshot() ?? null,
       entry: this.#entry?.snapshot() ?? null,
+      retries: this.#retries.snapshot(),
       mesh: this.#mesh?.snapshot() ?? null,
       edge: this.#edge.snapshot(),
       down: [...this.#down],
@@ -609,6 +624,7 @@ export class Simulation {
     this.#fleet.restore(state.fleet);
     this.#processes.restore(state.processes as never);
     this.#network?.restore(state.network as never);
+    this.#retries.restore(state.retries);
     if (state.entry !== null) this.#entry?.restore(state.entry);
     if (state.stakers !== null) this.#stakers?.restore(state.stakers);
     if (state.mesh !== null) this.#mesh?.restore(state.mesh);

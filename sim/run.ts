@@ -156,6 +156,7 @@ export function prepareRun(given: ResolvedScenario, options: RunOptions): Prepar
         }),
     ...(routing === undefined ? {} : { routing }),
     ...(lies.size === 0 ? {} : { lies }),
+    ...(scenario.retries === undefined ? {} : { retries: scenario.retries }),
     ...(scenario.entry === undefined
       ? {}
       : {

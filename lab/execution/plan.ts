@@ -74,6 +74,15 @@ export function withLoad(scenario: ResolvedScenario, load: number): ResolvedScen
 
 /** One device for every GPU of the fleet, in order of nodes. */
 export function assignDevices(scenario: ResolvedScenario, devices: readonly Device[]): ExecutionPlan['devices'] {
+  // What only a simulated world does; left out silently, an execution would answer another question.
+  const simulated = {
+    'demand.personas.*.retry': scenario.retries,
+    'demand.personas.*.performance, image, isolation or fleet.classes.*.sharing': scenario.performance,
+    'fleet.groups.*.entry': scenario.entry,
+    'fleet.groups.*.lies': scenario.nodes.find((n) => n.lies !== undefined),
+  };
+  for (const [key, value] of Object.entries(simulated))
+    if (value !== undefined) throw new UsageError(`${key}: simulated only; leave it out to execute`);
   if (scenario.stakers !== undefined)
     throw new UsageError(
       'stake.rules: voters, cheats and auditors are simulated only; leave stake.rules out to execute (stake.resources may stay)',

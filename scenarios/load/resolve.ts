@@ -5,7 +5,7 @@
 
 import { type Problem, ScenarioError } from '../input-error.ts';
 import type { QuantityEvaluator } from '../quantity/quantity.ts';
-import { type EntrySpec, type ResolvedScenario, SCENARIO_SCHEMA } from '../resolved.ts';
+import { type EntrySpec, type ResolvedScenario, type RetryRule, SCENARIO_SCHEMA } from '../resolved.ts';
 import { fields } from '../schema/fields.ts';
 import { issueText, labelled, problemsOf } from '../schema/messages.ts';
 import { type ParsedScenario, scenarioSchema } from '../schema/scenario.ts';
@@ -83,6 +83,7 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
   const network = resolveNetwork(s, fleet, report);
   const routing = demand === null ? null : resolveRouting(s, fleet, demand, report);
   const entry = entryOf(s, report);
+  const retries = retriesOf(s, report);
   const domains = resolveDomains(s, fleet, report);
   const performance = demand === null ? null : resolvePerformance(s, fleet, demand, report, open);
   if (demand !== null) resolveThroughputs(pools, s, fleet, demand, performance, report);
@@ -115,12 +116,22 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
     costs: fleet.costs,
     ...(staking === null ? {} : { stakers: staking.world }),
     ...(domains.length === 0 ? {} : { domains }),
+    ...(retries.length === 0 ? {} : { retries }),
     ...(entry.length === 0 ? {} : { entry }),
     ...(performance === null ? {} : { performance }),
     ...(network === null ? {} : { network }),
     ...(routing === null ? {} : { routing }),
     processes: processesOf(s),
   };
+}
+
+function retriesOf(s: ParsedScenario, report: Report): RetryRule[] {
+  return (s.demand.personas ?? []).flatMap((p, i) => {
+    if (p.retry === undefined) return [];
+    const { after, ...rest } = p.retry;
+    if (after < 1) report(['demand', 'personas', i, 'retry', 'after'], 'no time at all; write a duration above zero');
+    return [{ persona: p.name, ...rest, afterUs: after }];
+  });
 }
 
 function entryOf(s: ParsedScenario, report: Report): EntrySpec[] {

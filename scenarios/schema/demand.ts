@@ -164,6 +164,21 @@ function persona(f: Fields) {
     currency,
     deposit: deposit(f).optional(),
     postpaid: postpaid.optional(),
+    retry: z
+      .strictObject({
+        on: z
+          .array(z.enum(['refused', 'gave-up', 'failed']))
+          .min(1)
+          .describe(
+            'After what: a refusal, lost patience, or a failure that the market does not retry. Default all three.',
+          )
+          .prefault(['refused', 'gave-up', 'failed']),
+        times: whole('How often at most. Default 3.', 1, 100).prefault(3),
+        after: f.duration('Mean wait before the first time, exponential. Default 1 hour.').prefault('1 hour'),
+        backoff: f.number('By what each further wait is longer. Default 2.', rat(1), rat(100)).prefault(2),
+      })
+      .describe('Users submit a job that came to nothing again, as a new job. Default: they do not.')
+      .optional(),
     performance: performanceSchema(f).optional(),
     image: imageSchema(f).optional(),
     isolation: isolationSchema().optional(),

@@ -13,6 +13,7 @@ export const WorldEvent = {
   payer: 11,
   domain: 12,
   entry: 13,
+  retry: 14,
 } as const;
 
 /** Phases, in the order of core's fact phases. */
