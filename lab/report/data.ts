@@ -60,6 +60,8 @@ const deviceColumns = [
 const accountColumns = ['account', 'currency', 'debits_posted_micro', 'credits_posted_micro'] as const;
 const stakeColumns = ['time_us', 'staker', 'provider', 'bonded_micro', 'code'] as const;
 const electionColumns = ['epoch', 'occasion', 'pool', 'aggregator', 'voter', 'amount_micro', 'seat'] as const;
+const networkColumns = ['time_us', 'event', 'name', 'pool', 'to_pool'] as const;
+const viewColumns = ['time_us', 'ghost_milli', 'phantom_milli'] as const;
 const supplyColumns = [
   'time_us',
   'pool',
@@ -81,6 +83,8 @@ export type DeviceColumns = ColumnsOf<'devices', (typeof deviceColumns)[number]>
 export type AccountColumns = ColumnsOf<'accounts', (typeof accountColumns)[number]>;
 export type StakeColumns = ColumnsOf<'stakes', (typeof stakeColumns)[number]>;
 export type ElectionColumns = ColumnsOf<'elections', (typeof electionColumns)[number]>;
+export type NetworkColumns = ColumnsOf<'network', (typeof networkColumns)[number]>;
+export type ViewColumns = ColumnsOf<'views', (typeof viewColumns)[number]>;
 export type SupplyColumns = ColumnsOf<'supply', (typeof supplyColumns)[number]>;
 
 export interface RunData {
@@ -102,6 +106,8 @@ export interface RunData {
   stakes: StakeColumns;
   elections: ElectionColumns;
   supply: SupplyColumns;
+  network: NetworkColumns;
+  views: ViewColumns;
 }
 
 /** Reads what a report shows; usage errors name the file that is missing or damaged. */
@@ -127,6 +133,8 @@ export async function readRun(dir: string): Promise<RunData> {
     stakes: await readColumns(dir, 'stakes', stakeColumns),
     elections: await readColumns(dir, 'elections', electionColumns),
     supply: await readColumns(dir, 'supply', supplyColumns),
+    network: await readColumns(dir, 'network', networkColumns),
+    views: await readColumns(dir, 'views', viewColumns),
   };
 }
 

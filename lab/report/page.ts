@@ -6,6 +6,7 @@ import { compareSection } from './compare.ts';
 import type { RunData } from './data.ts';
 import { machineSection } from './machines.ts';
 import { moneySection, revenueSection } from './money.ts';
+import { networkSection } from './network.ts';
 import { amount, group, percent, seconds, short } from './numbers.ts';
 import { failureSection, htmlTable, loadSection, priceSection, type Section } from './over-time.ts';
 import { stakeSection } from './stake.ts';
@@ -27,7 +28,7 @@ export function reportPage(runs: readonly RunData[]): string {
     ...[clearingSection(run)].filter((x) => x !== null),
     moneySection(run),
     revenueSection(run),
-    ...[stakeSection(run)].filter((x) => x !== null),
+    ...[stakeSection(run), networkSection(run)].filter((x) => x !== null),
     failureSection(run),
     machineSection(run),
     checked(run),
@@ -44,6 +45,7 @@ export function reportPage(runs: readonly RunData[]): string {
     ['money', 'money'],
     ['revenue', 'revenue'],
     ['stake', 'stake'],
+    ['network', 'network'],
     ['failures', 'failures'],
     ['machines', 'machines'],
     ['checked', 'checks'],
