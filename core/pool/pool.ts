@@ -497,6 +497,9 @@ export class Pool implements Machine, SchedulerHost {
         if (m.outcome === Outcome.preempted) this.#jobs.counts.preemptions++;
         else if (m.startUs >= 0) this.#jobs.counts.restarts++;
         // The old attempt's processes must be gone, or past their last deadline, before a new one may start.
+        // One that ran unheard, past the deadline of its start, may still be dying: until its own limit it is waited for.
+        if (lease !== undefined && lease.deadlineUs >= NEVER && m.startUs >= 0)
+          this.#leases.setDeadline(lease, Math.max(now + 1, m.startUs + lease.limitUs + this.config.graces.poolUs));
         if (lease === undefined || lease.deadlineUs >= NEVER) this.#again(job);
         else job.retry = true;
     }

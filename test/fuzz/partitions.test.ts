@@ -40,6 +40,10 @@ describe('partitions, crashes and takeovers', () => {
       }
     });
 
+  test('an attempt that ran unheard is dead before the next one starts (run 860)', () => {
+    judge(meshRun(860, JOBS).rows, JOBS, 'run 860');
+  });
+
   test('the runs have been through it', () => {
     expect(seen.partitions).toBeGreaterThan(total / 2);
     expect(seen.crashes).toBeGreaterThan(total / 4);
