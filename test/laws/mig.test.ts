@@ -158,6 +158,8 @@ describe('placement', () => {
 
   test('every policy, whole markets: laws after every step, all that can run does', () => {
     const names = profiles.map((p) => p.name);
+    // Rounds take cards away every few minutes: who keeps nothing of what it did would never end.
+    const processes = { startUs: 0, killUs: 0, checkpoint: { everyUs: 60 * SECOND, saveUs: 0, restoreUs: SECOND } };
     placementNames.forEach((placement, i) => {
       const r = generator(i + 1);
       const below = (n: number) => Math.floor(r() * n);
@@ -184,15 +186,25 @@ describe('placement', () => {
         return arrival(
           k * 40 * SECOND,
           workUs,
-          spec(k + 1, { groups, limitUs: 2 * workUs, estimateUs: workUs, priority: below(3) }),
+          spec(k + 1, {
+            groups,
+            limitUs: 2 * workUs,
+            estimateUs: workUs,
+            priority: below(3),
+          }),
         );
       });
-      const { sim, rows } = simulation(c, arrivals, { checkEveryEvent: true });
+      const { sim, rows } = simulation(c, arrivals, { checkEveryEvent: true, processes });
       sim.finish();
       const ended = rows.of('jobs');
       expect(ended).toHaveLength(120);
       // Two 7g instances need two cards, which there are; so nothing is refused.
-      expect(ended.filter((j) => j.final_state !== 'completed').map((j) => j.reason)).toEqual([]);
+      const queue = queueingNames[i % queueingNames.length]!;
+      expect({
+        queue,
+        placement,
+        reasons: ended.filter((j) => j.final_state !== 'completed').map((j) => j.reason),
+      }).toEqual({ queue, placement, reasons: [] });
       expect(rows.of('placements').some((p) => p.gpu_class === 'a' && p.gpu_milli === 142)).toBe(false);
     });
   });

@@ -235,7 +235,7 @@ describe.skipIf(file === null)('published elections', () => {
       const a = janction(['elect', '--rule', rule, '--election', path, '--json']);
       expect(a.err).toBe('');
       const json = JSON.parse(a.out) as Record<string, unknown>;
-      expect(Object.keys(json)).toEqual(['rule', 'winners', 'supports', 'pjr', 'arithmetic']);
+      expect(Object.keys(json)).toEqual(['rule', 'winners', 'supports', 'pjr', 'ejr', 'arithmetic']);
       expect(json['winners']).toEqual(['3', '2']);
       expect(json['pjr']).toEqual({ holds: true, counterexample: null });
     });
