@@ -114,8 +114,8 @@ describe.skipIf(!orders)('order of arrival', () => {
 });
 
 describe('janction reproduce fgd', () => {
-  test('bad input: one line, exit 2, nothing on stdout', () => {
-    inTemp((dir) => {
+  test('bad input: one line, exit 2, nothing on stdout', async () => {
+    await inTemp((dir) => {
       for (const args of [
         ['--data', join(dir, 'nowhere')],
         ['--data', dir],

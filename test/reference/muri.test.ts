@@ -44,8 +44,8 @@ describe.skipIf(!have)(`Muri's simulations${why}`, () => {
 });
 
 describe('janction reproduce muri', () => {
-  test('bad input: one line, exit 2, nothing on stdout', () => {
-    inTemp((dir) => {
+  test('bad input: one line, exit 2, nothing on stdout', async () => {
+    await inTemp((dir) => {
       for (const args of [
         ['--data', dir],
         ['--trace', 'trace9'],
