@@ -16,6 +16,11 @@ const soaks: Record<string, { file: string; runs: number; about: string }> = {
     runs: 2_000,
     about: 'random contracts under failures, takeovers and silent users: laws, audit, wires, restores',
   },
+  billed: {
+    file: 'test/cli/billed.test.ts',
+    runs: 1000,
+    about: 'shipped scenarios (all there are), billed as quoted by a script that uses no project code',
+  },
   'billing-stream': {
     file: 'test/laws/billing-stream.test.ts',
     runs: 200,
