@@ -72,11 +72,24 @@ export interface StakeWorldSpec {
     noise: number;
     exits: { everyUs: TimeUs; shareBps: number } | null;
   }[];
-  aggregators: { pool: number; floorBps: number; raisesBps: number; outages: { fromUs: TimeUs; toUs: TimeUs }[] }[];
+  aggregators: {
+    pool: number;
+    floorBps: number;
+    raisesBps: number;
+    outages: { fromUs: TimeUs; toUs: TimeUs }[];
+    /** Absent = running the pool costs nothing. */
+    cost?: AggregatorCost;
+  }[];
   verification: VerificationSpec | null;
   token: TokenSpec | null;
   /** Who asks for what is kept for it, and how often. */
   claims: { staker: string; everyUs: TimeUs }[];
+}
+
+/** What running a pool costs its aggregator: micro-USD per hour while it has a seat, and per metered GPU-hour that it placed. */
+export interface AggregatorCost {
+  seatMicroPerHour: number;
+  gpuMicroPerGpuHour: number;
 }
 
 /** How completed results are checked: mirrors the policies of mechanisms/verification/policies.ts. */

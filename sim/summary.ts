@@ -10,6 +10,7 @@ import { HOUR_US, type TimeUs } from '../core/types.ts';
 import type { ResolvedScenario } from '../scenarios/resolved.ts';
 import { type NetworkFacts, type NetworkJson, NetworkSummary } from './network-summary.ts';
 import { type StakeJson, StakeSummary } from './stake-summary.ts';
+import { gpusOf } from './world/aggregator-books.ts';
 import type { SupplyFigures } from './world/entry.ts';
 import { type GroupPayoff, Payoffs } from './world/payoffs.ts';
 import type { PerformanceFigures } from './world/performance.ts';
@@ -158,7 +159,7 @@ export class Summary implements RowSink {
   readonly #payoffs: Payoffs | null;
   readonly #counts: FinalCounts = { completed: 0, failed: 0, rejected: 0, cancelled: 0 };
   readonly #reasons = new Map<string, number>();
-  readonly #stake = new StakeSummary();
+  readonly #stake: StakeSummary | null;
   readonly #network: NetworkSummary;
   readonly #waits: number[] = [];
   readonly #jcts: number[] = [];
@@ -185,6 +186,7 @@ export class Summary implements RowSink {
     this.#scenario = scenario;
     const { nodes, market } = scenario;
     this.#payoffs = nodes.some((n) => n.lies !== undefined) ? new Payoffs(market, nodes) : null;
+    this.#stake = market.staking === undefined ? null : new StakeSummary(scenario);
     this.#network = new NetworkSummary(scenario.market.sampleUs);
     this.#money = scenario.market.currencies.map(noParties);
     this.#nodeCost = new Map(
@@ -208,6 +210,7 @@ export class Summary implements RowSink {
 
   row<T extends TableName>(table: T, row: Row<T>): void {
     this.#payoffs?.row(table, row);
+    this.#stake?.row(table, row);
     switch (table) {
       case 'jobs':
         return this.#job(row as Row<'jobs'>);
@@ -217,10 +220,6 @@ export class Summary implements RowSink {
         return this.#device(row as Row<'devices'>);
       case 'failures':
         return this.#failure(row as Row<'failures'>);
-      case 'stakes':
-        return this.#stake.act(row as Row<'stakes'>);
-      case 'elections':
-        return this.#stake.election(row as Row<'elections'>);
       case 'views':
         return this.#network.view(row as Row<'views'>);
       case 'transfers':
@@ -294,7 +293,6 @@ export class Summary implements RowSink {
   }
 
   #account(a: Row<'accounts'>): void {
-    this.#stake.account(a);
     const m = this.#moneyIn(a.currency);
     const net = a.credits_posted_micro - a.debits_posted_micro;
     const kind = a.account.split(':', 1)[0]!;
@@ -434,7 +432,7 @@ export class Summary implements RowSink {
         hhi: hhi(revenue),
         imputed: facts.imputed,
       },
-      ...(s.market.staking === undefined ? {} : { stake: this.#stake.toJson(facts.verification) }),
+      ...(this.#stake === null ? {} : { stake: this.#stake.toJson(facts.verification, facts.endUs) }),
       ...(facts.network === null ? {} : { network: this.#network.toJson(facts.network) }),
       ...(this.#payoffs === null ? {} : { payoffs: this.#payoffs.figures(facts.endUs) }),
       ...(facts.supply === null ? {} : { supply: facts.supply }),
@@ -466,14 +464,6 @@ function moneyJson(unit: string, m: Parties): MoneyJson {
       slashed: String(m.slashed),
     },
   };
-}
-
-/** How many GPUs a list such as 0+3 names. */
-function gpusOf(list: string): number {
-  if (list === '') return 0;
-  let n = 1;
-  for (let i = 0; i < list.length; i++) if (list.charCodeAt(i) === 43) n++;
-  return n;
 }
 
 /** Nearest-rank quantile of an ascending list. */

@@ -109,11 +109,15 @@ export function resolveStaking(
       if (o.to <= o.from)
         report(['stake', 'aggregators', i, 'outages', k], 'ends before it begins; put the two in order');
     });
+    if (a.least !== undefined && a.least > a.commission)
+      report(['stake', 'aggregators', i, 'least'], 'above its commission at the start; put the two in order');
+    const { seat, gpu } = a.cost;
     behaviour.push({
       pool,
-      floorBps: a.commission,
+      floorBps: a.least ?? a.commission,
       raisesBps: a.raises,
       outages: a.outages.map((o) => ({ fromUs: o.from, toUs: o.to })),
+      ...(seat === 0 && gpu === 0 ? {} : { cost: { seatMicroPerHour: seat, gpuMicroPerGpuHour: gpu } }),
     });
   });
   if (rules.payout === 'f1' && rules.weight.name !== 'linear')

@@ -171,6 +171,24 @@ export function stakeSchema(f: Fields) {
         rat(1),
       )
       .prefault('0 %'),
+    least: f
+      .parts(
+        'It asks no less than this, and no less than what covers its cost. Default: commission.',
+        10_000,
+        rat(0),
+        rat(1),
+      )
+      .optional(),
+    cost: z
+      .strictObject({
+        seat: f.price('For every hour in which it has a seat. Default 0 USD/hour.').prefault('0 USD/hour'),
+        gpu: f.price('For every GPU-hour that it placed. Default 0 USD/hour.').prefault('0 USD/hour'),
+      })
+      .describe(
+        'What running the pool costs it: its own affair, no money moves. It asks at least the commission that would have covered it in the ' +
+          'last epoch.',
+      )
+      .prefault({}),
     outages: z
       .array(z.strictObject({ from: f.duration('From.'), to: f.durationOr('never', 'Until.') }))
       .describe('When it does not answer; its seat goes to another at once.')

@@ -13,6 +13,7 @@ import { type MarketConfig, NEVER, type TimeUs } from '../../core/types.ts';
 import type { StakeWorldSpec } from '../../scenarios/resolved.ts';
 import type { EventQueue } from '../kernel/queue.ts';
 import type { Streams } from '../kernel/streams.ts';
+import { AggregatorBooks, type AggregatorBooksState } from './aggregator-books.ts';
 import { Phase, WorldEvent } from './events.ts';
 import { TokenPrice } from './token.ts';
 import { noCounts, Verification, type VerificationCounts, type VerificationState } from './verification.ts';
@@ -40,6 +41,8 @@ export interface StakeWorldState {
   service: [number, number, number][];
   price: number;
   verification: VerificationState | null;
+  /** null = no aggregator has a cost. */
+  books: AggregatorBooksState | null;
 }
 
 export interface StakeWorldOptions {
@@ -65,6 +68,7 @@ export class StakeWorld {
   readonly #reports = new Map<number, StakeAct[]>();
   #nextReport = 1;
   #service: [number, number, number][];
+  readonly #books: AggregatorBooks | null;
 
   constructor(options: StakeWorldOptions) {
     this.#o = options;
@@ -76,6 +80,7 @@ export class StakeWorld {
         : new Verification(spec.verification, config, options.costMicro, options.staking);
     this.#token = new TokenPrice(spec.token);
     this.#service = config.pools.map(() => [-1, 0, 0]);
+    this.#books = spec.aggregators.some((a) => a.cost !== undefined) ? new AggregatorBooks(config) : null;
   }
 
   get counts(): VerificationCounts {
@@ -159,9 +164,11 @@ export class StakeWorld {
     const holders = committee.holders();
     const commission = config.pools.map((_, p) => committee.commissionOf(p));
     for (const a of spec.aggregators) {
-      if (a.raisesBps === 0) continue;
-      const step = holders.includes(a.pool) ? a.raisesBps : -a.raisesBps;
-      const bps = Math.max(a.floorBps, Math.min(10_000, commission[a.pool]! + step));
+      const covers = a.cost === undefined ? null : this.#books!.floorBps(a.pool, a.cost);
+      // Who does not try for more asks what it must.
+      if (a.raisesBps === 0 && covers === null) continue;
+      const step = a.raisesBps === 0 ? -10_000 : holders.includes(a.pool) ? a.raisesBps : -a.raisesBps;
+      const bps = Math.max(a.floorBps, covers ?? 0, Math.min(10_000, commission[a.pool]! + step));
       if (bps !== commission[a.pool]) facts.push(this.#fact({ do: 'commission', pool: a.pool, bps }));
       commission[a.pool] = bps;
     }
@@ -233,6 +240,7 @@ export class StakeWorld {
 
   row<T extends TableName>(table: T, row: Row<T>): void {
     this.#verification?.row(table, row);
+    this.#books?.row(table, row);
     if (table === 'jobs') this.#job(row as Row<'jobs'>);
     else if (table === 'placements') this.#placement(row as Row<'placements'>);
   }
@@ -269,6 +277,7 @@ export class StakeWorld {
       service: this.#service.map((s) => [...s] as [number, number, number]),
       price: this.#token.micro,
       verification: this.#verification?.snapshot() ?? null,
+      books: this.#books?.snapshot() ?? null,
     };
   }
 
@@ -285,6 +294,7 @@ export class StakeWorld {
     this.#service = s.service.map((x) => [...x] as [number, number, number]);
     this.#token.micro = s.price;
     if (s.verification !== null) this.#verification?.restore(s.verification);
+    if (s.books !== null) this.#books?.restore(s.books);
   }
 }
 
