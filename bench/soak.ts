@@ -2,7 +2,8 @@
  * `npm run soak -- NAME --runs N`: the long version of a randomised test. The test files read JANCTION_RUNS; the last line
  * says how many runs passed.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 
 /** Test files (separated by spaces) and usual full count of each soak. */
 const soaks: Record<string, { file: string; runs: number; about: string }> = {
@@ -96,27 +97,45 @@ const usage = (): number => {
   return 2;
 };
 
-function soak(name: string, runs: number): boolean {
-  const done = spawnSync('npx', ['vitest', 'run', ...soaks[name]!.file.split(' '), '--testTimeout', '3600000'], {
-    stdio: 'inherit',
+/** Runs one soak; with `whole` its output is kept and printed in one piece, so that several may go on at once. */
+function soak(name: string, runs: number, whole = false): Promise<boolean> {
+  const child = spawn('npx', ['vitest', 'run', ...soaks[name]!.file.split(' '), '--testTimeout', '3600000'], {
+    stdio: whole ? ['ignore', 'pipe', 'pipe'] : 'inherit',
     env: { ...process.env, JANCTION_RUNS: String(runs) },
   });
-  process.stdout.write(`soak ${name}: ${runs} runs ${done.status === 0 ? 'passed' : 'FAILED'}\n`);
-  return done.status === 0;
+  const output: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => output.push(chunk));
+  return new Promise((resolve) => {
+    const end = (passed: boolean) => {
+      process.stdout.write(Buffer.concat(output));
+      process.stdout.write(`soak ${name}: ${runs} runs ${passed ? 'passed' : 'FAILED'}\n`);
+      resolve(passed);
+    };
+    child.once('error', () => end(false));
+    child.once('close', (code) => end(code === 0));
+  });
 }
 
-function main(args: string[]): number {
+async function main(args: string[]): Promise<number> {
   const [name = '', flag, count] = args;
   if (name === 'all') {
     if (args.length > 2 || (flag !== undefined && flag !== '--tenth')) return usage();
-    // Every soak is run, whatever the one before it found.
-    const ok = Object.entries(soaks).map(([n, s]) => soak(n, flag === undefined ? s.runs : Math.ceil(s.runs / 10)));
-    return ok.every((x) => x) ? 0 : 1;
+    // Every soak is run, whatever the one before it found; each keeps about one core busy.
+    const waiting = Object.entries(soaks);
+    let ok = true;
+    const worker = async () => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        const [n, s] = next;
+        if (!(await soak(n, flag === undefined ? s.runs : Math.ceil(s.runs / 10), true))) ok = false;
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, worker));
+    return ok ? 0 : 1;
   }
   if (soaks[name] === undefined || args.length > 3 || (flag !== undefined && flag !== '--runs')) return usage();
   const runs = flag === undefined ? soaks[name].runs : Number(count);
   if (!Number.isSafeInteger(runs) || runs < 1) return usage();
-  return soak(name, runs) ? 0 : 1;
+  return (await soak(name, runs)) ? 0 : 1;
 }
 
-process.exitCode = main(process.argv.slice(2));
+process.exitCode = await main(process.argv.slice(2));
