@@ -31,6 +31,8 @@ export interface AuditInput {
 }
 
 export interface AuditReport {
+  /** Jobs that the journal has submissions of. */
+  submitted: number;
   transfers: number;
   accounts: number;
   holds: number;
@@ -76,9 +78,10 @@ const fail = (what: string): never => {
 };
 
 export function auditIndependently(input: AuditInput): AuditReport {
-  const report: AuditReport = { transfers: 0, accounts: 0, holds: 0, leases: 0, difference: null };
+  const report: AuditReport = { submitted: 0, transfers: 0, accounts: 0, holds: 0, leases: 0, difference: null };
   try {
     const world = readWorld(input.journal);
+    report.submitted = world.users.size;
     const supply = new SupplyAudit(world.header.config, input.supply, listedRates(input.prices), world.health, fail);
     const charges = checkLeases(input, world, supply, report);
     const { config } = world.header;

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
-import { JournalError } from '../../core/journal/journal.ts';
+import { FrameType, JournalError, type JournalHeader, readJournal } from '../../core/journal/journal.ts';
 import { InvariantViolation } from '../../core/market/invariants.ts';
 import { type TableName, tableNames } from '../../core/record/schema.ts';
+import { auditFigures } from '../audit/figures.ts';
 import { auditIndependently } from '../audit/independent.ts';
 import { replayCheck } from '../audit/replay-check.ts';
 import { Finding, oneLine } from '../errors.ts';
@@ -14,7 +15,9 @@ export interface AuditResult {
   schema: 'janction.audit/1';
   verdict: 'agrees' | 'differs';
   replay: { facts: number; digests: number; rows: number; fingerprint: string | null };
-  auditor: { transfers: number; accounts: number; holds: number; leases: number };
+  auditor: { submitted: number; transfers: number; accounts: number; holds: number; leases: number };
+  /** Figures of run.json worked out again from the tables, and those that follow from no table. */
+  figures: { checked: number; notRecomputed: string[] };
   /** The first place that does not add up, and who found it. */
   firstDifference: { by: 'journal' | 'replay' | 'auditor' | 'manifest' | 'module'; what: string } | null;
 }
@@ -29,7 +32,8 @@ export async function auditCommand(dir: string): Promise<AuditResult> {
     schema: 'janction.audit/1',
     verdict: 'agrees',
     replay: { facts: 0, digests: 0, rows: 0, fingerprint: null },
-    auditor: { transfers: 0, accounts: 0, holds: 0, leases: 0 },
+    auditor: { submitted: 0, transfers: 0, accounts: 0, holds: 0, leases: 0 },
+    figures: { checked: 0, notRecomputed: [] },
     firstDifference: null,
   };
   const differ = (by: NonNullable<AuditResult['firstDifference']>['by'], what: string) => {
@@ -57,7 +61,29 @@ export async function auditCommand(dir: string): Promise<AuditResult> {
   } catch (e) {
     differ('journal', oneLine(e));
   }
+  const header = headerOf(journal);
+  if (header !== null) {
+    const { submitted } = result.auditor;
+    const { difference, ...figures } = auditFigures({
+      manifest,
+      header,
+      journalBytes: journal.length,
+      submitted,
+      tables,
+    });
+    result.figures = figures;
+    if (difference !== null) differ('manifest', difference);
+  }
   return result;
+}
+
+function headerOf(journal: Uint8Array): JournalHeader | null {
+  try {
+    for (const frame of readJournal(journal)) if (frame.type === FrameType.header) return frame.header;
+  } catch {
+    // The replay has said so.
+  }
+  return null;
 }
 
 export function readableAudit(dir: string, a: AuditResult): string {
@@ -65,6 +91,7 @@ export function readableAudit(dir: string, a: AuditResult): string {
     `${dir}: ${a.verdict === 'agrees' ? 'every figure agrees' : 'DIFFERS'}`,
     `  replayed ${a.replay.facts} facts, compared ${a.replay.rows} rows and ${a.replay.digests} digests of decisions`,
     `  the independent auditor folded ${a.auditor.transfers} transfers into ${a.auditor.accounts} accounts, worked out ${a.auditor.holds} charges of ${a.auditor.leases} leases`,
+    `  worked out ${a.figures.checked} figures of run.json from the tables; from no table follow ${a.figures.notRecomputed.join(', ')}`,
   ];
   if (a.firstDifference !== null)
     lines.push(`  first difference, found by the ${a.firstDifference.by}: ${a.firstDifference.what}`);

@@ -24,7 +24,10 @@ export async function* rowGroups<T extends TableName, K extends keyof (typeof ta
   names: readonly K[],
 ): AsyncGenerator<ColumnsOf<T, K>> {
   const path = join(dir, `${table}.parquet`);
-  if (!existsSync(path)) throw new UsageError(`${path}: missing; the run directory is damaged`);
+  if (!existsSync(path))
+    throw new UsageError(
+      `${path}: missing; the run directory is damaged, or was written by a version without it: make it again with the command in run.json`,
+    );
   try {
     const file = await asyncBufferFromFile(path);
     const metadata = await parquetMetadataAsync(file);

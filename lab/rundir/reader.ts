@@ -28,7 +28,10 @@ export function readManifest(dir: string): Manifest {
 
 export function readJournalBytes(dir: string): Uint8Array {
   const path = join(dir, 'journal');
-  if (!existsSync(path)) throw new UsageError(`${path}: missing; the run directory is damaged`);
+  if (!existsSync(path))
+    throw new UsageError(
+      `${path}: missing; the run directory is damaged, or was written by a version without it: make it again with the command in run.json`,
+    );
   return readFileSync(path);
 }
 
@@ -45,7 +48,10 @@ export function* journalFrames(dir: string): Generator<Frame> {
 
 export async function readRunTable(dir: string, table: TableName): Promise<TableData> {
   const path = join(dir, `${table}.parquet`);
-  if (!existsSync(path)) throw new UsageError(`${path}: missing; the run directory is damaged`);
+  if (!existsSync(path))
+    throw new UsageError(
+      `${path}: missing; the run directory is damaged, or was written by a version without it: make it again with the command in run.json`,
+    );
   try {
     return await readTable(path, table);
   } catch (e) {

@@ -4,12 +4,15 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parquetReadObjects } from 'hyparquet';
 import { describe, expect, test } from 'vitest';
+import { type Frame, type FrameType, readJournal } from '../../core/journal/journal.ts';
 import { ChunkColumn } from '../../core/record/recorder.ts';
-import { type Column, type TableName, tables } from '../../core/record/schema.ts';
-import { type AuditInput, auditIndependently } from '../../lab/audit/independent.ts';
+import { type Column, type TableName, tableNames, tables } from '../../core/record/schema.ts';
+import { auditFigures } from '../../lab/audit/figures.ts';
+import { type AuditInput, type AuditTable, auditIndependently } from '../../lab/audit/independent.ts';
 import { type AuditResult, auditCommand } from '../../lab/commands/audit.ts';
 import { readTable, TableFile } from '../../lab/rundir/parquet.ts';
-import { readJournalBytes, readRunTable } from '../../lab/rundir/reader.ts';
+import { readJournalBytes, readManifest, readRunTable } from '../../lab/rundir/reader.ts';
+import type { Manifest } from '../../lab/rundir/writer.ts';
 import { auditedTables } from '../support/audit.ts';
 import { inTemp, janction } from '../support/cli.ts';
 
@@ -44,6 +47,46 @@ async function alter(
   file.close();
 }
 
+describe('figures of run.json', () => {
+  const forgeries: [string, (m: Manifest) => void, RegExp][] = [
+    ['nothing', () => {}, /^null$/],
+    ['held', (m) => void (m.result.money.memo.held = '0'), /result\.money\.memo\.held/],
+    ['completed', (m) => void m.result.jobs.completed++, /jobs\.completed/],
+    ['running', (m) => void m.result.jobs.running++, /have not ended/],
+    ['p99', (m) => void (m.result.waitSeconds.p99 += 1e-6), /waitSeconds\.p99/],
+    ['gini', (m) => void (m.result.economics.gini += 1e-6), /economics\.gini/],
+    ['used', (m) => void (m.result.gpu.usedGpuHours -= 1e-6), /gpu\.usedGpuHours/],
+    ['engine', (m) => void (m.engine = 'janction-lab 0.0.9'), /engine = "janction-lab 0\.0\.9"/],
+    ['rows', (m) => void m.tables.jobs--, /tables\.jobs/],
+    ['epoch', (m) => void m.scenario.market.epochUs++, /scenario\.market\.epochUs/],
+    [
+      'more',
+      (m) => void Object.assign(m.scenario.market, { rebate: 5 }),
+      /scenario\.market\.rebate, the journal nothing/,
+    ],
+  ];
+  test('each that the tables decide, one unit beside what they say, is named', async () => {
+    await inTemp(async (dir) => {
+      const run = join(dir, 'run');
+      expect(janction(['run', quickstart, '--out', run, '--quiet', '--seed', '3']).code).toBe(0);
+      const journal = readJournalBytes(run);
+      const [first] = readJournal(journal);
+      const { header } = first as Extract<Frame, { type: typeof FrameType.header }>;
+      const tables = {} as Record<TableName, AuditTable>;
+      for (const t of tableNames) tables[t] = await readRunTable(run, t);
+      for (const [name, change, says] of forgeries) {
+        const manifest = readManifest(run);
+        const { submitted } = manifest.result.jobs;
+        change(manifest);
+        const found = auditFigures({ manifest, header, journalBytes: journal.length, submitted, tables });
+        expect(String(found.difference), name).toMatch(says);
+        expect(found.checked, name).toBeGreaterThan(0);
+        if (name === 'nothing') expect(found.notRecomputed).toContain('economics.welfare');
+      }
+    });
+  });
+});
+
 describe('audit', () => {
   test('an honest run agrees; one changed unit or byte is named', async () => {
     await inTemp(async (dir) => {
@@ -70,6 +113,15 @@ describe('audit', () => {
         by: 'replay',
         what: expect.stringMatching(/transfers\.parquet row 700, column amount_micro/),
       });
+      const forged = await tampered('figure', (d) => {
+        const path = join(d, 'run.json');
+        const text = readFileSync(path, 'utf8');
+        writeFileSync(
+          path,
+          text.replace(/("charged": "\d*)(\d)"/, (_, head, last) => `${head}${(Number(last) + 1) % 10}"`),
+        );
+      });
+      expect(forged.firstDifference).toMatchObject({ by: 'manifest', what: expect.stringMatching(/money\.charged/) });
       const byte = await tampered('byte', (d) => {
         const bytes = readFileSync(join(d, 'journal'));
         bytes[Math.floor(bytes.length / 2)]! ^= 1;
