@@ -3,6 +3,7 @@
  * what is hashed as the canonical scenario, and all that the simulator reads.
  */
 import type { JobSpec, MarketConfig, MechanismRef, TaskGroup, TimeUs } from '../core/types.ts';
+import type { AdversarySpec } from './adversary-spec.ts';
 
 export const SCENARIO_SCHEMA = 'janction.scenario/1';
 
@@ -32,6 +33,8 @@ export interface ResolvedScenario {
   retries?: RetryRule[];
   /** Providers who come and go with what they earn. */
   entry?: EntrySpec[];
+  /** Agents who do not play by the rules. */
+  adversaries?: AdversarySpec;
   /** Machines that fail together, besides failing alone. */
   domains?: FailureDomain[];
   /** How long jobs of some personas take on which GPUs, what they fetch first, and who shares cards; absent = speeds alone tell. */

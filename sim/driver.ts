@@ -14,6 +14,7 @@ import { Timers } from '../core/market/timers.ts';
 import { pow } from '../core/num/index.ts';
 import type { Row, TableName } from '../core/record/schema.ts';
 import { type JobSpec, type MarketConfig, NEVER, type TimeUs } from '../core/types.ts';
+import type { AdversarySpec } from '../scenarios/adversary-spec.ts';
 import type {
   EntrySpec,
   FailureDomain,
@@ -27,6 +28,7 @@ import type {
 import { LadderQueue } from './kernel/ladder-queue.ts';
 import { type EventQueue, emptyEvent, type QueueState } from './kernel/queue.ts';
 import type { StreamState, Streams } from './kernel/streams.ts';
+import { type Acts, Adversaries, type AdversariesState } from './world/adversaries.ts';
 import type { Arrival, DemandSource } from './world/demand.ts';
 import { Domains } from './world/domains.ts';
 import { Edge, type EdgeState } from './world/edge.ts';
@@ -78,6 +80,8 @@ export interface SimulationOptions {
   performance?: Performance;
   /** Machines that are not what their providers say. */
   lies?: ReadonlyMap<number, Lies>;
+  /** Agents who do not play by the rules, with the cost of a GPU-hour of every node and the GPUs it has; absent = none. */
+  adversaries?: { spec: AdversarySpec; costMicro: readonly number[]; realGpus: readonly number[] };
   /** Sees what passes between core and the world. */
   observer?: WorldObserver;
   /** How those behave who have stake, and the cost of a GPU-hour of each node; absent = nobody acts. */
@@ -114,6 +118,7 @@ export interface SimulationState {
   stakers: StakeWorldState | null;
   entry: EntryState | null;
   retries: RetriesState;
+  adversaries: AdversariesState | null;
   mesh: (MeshState & { counts: MeshCounts }) | null;
   edge: EdgeState;
   /** Hosts that are down, and what waits for each. */
@@ -138,6 +143,7 @@ export class Simulation {
   readonly #domains: Domains;
   readonly #entry: Entry | null;
   readonly #retries: Retries;
+  readonly #adversaries: Adversaries | null;
   readonly #processes: ProcessModel;
   readonly #network: Network | null;
   readonly #stakers: StakeWorld | null;
@@ -191,7 +197,26 @@ export class Simulation {
             (job) => this.#workOf(job),
             options.performance ?? null,
             options.lies,
+            // Never asked before everything is built.
+            options.adversaries === undefined
+              ? null
+              : {
+                  of: (job, node, leftUs) => this.#adversaries!.tail(node, this.#work.get(job)!.spec.user, leftUs),
+                  stayed: (node, agent, milli, us) => this.#adversaries!.stayed(node, agent, milli, us),
+                },
           );
+    this.#adversaries =
+      options.adversaries === undefined
+        ? null
+        : new Adversaries({
+            ...options.adversaries,
+            config,
+            queue: this.#queue,
+            streams: options.streams,
+            fleet: this.#fleet,
+            busy: (node) => this.#processes.busy?.(node) ?? false,
+            horizonUs: options.horizonUs,
+          });
     this.#entry =
       options.entry === undefined
         ? null
@@ -272,6 +297,7 @@ export class Simulation {
     }
     this.#stakers?.row(table, row);
     this.#entry?.row(table, row);
+    this.#adversaries?.row(table, row);
     this.#rows?.row(table, row);
   }
 
@@ -308,6 +334,10 @@ export class Simulation {
   get supply(): SupplyFigures | null {
     return this.#entry?.figures() ?? null;
   }
+  /** What adversaries did outside the books, by agent; null where there are none. */
+  get acts(): ReadonlyMap<string, Acts> | null {
+    return this.#adversaries?.acts ?? null;
+  }
   /** What the performance model has counted; null without one. */
   get performance(): PerformanceFigures | null {
     return this.options.performance?.figures(this.now) ?? null;
@@ -335,6 +365,7 @@ export class Simulation {
     this.#fleet.open();
     this.#domains.open();
     this.#entry?.open();
+    this.#adversaries?.open();
     this.#stakers?.open();
     this.#mesh?.open();
     this.#edge.open();
@@ -394,6 +425,8 @@ export class Simulation {
       else if (type === WorldEvent.mesh) facts.push(...this.#mesh!.happen(t, a, b));
       else if (type === WorldEvent.entry)
         facts.push(...this.#entry!.happen(t, a, b, (node) => this.#processes.lose(node, t)));
+      else if (type === WorldEvent.adversary)
+        facts.push(...this.#adversaries!.happen(t, a, b, (node) => this.#processes.lose(node, t)));
       else if (type === WorldEvent.domain)
         facts.push(...this.#domains.happen(t, a, b === 1, (node) => this.#processes.lose(node, t)));
       else if (type === WorldEvent.edge) facts.push(...this.#edge.happen(t, a, b));
@@ -475,7 +508,8 @@ export class Simulation {
     return this.#submit(t, arrival);
   }
 
-  #submit(t: TimeUs, arrival: Arrival): Fact[] {
+  #submit(t: TimeUs, submitted: Arrival): Fact[] {
+    const arrival = this.#adversaries?.submits(submitted) ?? submitted;
     const { least, tasks } = arrival.spec.groups[0] ?? {};
     this.#work.set(arrival.spec.job, least === undefined ? arrival : { ...arrival, tasks: tasks! });
     this.#submitted++;
@@ -586,6 +620,7 @@ export class Simulation {
       stakers: this.#stakers?.snapshot() ?? null,
       entry: this.#entry?.snapshot() ?? null,
       retries: this.#retries.snapshot(),
+      adversaries: this.#adversaries?.snapshot() ?? null,
       mesh: this.#mesh?.snapshot() ?? null,
       edge: this.#edge.snapshot(),
       down: [...this.#down],
@@ -625,6 +660,7 @@ export class Simulation {
     this.#processes.restore(state.processes as never);
     this.#network?.restore(state.network as never);
     this.#retries.restore(state.retries);
+    if (state.adversaries !== null) this.#adversaries?.restore(state.adversaries);
     if (state.entry !== null) this.#entry?.restore(state.entry);
     if (state.stakers !== null) this.#stakers?.restore(state.stakers);
     if (state.mesh !== null) this.#mesh?.restore(state.mesh);

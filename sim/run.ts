@@ -18,6 +18,7 @@ import type { EventQueue } from './kernel/queue.ts';
 import { Streams } from './kernel/streams.ts';
 import type { NetworkFacts } from './network-summary.ts';
 import { type RunJson, Summary } from './summary.ts';
+import type { Acts } from './world/adversaries.ts';
 import { costNotes, withCosts } from './world/costs.ts';
 import { type DemandSource, ListDemand } from './world/demand.ts';
 import type { SupplyFigures } from './world/entry.ts';
@@ -70,12 +71,15 @@ export function marketConfig(scenario: ResolvedScenario, replication = 0): Marke
   });
 }
 
-/** Providers' asks for supply auctions: their costs unless the scenario or the caller says otherwise. */
+/** Providers' asks for supply auctions: their costs unless the scenario, a ring or the caller says otherwise. */
 function withAsks(config: MarketConfig, scenario: ResolvedScenario, ask: RunOptions['ask']): MarketConfig {
   if (config.pools.every((p) => p.supply === undefined)) return config;
+  const { ring } = scenario.adversaries ?? {};
+  const members = new Set(ring === undefined || ring.honest ? [] : ring.agents);
   const nodes = config.nodes.map((n, i) => {
     const { costMicroPerGpuHour: cost, askMicroPerGpuHour: said } = scenario.nodes[i]!;
-    return { ...n, askMicro: Math.round(ask?.(i, cost) ?? said ?? cost) };
+    const agreed = members.has(n.provider) ? cost * ring!.asks : undefined;
+    return { ...n, askMicro: Math.round(ask?.(i, cost) ?? agreed ?? said ?? cost) };
   });
   return { ...config, nodes };
 }
@@ -156,6 +160,15 @@ export function prepareRun(given: ResolvedScenario, options: RunOptions): Prepar
         }),
     ...(routing === undefined ? {} : { routing }),
     ...(lies.size === 0 ? {} : { lies }),
+    ...(scenario.adversaries === undefined
+      ? {}
+      : {
+          adversaries: {
+            spec: scenario.adversaries,
+            costMicro: scenario.nodes.map((n) => n.costMicroPerGpuHour),
+            realGpus: scenario.nodes.map((n, i) => config.nodes[i]!.gpus / (n.lies?.copies ?? 1)),
+          },
+        }),
     ...(scenario.retries === undefined ? {} : { retries: scenario.retries }),
     ...(scenario.entry === undefined
       ? {}
@@ -235,6 +248,7 @@ export function finishRun({ simulation, recorder, summary, imputed }: PreparedRu
     network: wires === null ? null : { ...wires, edge: simulation.edge },
     performance,
     supply,
+    acts: simulation.acts,
     imputed: imputed(),
   });
 }
@@ -254,6 +268,7 @@ export function resultOf(
     network?: Omit<NetworkFacts, 'stolen'> | null;
     performance?: PerformanceFigures | null;
     supply?: SupplyFigures | null;
+    acts?: ReadonlyMap<string, Acts> | null;
   },
 ): RunJson {
   recorder.finish();
@@ -294,5 +309,6 @@ export function resultOf(
     network: run.network == null ? null : { ...run.network, stolen },
     performance: run.performance ?? null,
     supply: run.supply ?? null,
+    acts: run.acts ?? null,
   });
 }

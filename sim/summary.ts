@@ -10,10 +10,13 @@ import { HOUR_US, type TimeUs } from '../core/types.ts';
 import type { ResolvedScenario } from '../scenarios/resolved.ts';
 import { type NetworkFacts, type NetworkJson, NetworkSummary } from './network-summary.ts';
 import { type StakeJson, StakeSummary } from './stake-summary.ts';
+import type { Acts } from './world/adversaries.ts';
+import { type AdversaryPayoff, AdversaryPayoffs } from './world/adversary-payoffs.ts';
 import { gpusOf } from './world/aggregator-books.ts';
 import type { SupplyFigures } from './world/entry.ts';
 import { type GroupPayoff, Payoffs } from './world/payoffs.ts';
 import type { PerformanceFigures } from './world/performance.ts';
+import { RealUse } from './world/real-use.ts';
 import type { VerificationCounts } from './world/verification.ts';
 
 const MILLI_US_PER_GPU_HOUR = 1000 * HOUR_US;
@@ -122,6 +125,8 @@ export interface RunJson {
   performance?: PerformanceFigures;
   /** Only where some providers lie: what it brought, and what the others earned. */
   payoffs?: Record<string, GroupPayoff>;
+  /** Only where the scenario has adversaries: what it brought them, by kind, and what those who play by the rules had. */
+  adversaries?: Record<string, AdversaryPayoff>;
   /** Only where providers come and go with what they earn. */
   supply?: SupplyFigures;
   invariants: { registered: number; checks: number; violations: number };
@@ -151,12 +156,15 @@ export interface RunFacts {
   verification: VerificationCounts | null;
   performance: PerformanceFigures | null;
   supply: SupplyFigures | null;
+  acts: ReadonlyMap<string, Acts> | null;
   network: NetworkFacts | null;
 }
 
 export class Summary implements RowSink {
   readonly #scenario: ResolvedScenario;
   readonly #payoffs: Payoffs | null;
+  readonly #adversaries: AdversaryPayoffs | null;
+  readonly #realUse: RealUse;
   readonly #counts: FinalCounts = { completed: 0, failed: 0, rejected: 0, cancelled: 0 };
   readonly #reasons = new Map<string, number>();
   readonly #stake: StakeSummary | null;
@@ -185,7 +193,19 @@ export class Summary implements RowSink {
   constructor(scenario: ResolvedScenario) {
     this.#scenario = scenario;
     const { nodes, market } = scenario;
-    this.#payoffs = nodes.some((n) => n.lies !== undefined) ? new Payoffs(market, nodes) : null;
+    this.#realUse = new RealUse(
+      new Map(
+        nodes.flatMap(({ lies }, i) => {
+          const { id, gpus } = market.nodes[i]!;
+          return lies === undefined || lies.copies === 1 ? [] : [[id, (1000 * gpus) / lies.copies] as const];
+        }),
+      ),
+    );
+    this.#payoffs = nodes.some((n) => n.lies !== undefined) ? new Payoffs(market, nodes, this.#realUse) : null;
+    this.#adversaries =
+      scenario.adversaries === undefined
+        ? null
+        : new AdversaryPayoffs(scenario.adversaries, market, nodes, this.#realUse);
     this.#stake = market.staking === undefined ? null : new StakeSummary(scenario);
     this.#network = new NetworkSummary(scenario.market.sampleUs);
     this.#money = scenario.market.currencies.map(noParties);
@@ -206,10 +226,12 @@ export class Summary implements RowSink {
   /** Worth of the job whose row follows; -1 = the demand carries no values. */
   value(valueMicro: number): void {
     this.#pendingValue = valueMicro;
+    this.#adversaries?.value(valueMicro);
   }
 
   row<T extends TableName>(table: T, row: Row<T>): void {
     this.#payoffs?.row(table, row);
+    this.#adversaries?.row(table, row);
     this.#stake?.row(table, row);
     switch (table) {
       case 'jobs':
@@ -262,7 +284,8 @@ export class Summary implements RowSink {
     const milli = p.gpu_milli * gpusOf(p.gpus);
     const us = p.end_us - p.start_us;
     if (p.outcome === 'completed') this.#usefulMilliUs.addProduct(milli, us);
-    this.#nodeCost.get(p.node)!.addProduct(milli, us);
+    if (this.#realUse.knows(p.node)) this.#realUse.add(p.node, milli, p.start_us, p.end_us);
+    else this.#nodeCost.get(p.node)!.addProduct(milli, us);
     if (p.currency === this.#scenario.market.currencies[0]!.code) this.#rates.push(p.rate_micro_per_gpu_hour);
   }
 
@@ -363,6 +386,10 @@ export class Summary implements RowSink {
     // micro-USD x milli-GPU x us, divided once.
     let costNumerator = 0n;
     for (const [cost, used] of this.#usedAtCost) costNumerator += BigInt(cost) * used.value;
+    s.market.nodes.forEach((n, i) => {
+      if (this.#realUse.knows(n.id))
+        costNumerator += BigInt(s.nodes[i]!.costMicroPerGpuHour) * this.#realUse.milliUsOf(n.id);
+    });
     const costMicro = costNumerator / BigInt(MILLI_US_PER_GPU_HOUR);
     const welfareMicro = this.#valueMicro - costMicro;
     // Token amounts enter the economics at the run's fixed price.
@@ -435,6 +462,7 @@ export class Summary implements RowSink {
       ...(this.#stake === null ? {} : { stake: this.#stake.toJson(facts.verification, facts.endUs) }),
       ...(facts.network === null ? {} : { network: this.#network.toJson(facts.network) }),
       ...(this.#payoffs === null ? {} : { payoffs: this.#payoffs.figures(facts.endUs) }),
+      ...(this.#adversaries === null ? {} : { adversaries: this.#adversaries.figures(facts.acts ?? new Map()) }),
       ...(facts.supply === null ? {} : { supply: facts.supply }),
       ...(facts.performance === null ? {} : { performance: facts.performance }),
       invariants: { registered: facts.registered, checks: facts.checks, violations: 0 },

@@ -9,6 +9,7 @@ import { type EntrySpec, type ResolvedScenario, type RetryRule, SCENARIO_SCHEMA 
 import { fields } from '../schema/fields.ts';
 import { issueText, labelled, problemsOf } from '../schema/messages.ts';
 import { type ParsedScenario, scenarioSchema } from '../schema/scenario.ts';
+import { resolveAdversaries } from './adversaries.ts';
 import { resolvePayers } from './contract.ts';
 import { resolveDemand } from './demand.ts';
 import { decodeScenario, Places, readYaml } from './document.ts';
@@ -89,6 +90,7 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
   if (demand !== null) resolveThroughputs(pools, s, fleet, demand, performance, report);
   if (s.output.sample < 1) report(['output', 'sample'], 'no time at all; write a duration above zero, or "none"');
   if (demand === null) return null;
+  const adversaries = resolveAdversaries(s, fleet, demand.users, report);
   const payers = resolvePayers(s, demand.users, report);
   return {
     schema: SCENARIO_SCHEMA,
@@ -105,7 +107,7 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
       classes: fleet.classes,
       pools,
       nodes: fleet.nodes,
-      users: demand.users,
+      users: adversaries?.users ?? demand.users,
       stakes,
       ...(staking === null ? {} : { staking: staking.rules }),
       ...billing,
@@ -115,6 +117,7 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
     ...(payers.length === 0 ? {} : { payers }),
     costs: fleet.costs,
     ...(staking === null ? {} : { stakers: staking.world }),
+    ...(adversaries === null ? {} : { adversaries: adversaries.spec }),
     ...(domains.length === 0 ? {} : { domains }),
     ...(retries.length === 0 ? {} : { retries }),
     ...(entry.length === 0 ? {} : { entry }),

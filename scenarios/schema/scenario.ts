@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { rat } from '../../core/num/index.ts';
 import { pricingNames } from '../../mechanisms/names.ts';
+import { adversariesSchema } from './adversaries.ts';
 import { contractSchema, payersSchema } from './contract.ts';
 import { demandSchema } from './demand.ts';
 import { type Fields, modulePath, name, whole } from './fields.ts';
@@ -134,6 +135,7 @@ export function scenarioSchema(f: Fields) {
       verification: verificationSchema(f).optional(),
       network: networkSchema(f).optional(),
       failures: failuresSchema(f).prefault({}),
+      adversaries: adversariesSchema(f).optional(),
       output: z
         .strictObject({
           sample: f.durationOr('none', 'Interval of the samples table. Default 1 hour.').prefault('1 hour'),

@@ -14,6 +14,7 @@ export const WorldEvent = {
   domain: 12,
   entry: 13,
   retry: 14,
+  adversary: 15,
 } as const;
 
 /** Phases, in the order of core's fact phases. */

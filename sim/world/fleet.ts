@@ -204,6 +204,11 @@ export class Fleet {
     return { kind: FactKind.nodeDown, node, cause };
   }
 
+  isUp(node: number): boolean {
+    const s = this.#state[node]!;
+    return s.present && s.faults === 0;
+  }
+
   count(cause: string): void {
     this.#causes.set(cause, (this.#causes.get(cause) ?? 0) + 1);
   }

@@ -2,6 +2,8 @@
 import type { Row, TableName } from '../../core/record/schema.ts';
 import { HOUR_US, type MarketConfig, type TimeUs } from '../../core/types.ts';
 import type { ResolvedNode } from '../../scenarios/resolved.ts';
+import { gpusOf } from './aggregator-books.ts';
+import type { RealUse } from './real-use.ts';
 
 export interface GroupPayoff {
   /** Its lies: the speed it claims over the one it has, and how often it has registered each GPU. */
@@ -26,8 +28,10 @@ export class Payoffs {
   readonly #nodes = new Map<string, number>();
   readonly #lives: readonly ResolvedNode[];
   readonly #currency: string;
+  readonly #realUse: RealUse;
 
-  constructor(config: Omit<MarketConfig, 'key'>, lives: readonly ResolvedNode[]) {
+  constructor(config: Omit<MarketConfig, 'key'>, lives: readonly ResolvedNode[], realUse: RealUse) {
+    this.#realUse = realUse;
     this.#lives = lives;
     this.#currency = config.currencies[0]!.code;
     config.nodes.forEach((n, i) => {
@@ -57,18 +61,28 @@ export class Payoffs {
       const i = this.#nodes.get(p.node)!;
       const life = this.#lives[i]!;
       const g = this.#groups.get(life.group)!;
-      const hours = (p.gpus.split('+').length * p.gpu_milli * (p.end_us - p.start_us)) / (1000 * HOUR_US);
-      // GPUs that are registered several times draw power once.
-      g.cost += (life.costMicroPerGpuHour * hours) / (life.lies?.copies ?? 1);
+      // GPUs that are registered several times cost once what they cost: see figures.
+      if (!this.#realUse.knows(p.node)) {
+        const hours = (gpusOf(p.gpus) * p.gpu_milli * (p.end_us - p.start_us)) / (1000 * HOUR_US);
+        g.cost += life.costMicroPerGpuHour * hours;
+      }
       if (p.outcome === 'limit') g.limits++;
     }
   }
 
   figures(endUs: TimeUs): Record<string, GroupPayoff> {
     const usd = (micro: number): number => Math.round(micro) / 1e6;
+    const shared = new Map<string, number>();
+    for (const [node, i] of this.#nodes) {
+      if (!this.#realUse.knows(node)) continue;
+      const { group, costMicroPerGpuHour } = this.#lives[i]!;
+      const cost = (costMicroPerGpuHour * Number(this.#realUse.milliUsOf(node))) / (1000 * HOUR_US);
+      shared.set(group, (shared.get(group) ?? 0) + cost);
+    }
     return Object.fromEntries(
       [...this.#groups].map(([name, g]) => {
         const lies = this.#lives[g.first]!.lies;
+        const cost = g.cost + (shared.get(name) ?? 0);
         return [
           name,
           {
@@ -77,9 +91,9 @@ export class Payoffs {
             providers: g.providers.size,
             realGpus: g.gpus,
             revenueUsd: usd(g.revenue),
-            costUsd: usd(g.cost),
-            profitUsd: usd(g.revenue - g.cost),
-            profitPerRealGpuHour: usd((g.revenue - g.cost) / Math.max(1e-9, (g.gpus * endUs) / HOUR_US)),
+            costUsd: usd(cost),
+            profitUsd: usd(g.revenue - cost),
+            profitPerRealGpuHour: usd((g.revenue - cost) / Math.max(1e-9, (g.gpus * endUs) / HOUR_US)),
             limits: g.limits,
           },
         ];

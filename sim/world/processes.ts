@@ -58,6 +58,8 @@ interface ProcessState {
   /** Its GPUs, where a performance model asks for them, and whether it has only shares of them. */
   gpus?: readonly number[];
   shares?: boolean;
+  /** Where processes may stay after their work: limit, start and size; since when it stays, -1 = it works. */
+  tail?: { limitUs: TimeUs; upUs: TimeUs; milli: number; fromUs: TimeUs; agent: string };
 }
 
 interface Process extends ProcessState {
@@ -99,8 +101,8 @@ interface Gang extends GangState {
 /** Answers core's actions with facts; its events come back through the queue it was given. */
 export interface ProcessModel {
   act(now: TimeUs, action: Action): void;
-  /** The fact behind one of its events. */
-  happen(now: TimeUs, type: number, a: number, b: number): Fact;
+  /** The fact behind one of its events; null = nobody is to know. */
+  happen(now: TimeUs, type: number, a: number, b: number): Fact | null;
   /** The machine is gone and everything on it. */
   lose(node: number, now: TimeUs): void;
   /** A stamp passes: what running jobs report at it. */
@@ -126,6 +128,16 @@ export interface Lies {
   realGpus: number;
 }
 
+const copyOf = (p: ProcessState): ProcessState => (p.tail === undefined ? { ...p } : { ...p, tail: { ...p.tail } });
+
+/** Processes that stay after their work is done. */
+export interface Tails {
+  /** How long one stays that has `leftUs` to its limit, and by whose will; null = it exits. */
+  of(job: number, node: number, leftUs: TimeUs): { us: TimeUs; agent: string } | null;
+  /** It has stayed so long on so many milli-GPU. */
+  stayed(node: number, agent: string, milli: number, us: TimeUs): void;
+}
+
 /** Run time of work at a speed. */
 const runTime = (workUs: TimeUs, speedMilli: number): TimeUs => Math.ceil((workUs * 1000) / speedMilli);
 
@@ -137,6 +149,7 @@ export class Processes implements ProcessModel {
   readonly #work: (job: number) => Work;
   readonly #performance: Performance | null;
   readonly #lies: ReadonlyMap<number, Lies>;
+  readonly #tails: Tails | null;
   /** By lease. */
   readonly #processes = new IdMap<Process>();
   readonly #onNode: Process[][] = [];
@@ -152,7 +165,9 @@ export class Processes implements ProcessModel {
     work: (job: number) => Work,
     performance: Performance | null = null,
     lies: ReadonlyMap<number, Lies> = new Map(),
+    tails: Tails | null = null,
   ) {
+    this.#tails = tails;
     this.#lies = lies;
     this.#performance = performance;
     this.#queue = queue;
@@ -212,6 +227,8 @@ export class Processes implements ProcessModel {
       counted: false,
       gang,
     };
+    if (this.#tails !== null)
+      p.tail = { limitUs: a.limitUs, upUs: -1, milli: a.gpuMilli * a.gpus.length, fromUs: -1, agent: '' };
     if (a.parts === 1) gang.members = [p];
     else gang.members.push(p);
     this.#add(p);
@@ -305,6 +322,7 @@ export class Processes implements ProcessModel {
     this.#queue.cancel(p.event);
     const saveUs = p.state === 'up' ? (this.#times.checkpoint?.saveUs ?? 0) : 0;
     p.state = 'dying';
+    this.#endTail(p, now);
     this.#pause(p.gang, now, true);
     p.event = this.#queue.push(
       now + saveUs + this.#times.killUs,
@@ -368,7 +386,7 @@ export class Processes implements ProcessModel {
     this.#kept.delete(job);
   }
 
-  happen(now: TimeUs, type: number, a: number, b: number): Fact {
+  happen(now: TimeUs, type: number, a: number, b: number): Fact | null {
     return type === WorldEvent.started ? this.#started(now, a) : this.#exited(now, a, b);
   }
 
@@ -377,6 +395,7 @@ export class Processes implements ProcessModel {
     p.state = 'up';
     p.counted = true;
     p.event = 0;
+    if (p.tail !== undefined) p.tail.upUs = now;
     const gang = p.gang;
     if (++gang.up === gang.parts) {
       gang.upUs = now;
@@ -402,15 +421,40 @@ export class Processes implements ProcessModel {
     );
   }
 
-  #exited(now: TimeUs, lease: number, outcome: number): Fact {
+  #exited(now: TimeUs, lease: number, outcome: number): Fact | null {
     const p = this.#processes.get(lease)!;
+    if (this.#stays(p, now, outcome)) return null;
+    this.#endTail(p, now);
     this.#forget(p, now);
     return { kind: FactKind.exited, node: p.node, lease, fence: p.fence, outcome: outcome as Outcome, clean: true };
+  }
+
+  /** Its work is done, and it does not exit yet. */
+  #stays(p: Process, now: TimeUs, outcome: number): boolean {
+    const { tail } = p;
+    if (tail === undefined || tail.fromUs >= 0 || p.state !== 'up') return false;
+    const stay = this.#tails!.of(p.gang.job, p.node, tail.upUs + tail.limitUs - now);
+    if (stay === null) return false;
+    tail.fromUs = now;
+    tail.agent = stay.agent;
+    // Nothing works on: what happens to its neighbours, or to the job, moves no end and saves no work any more.
+    p.gang.upUs = -1;
+    p.event = this.#queue.push(now + stay.us, Phase.release, WorldEvent.exited, p.lease, outcome);
+    return true;
+  }
+
+  #endTail(p: Process, now: TimeUs): void {
+    const { tail } = p;
+    if (tail === undefined || tail.fromUs < 0) return;
+    this.#tails!.stayed(p.node, tail.agent, tail.milli, now - tail.fromUs);
+    tail.fromUs = -1;
+    tail.limitUs = 0;
   }
 
   /** The machine is gone and everything on it; its agent reports that, not the processes. */
   lose(node: number, now: TimeUs): void {
     for (const p of [...this.#onNode[node]!]) {
+      this.#endTail(p, now);
       if (p.state === 'up') this.#pause(p.gang, now, false);
       if (p.event !== 0) this.#queue.cancel(p.event);
       this.#forget(p, now);
@@ -440,7 +484,7 @@ export class Processes implements ProcessModel {
     return {
       ...(this.#performance === null ? {} : { performance: this.#performance.snapshot() }),
       kept: [...this.#kept],
-      gangs: [...gangs].map(([g, base]) => [base, { ...g, members: g.members.map(({ gang: _, ...m }) => ({ ...m })) }]),
+      gangs: [...gangs].map(([g, base]) => [base, { ...g, members: g.members.map(({ gang: _, ...m }) => copyOf(m)) }]),
     };
   }
 
@@ -451,7 +495,7 @@ export class Processes implements ProcessModel {
       const gang: Gang = { ...g, members: [] };
       if (gang.parts > 1) this.#gangs.set(base, gang);
       for (const m of g.members) {
-        const p = { ...m, gang };
+        const p = { ...copyOf(m), gang };
         gang.members.push(p);
         this.#add(p);
       }

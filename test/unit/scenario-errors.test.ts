@@ -8,7 +8,7 @@ import { NeedsUnits } from '../../scenarios/quantity/quantity.ts';
 import { added, bent, group, minimal, persona, refusal, traced } from '../support/scenario-text.ts';
 
 const KEYS =
-  'name, question, horizon, warmup, seed, fleet, demand, scheduling, pricing, billing, stake, verification, network, failures, output';
+  'name, question, horizon, warmup, seed, fleet, demand, scheduling, pricing, billing, stake, verification, network, failures, adversaries, output';
 
 describe('files that are no scenario', () => {
   const bytes = (...b: number[]) => Uint8Array.from(b);

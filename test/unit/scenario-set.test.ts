@@ -50,7 +50,7 @@ test.each([
   ['__proto__.x=1', '"__proto__.x" is no path; write keys, names or indices joined by points'],
   [
     'constructor.x=1',
-    'unknown key "constructor"; keys here: name, question, horizon, warmup, seed, fleet, demand, scheduling, pricing, billing, stake, verification, network, failures, output',
+    'unknown key "constructor"; keys here: name, question, horizon, warmup, seed, fleet, demand, scheduling, pricing, billing, stake, verification, network, failures, adversaries, output',
   ],
   ['horizn=1 day', 'unknown key "horizn"; did you mean "horizon"?'],
   ['billng.tokenPrice=1 USD/JCT', 'unknown key "billng"; did you mean "billing"?'],

@@ -1,0 +1,44 @@
+/**
+ * GPU time that machines really worked whose GPUs are registered several times: at any moment no more than the GPUs they have, however
+ * many of the copies are leased. What a card costs to run it costs once.
+ */
+import { ExactSum } from '../../core/num/index.ts';
+import type { TimeUs } from '../../core/types.ts';
+
+export class RealUse {
+  readonly #realMilli: ReadonlyMap<string, number>;
+  /** By node: when so many milli-GPU (negative: fewer) are in use from a stamp on. */
+  readonly #changes = new Map<string, { atUs: TimeUs; milli: number }[]>();
+
+  /** Milli-GPU that each machine has, by its id, for those that are registered for more. */
+  constructor(realMilli: ReadonlyMap<string, number>) {
+    this.#realMilli = realMilli;
+  }
+
+  knows(node: string): boolean {
+    return this.#realMilli.has(node);
+  }
+
+  add(node: string, milli: number, fromUs: TimeUs, toUs: TimeUs): void {
+    let list = this.#changes.get(node);
+    if (list === undefined) {
+      list = [];
+      this.#changes.set(node, list);
+    }
+    list.push({ atUs: fromUs, milli }, { atUs: toUs, milli: -milli });
+  }
+
+  /** Milli-GPU x us that the machine worked. */
+  milliUsOf(node: string): bigint {
+    const real = this.#realMilli.get(node) ?? 0;
+    const sum = new ExactSum();
+    let used = 0;
+    let since = 0;
+    for (const c of (this.#changes.get(node) ?? []).sort((a, b) => a.atUs - b.atUs)) {
+      sum.addProduct(Math.min(used, real), c.atUs - since);
+      used += c.milli;
+      since = c.atUs;
+    }
+    return sum.value;
+  }
+}
