@@ -27,6 +27,11 @@ const soaks: Record<string, { file: string; runs: number; about: string }> = {
     runs: 200,
     about: 'retries, duplicates and crashes of what bills are made from: the same statements',
   },
+  muri: {
+    file: 'test/reference/muri.test.ts',
+    runs: 24,
+    about: "Muri's published simulations: 8 traces x 3 policies, equal in every digit or apart by arithmetic alone",
+  },
   elections: {
     file: 'test/laws/elections.test.ts test/laws/f1.test.ts',
     runs: 10_000,

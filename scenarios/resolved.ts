@@ -50,6 +50,7 @@ export interface ResolvedScenario {
     killUs: TimeUs;
     checkpoint?: { everyUs: TimeUs; writeUs?: TimeUs; saveUs: TimeUs; restoreUs: TimeUs };
     progress?: 'linear' | 'muri-artifact';
+    endsWithinPpb?: number;
   };
 }
 

@@ -19,6 +19,11 @@ export interface ProcessTimes {
    * between two stamps of the run, yet lets a job end as soon as what it has left has passed since the last of them.
    */
   progress?: 'linear' | 'muri-artifact';
+  /**
+   * Of `muri-artifact`: running jobs that would end within so many billionths of the time after one that ends, end with it. (The
+   * simulator published with Muri looks ends up by their time with a tolerance of 1.)
+   */
+  endsWithinPpb?: number;
 }
 
 export interface CheckpointTimes {
@@ -378,6 +383,16 @@ export class Processes implements ProcessModel {
     }
   }
 
+  /** Whoever would end this soon after now ends now. */
+  #endTogether(now: TimeUs, ppb: number): void {
+    for (const { gang } of this.#processes.values()) {
+      const end = gang.lastUs + gang.leftUs;
+      if (gang.upUs < 0 || end <= now || (end - now) * 1e9 > end * ppb) continue;
+      gang.leftUs = now - gang.lastUs;
+      this.#forecast(gang, gang.lastUs);
+    }
+  }
+
   busy(node: number): boolean {
     return this.#onNode[node]!.length > 0;
   }
@@ -426,6 +441,8 @@ export class Processes implements ProcessModel {
     if (this.#stays(p, now, outcome)) return null;
     this.#endTail(p, now);
     this.#forget(p, now);
+    const { endsWithinPpb = 0 } = this.#times;
+    if (endsWithinPpb > 0 && p.state === 'up') this.#endTogether(now, endsWithinPpb);
     return { kind: FactKind.exited, node: p.node, lease, fence: p.fence, outcome: outcome as Outcome, clean: true };
   }
 
