@@ -167,7 +167,7 @@ export function* artifact(
   const jct = Float64Array.from(end, (e, j) => e - submit[j]!);
   const sum = jct.reduce((a, b) => a + b, 0);
   const makespan = end.reduce((a, b) => Math.max(a, b), 0);
-  jct.sort();
+  jct.sort((a, b) => a - b);
   return {
     avgJctSeconds: sum / n / unit,
     makespanSeconds: makespan / unit,
