@@ -1,6 +1,8 @@
 /**
  * One large pool, in a process of its own: 1,000,000 jobs on 100,000 GPUs (12,500 nodes of 8) at an offered load of 0.95, with
  * bursts of urgent jobs that push others out. Ledger, journal, checkpoints and rows on. Prints what it cost as JSON.
+ * Arguments: jobs, queueing policy, nodes (default 1000000 priority 12500); under srtf, srsf and las jobs push each other out all
+ * the time.
  *
  * Generator (32-bit xorshift, seed 1): a steady stream of jobs of priority 0 with 1, 2, 4 or 8 GPUs for 10 to 110 minutes, and twice
  * in the run a burst of jobs of priority 1 with one GPU for 5 to 15 minutes within a minute.
@@ -13,7 +15,6 @@ import { Simulation } from '../sim/driver.ts';
 import { Streams } from '../sim/kernel/streams.ts';
 import type { Arrival, DemandSource } from '../sim/world/demand.ts';
 
-const NODES = 12_500;
 const PER_NODE = 8;
 const LOAD = 0.95;
 const BURSTS = 2;
@@ -47,13 +48,13 @@ class Bursty implements DemandSource {
   #left = 0;
   #burstUs = 0;
 
-  constructor(jobs: number) {
+  constructor(jobs: number, nodes: number) {
     this.#jobs = jobs;
     this.#inBurst = Math.floor((URGENT * jobs) / BURSTS);
     const steady = jobs - BURSTS * this.#inBurst;
     // Mean GPU-time: steady 2.14 GPUs x 60 minutes, urgent 1 GPU x 10 minutes.
     const work = steady * 2.14 * 60 * MINUTE + BURSTS * this.#inBurst * 10 * MINUTE;
-    const spanUs = work / (LOAD * NODES * PER_NODE);
+    const spanUs = work / (LOAD * nodes * PER_NODE);
     this.#gapUs = spanUs / steady;
     this.#everyUs = Math.floor(spanUs / (BURSTS + 1));
     this.#groups = [1, 2, 4, 8].map((gpus) => [
@@ -128,7 +129,7 @@ class Bursty implements DemandSource {
   }
 }
 
-function largeRun(jobs: number): LargeRun {
+function largeRun(jobs: number, queueing: string, nodes: number): LargeRun {
   const config: MarketConfig = {
     schema: 'janction.core/1',
     key: [1, 0],
@@ -140,12 +141,12 @@ function largeRun(jobs: number): LargeRun {
       {
         id: 'large',
         aggregator: 'large',
-        queueing: { name: 'priority', params: { preempt: true, skip: true } },
+        queueing: { name: queueing, params: { preempt: true, skip: true } },
         placement: { name: 'best-fit', params: {} },
         pricing: { name: 'posted', params: { rates: { gpu: 1_000_000 } } },
       },
     ],
-    nodes: Array.from({ length: NODES }, (_, i) => ({
+    nodes: Array.from({ length: nodes }, (_, i) => ({
       id: `n${i}`,
       provider: `p${i % 100}`,
       pool: 0,
@@ -178,7 +179,7 @@ function largeRun(jobs: number): LargeRun {
   const simulation = new Simulation({
     config,
     registry: shipped,
-    demand: new Bursty(jobs),
+    demand: new Bursty(jobs, nodes),
     streams: new Streams(1),
     lives: config.nodes.map(() => ({ availability: { kind: 'always' }, mtbfUs: 0, repairUs: 0 })),
     speedMilli: config.nodes.map(() => 1000),
@@ -210,4 +211,5 @@ function largeRun(jobs: number): LargeRun {
   };
 }
 
-process.stdout.write(`${JSON.stringify(largeRun(Number(process.argv[2] ?? 1_000_000)))}\n`);
+const [jobs = '1000000', queueing = 'priority', nodes = '12500'] = process.argv.slice(2);
+process.stdout.write(`${JSON.stringify(largeRun(Number(jobs), queueing, Number(nodes)))}\n`);

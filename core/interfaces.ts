@@ -192,6 +192,8 @@ export interface QueueingPolicy {
   /** A policy that asks for it hears of every job that gets a lease and of every one whose attempt is over. */
   started?(job: RunningJob): void;
   ended?(job: RunningJob): void;
+  /** A job it has heard of by `started` came up, reported what it still needs, or was told to end. */
+  changed?(job: RunningJob): void;
   /** After `schedule`: the next stamp at which it must be called though nothing has happened; later than now. */
   nextWakeup?(view: SchedulerView): TimeUs;
   /** What it must remember and cannot read off the jobs, as plain data. */

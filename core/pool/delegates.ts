@@ -40,6 +40,9 @@ export class WatchedQueueing implements QueueingPolicy {
   ended(...args: Parameters<NonNullable<QueueingPolicy['ended']>>): void {
     this.inner.ended?.(...args);
   }
+  changed(...args: Parameters<NonNullable<QueueingPolicy['changed']>>): void {
+    this.inner.changed?.(...args);
+  }
   schedule(view: SchedulerView): void {
     this.inner.schedule(view);
   }

@@ -189,8 +189,9 @@ export class Pool implements Machine, SchedulerHost {
       case MessageKind.progress: {
         const lease = this.#leases.part(input.lease, input.part)?.lease;
         const job = lease === undefined ? undefined : this.#jobs.byHold(lease.hold);
-        if (job !== undefined) job.remainingUs = input.remainingUs;
-        return;
+        if (job === undefined) return;
+        job.remainingUs = input.remainingUs;
+        return this.#scheduler.changed(job);
       }
       case MessageKind.ended:
         return this.#ended(input);
@@ -421,7 +422,7 @@ export class Pool implements Machine, SchedulerHost {
     const job = this.#jobs.byHold(lease.hold);
     if (job === undefined) return;
     job.startedUs = m.startedUs;
-    this.#scheduler.up();
+    this.#scheduler.up(job);
   }
 
   #ended(m: Ended): void {

@@ -137,8 +137,14 @@ export class Scheduler implements SchedulerView {
     else this.#queueing.ended?.(job);
   }
 
+  /** What a policy that heard of the job may go by is not what it was. */
+  changed(job: PoolJob): void {
+    if (this.#running.has(job)) this.#queueing.changed?.(job);
+  }
+
   /** A job came up: now it may be moved. */
-  up(): void {
+  up(job: PoolJob): void {
+    this.changed(job);
     if (this.#queueing.preemptive === true && this.#waiting > 0) this.dirty = true;
   }
 
@@ -244,6 +250,7 @@ export class Scheduler implements SchedulerView {
       job.yieldsTo = waiting.spec.job;
     }
     this.#host.yield(job, this.now);
+    this.changed(job);
   }
 
   /** The job has given its machines back, or lost its claim to anybody's room. */
@@ -263,8 +270,14 @@ export class Scheduler implements SchedulerView {
       const found = this.#victimsOnOneNode(job, groups[0]!.shape, eviction, may);
       if (found !== null || this.#running.size > MOST_CANDIDATES) return found;
     }
-    const candidates = [...this.#running].filter(may).sort((a, b) => eviction.order(a, b));
-    return this.#least(job, candidates);
+    return this.#least(job, this.#first(eviction), may);
+  }
+
+  /** Running jobs, first victims first. */
+  #first(eviction: Eviction): Iterable<PoolJob> {
+    const known = eviction.candidates?.() as Iterable<PoolJob> | undefined;
+    if (known !== undefined) return known;
+    return [...this.#running].filter((j) => movable(j, this.now)).sort((a, b) => eviction.order(a, b));
   }
 
   /** On the nodes of the jobs that go first: one node is disturbed, and jobs elsewhere are left alone. */
@@ -274,7 +287,6 @@ export class Scheduler implements SchedulerView {
     eviction: Eviction,
     may: (j: PoolJob) => boolean,
   ): PoolJob[] | null {
-    const first = eviction.candidates?.() ?? [...this.#running].sort((a, b) => eviction.order(a, b));
     const tried = new Set<number>();
     let best: PoolJob[] | null = null;
     // Of a few nodes the one whose most valuable victim is worth least, then the one with fewest.
@@ -283,7 +295,7 @@ export class Scheduler implements SchedulerView {
       const worth = eviction.order(found[found.length - 1]!, best[best.length - 1]!);
       return worth < 0 || (worth === 0 && found.length < best.length);
     };
-    for (const c of first as Iterable<PoolJob>) {
+    for (const c of this.#first(eviction)) {
       if (!may(c)) continue;
       for (const { node } of this.#parts(c)) {
         if (tried.has(node)) continue;
@@ -293,11 +305,12 @@ export class Scheduler implements SchedulerView {
         const here = new Set<PoolJob>();
         for (const a of this.cluster.allocations[node]!) {
           const j = a.hold === undefined ? undefined : this.#host.job(jobOfHold(a.hold));
-          if (j !== undefined && j.hold === a.hold && may(j)) here.add(j);
+          if (j !== undefined && j.hold === a.hold) here.add(j);
         }
         const found = this.#least(
           job,
           [...here].sort((a, b) => eviction.order(a, b)),
+          may,
         );
         if (found === null) continue;
         // Nobody cheaper than the very next in line will come.
@@ -309,10 +322,11 @@ export class Scheduler implements SchedulerView {
   }
 
   /** Takes jobs away in order until the job fits, then gives back whom it can spare, the last first. */
-  #least(job: PoolJob, candidates: readonly PoolJob[]): PoolJob[] | null {
+  #least(job: PoolJob, candidates: Iterable<PoolJob>, may: (j: PoolJob) => boolean): PoolJob[] | null {
     const away: PoolJob[] = [];
     let fits = false;
     for (const c of candidates) {
+      if (!may(c)) continue;
       this.#lift(c);
       away.push(c);
       if (this.#wouldFit(job)) {

@@ -209,6 +209,7 @@ function renumber(inner: QueueingPolicy): QueueingPolicy {
     preemptive: inner.preemptive === true,
     started: (j) => inner.started?.(running(alias(j))),
     ended: (j) => inner.ended?.(running(alias(j))),
+    changed: (j) => inner.changed?.(running(alias(j))),
     nextWakeup: (view) => inner.nextWakeup?.(view) ?? NEVER,
     add: (j) => inner.add(alias(j)),
     remove: (j) => inner.remove(alias(j)),

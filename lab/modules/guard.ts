@@ -474,6 +474,7 @@ export function guardedQueueing(loaded: LoadedModule, params: Record<string, unk
   };
   if (own.started !== undefined) policy.started = (job) => caller.call('started', () => own.started!(jobs.face(job)));
   if (own.ended !== undefined) policy.ended = (job) => caller.call('ended', () => own.ended!(jobs.face(job)));
+  if (own.changed !== undefined) policy.changed = (job) => caller.call('changed', () => own.changed!(jobs.face(job)));
   if (own.snapshot !== undefined)
     policy.snapshot = () => caller.call('snapshot', () => structuredClone(own.snapshot!()));
   if (own.restore !== undefined)

@@ -1,4 +1,4 @@
-import type { WaitingJob } from '../../core/interfaces.ts';
+import type { RunningJob, WaitingJob } from '../../core/interfaces.ts';
 import { NEVER, type TimeUs } from '../../core/types.ts';
 import { Ranked, type RankOptions } from './lib/ranked.ts';
 import { spell } from './lib/work.ts';
@@ -21,5 +21,9 @@ export class Edf extends Ranked {
   protected rank(job: WaitingJob): number {
     const { deadlineUs } = job.spec;
     return deadlineUs === undefined ? NEVER : Math.min(NEVER, job.submittedUs + deadlineUs);
+  }
+
+  protected override victimKey(job: RunningJob): number {
+    return this.rank(job);
   }
 }

@@ -1,8 +1,9 @@
 import type { RunningJob, SchedulerView, WaitingJob } from '../../core/interfaces.ts';
 import { NEVER, type TimeUs } from '../../core/types.ts';
+import { type Alarm, Alarms } from './lib/alarms.ts';
 import { followPlan } from './lib/plan.ts';
 import { Ranked, type RankOptions } from './lib/ranked.ts';
-import { attainedUs, gpusOf, isRunning, spell } from './lib/work.ts';
+import { attainedUs, gpusOf, spell } from './lib/work.ts';
 
 export interface LasParams extends Partial<RankOptions> {
   /** GPU-time at which a job falls to the next queue, GPU x us, ascending; beyond the last there is no limit. */
@@ -20,33 +21,45 @@ export class Las extends Ranked {
   readonly name = 'las';
   readonly #limits: readonly number[];
   readonly #afresh: Afresh | null;
-  readonly #running = new Set<RunningJob>();
+  readonly #levels: Levels;
   #falls: TimeUs = NEVER;
 
   constructor({ limitsGpuUs = PUBLISHED, migrate = false, ...options }: LasParams = {}) {
     super(options, { preempt: true, skip: true });
     this.#limits = limitsGpuUs;
+    this.#levels = new Levels(limitsGpuUs);
     this.#afresh = migrate ? new Afresh(limitsGpuUs.length) : null;
   }
 
   /** Its queue. */
   protected rank(job: WaitingJob, now: TimeUs): number {
-    const service = attainedUs(job, now) * gpusOf(job);
-    let q = 0;
-    while (q < this.#limits.length && service >= this.#limits[q]!) q++;
-    return q;
+    return queueOf(this.#limits, attainedUs(job, now) * gpusOf(job));
   }
 
   protected override standing(job: WaitingJob, now: TimeUs): string {
     return `queue ${this.rank(job, now) + 1} of ${this.#limits.length + 1}, ${spell(attainedUs(job, now))} had on ${gpusOf(job)} GPUs`;
   }
 
-  started(job: RunningJob): void {
-    this.#running.add(job);
+  protected override victimKey(): number {
+    return 0;
+  }
+  /** Its queue. */
+  protected override victimLine(job: RunningJob): number {
+    return this.#levels.of(job);
+  }
+
+  override started(job: RunningJob): void {
+    this.#levels.put(job);
+    super.started(job);
     this.#afresh?.take(job, this.rank(job, 0));
   }
-  ended(job: RunningJob): void {
-    this.#running.delete(job);
+  override changed(job: RunningJob): void {
+    this.#levels.put(job);
+    super.changed(job);
+  }
+  override ended(job: RunningJob): void {
+    this.#levels.drop(job);
+    super.ended(job);
     this.#afresh?.drop(job);
   }
   override add(job: WaitingJob): void {
@@ -60,17 +73,10 @@ export class Las extends Ranked {
 
   override schedule(view: SchedulerView): void {
     const { now } = view;
+    for (const job of this.#levels.advance(now)) super.changed(job);
     if (this.#afresh === null) super.schedule(view);
     else this.#afresh.schedule(view, (job) => this.rank(job, now));
-    this.#falls = NEVER;
-    for (const job of this.#running) {
-      const q = this.rank(job, now);
-      if (q === this.#limits.length || job.stopping) continue;
-      // In whole seconds of run time, as published.
-      const needs = Math.ceil(this.#limits[q]! / gpusOf(job) / SECOND) * SECOND;
-      const at = (isRunning(job) ? job.startedUs : now) + needs - job.servedUs;
-      this.#falls = Math.min(this.#falls, Math.max(now + 1, at));
-    }
+    this.#falls = this.#levels.nextFall(now);
   }
 
   override nextWakeup(): TimeUs {
@@ -85,10 +91,107 @@ export class Las extends Ranked {
   }
   override reset(): void {
     super.reset();
-    this.#running.clear();
+    this.#levels.clear();
     this.#afresh?.reset();
   }
 }
+
+interface Fall extends Alarm {
+  readonly job: RunningJob;
+  readonly queue: number;
+}
+
+/** The queue of every running job, and when it falls to the next: a pass looks only at those that fall, not at all that run. */
+class Levels {
+  readonly #limits: readonly number[];
+  /** Up and not told to end, by the fall that comes next; in the last queue none does. */
+  readonly #up = new Map<RunningJob, { queue: number; falls: Fall[] }>();
+  readonly #comingUp = new Set<RunningJob>();
+  /** When service reaches a limit, and when the policy asks to be woken for it. */
+  readonly #falls = new Alarms<Fall>();
+  readonly #wakes = new Alarms<Fall>();
+
+  constructor(limits: readonly number[]) {
+    this.#limits = limits;
+  }
+
+  of(job: RunningJob): number {
+    return this.#up.get(job)!.queue;
+  }
+
+  put(job: RunningJob): void {
+    if (this.#up.has(job) && !job.stopping && job.startedUs >= 0) return;
+    this.drop(job);
+    if (job.stopping) return;
+    if (job.startedUs < 0) this.#comingUp.add(job);
+    else this.#enter(job, queueOf(this.#limits, job.servedUs * gpusOf(job)));
+  }
+
+  drop(job: RunningJob): void {
+    this.#comingUp.delete(job);
+    const at = this.#up.get(job);
+    if (at === undefined) return;
+    for (const f of at.falls) f.off = true;
+    this.#up.delete(job);
+  }
+
+  #enter(job: RunningJob, queue: number): void {
+    const falls: Fall[] = [];
+    this.#up.set(job, { queue, falls });
+    if (queue === this.#limits.length) return;
+    const limit = this.#limits[queue]!;
+    const gpus = gpusOf(job);
+    const from = job.startedUs - job.servedUs;
+    let needs = Math.ceil(limit / gpus);
+    // By the very product that the rank compares.
+    while (needs * gpus < limit) needs++;
+    while (needs > 0 && (needs - 1) * gpus >= limit) needs--;
+    const at: Fall = { job, queue, atUs: from + needs, off: false };
+    const wake: Fall = { job, queue, atUs: from + wholeSeconds(limit, gpus), off: false };
+    falls.push(at, wake);
+    this.#falls.add(at);
+    this.#wakes.add(wake);
+  }
+
+  /** Brings the queues up to date; answers who fell. */
+  advance(now: TimeUs): RunningJob[] {
+    const fallen: RunningJob[] = [];
+    for (let f = this.#falls.first(); f !== undefined && f.atUs <= now; f = this.#falls.first()) {
+      this.drop(f.job);
+      this.#enter(f.job, f.queue + 1);
+      fallen.push(f.job);
+    }
+    return fallen;
+  }
+
+  /** First stamp after now at which somebody falls, if whoever comes up does so at once. */
+  nextFall(now: TimeUs): TimeUs {
+    // Jobs without GPUs attain nothing and never fall.
+    let next = Math.min(NEVER, this.#wakes.first()?.atUs ?? NEVER);
+    for (const job of this.#comingUp) {
+      const queue = queueOf(this.#limits, job.servedUs * gpusOf(job));
+      if (queue === this.#limits.length) continue;
+      next = Math.min(next, now + wholeSeconds(this.#limits[queue]!, gpusOf(job)) - job.servedUs);
+    }
+    return Math.max(now + 1, next);
+  }
+
+  clear(): void {
+    this.#up.clear();
+    this.#comingUp.clear();
+    this.#falls.clear();
+    this.#wakes.clear();
+  }
+}
+
+function queueOf(limits: readonly number[], service: number): number {
+  let q = 0;
+  while (q < limits.length && service >= limits[q]!) q++;
+  return q;
+}
+
+/** Run time to a limit, in whole seconds, as published. */
+const wholeSeconds = (limit: number, gpus: number): TimeUs => Math.ceil(limit / gpus / SECOND) * SECOND;
 
 /** The published form: lists whose order follows from all that happened before. */
 class Afresh {

@@ -36,7 +36,7 @@ export class Priority extends Ranked {
     return other.spec.priority < job.spec.priority;
   }
 
-  started(job: RunningJob): void {
+  override started(job: RunningJob): void {
     const level = this.#levels.get(job.spec.priority) ?? [];
     this.#levels.set(job.spec.priority, level);
     const last = level.length > 0 ? level[level.length - 1]! : null;
@@ -45,7 +45,7 @@ export class Priority extends Ranked {
     if (last !== null && last.lease > job.lease) this.#compact(job.spec.priority, level);
   }
 
-  ended(job: RunningJob): void {
+  override ended(job: RunningJob): void {
     const slot = this.#slots.get(job);
     if (slot === undefined) return;
     this.#slots.delete(job);

@@ -1,4 +1,4 @@
-import type { SchedulerView, WaitingJob } from '../../core/interfaces.ts';
+import type { RunningJob, SchedulerView, WaitingJob } from '../../core/interfaces.ts';
 import type { TimeUs } from '../../core/types.ts';
 import { followPlan } from './lib/plan.ts';
 import { Ranked, type RankOptions } from './lib/ranked.ts';
@@ -21,6 +21,14 @@ export class Srtf extends Ranked {
 
   protected rank(job: WaitingJob, now: TimeUs): number {
     return remainingUs(job, now);
+  }
+
+  /** What a job reports stays until it reports again; what is left of an estimate melts, for all that run at the same pace. */
+  protected override victimKey(job: RunningJob): number {
+    return job.remainingUs >= 0 ? job.remainingUs : job.spec.estimateUs - job.servedUs + job.startedUs;
+  }
+  protected override victimLine(job: RunningJob): number {
+    return job.remainingUs >= 0 ? 1 : 0;
   }
 
   protected override standing(job: WaitingJob, now: TimeUs): string {

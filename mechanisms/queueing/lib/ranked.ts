@@ -1,6 +1,7 @@
 import type { QueueingPolicy, RunningJob, SchedulerView, WaitingJob, WaitReason } from '../../../core/interfaces.ts';
 import { NEVER, type TimeUs } from '../../../core/types.ts';
 import { SortedLines } from './sorted-lines.ts';
+import { VictimLines } from './victim-lines.ts';
 
 export interface RankOptions {
   /** Running jobs of lower rank make room. */
@@ -20,6 +21,8 @@ export abstract class Ranked implements QueueingPolicy {
   readonly preemptive: boolean;
   protected readonly options: RankOptions;
   protected readonly lines = new SortedLines();
+  /** Who is up and may be pushed out; a policy that says no `victimKey` keeps its own. */
+  protected readonly victims = new VictimLines();
   #wakeUs: TimeUs = NEVER;
 
   constructor(options: Partial<RankOptions>, standard: Pick<RankOptions, 'preempt' | 'skip'>) {
@@ -45,8 +48,39 @@ export abstract class Ranked implements QueueingPolicy {
     return this.rank(b, now) - this.rank(a, now) || b.order - a.order;
   }
 
+  /**
+   * A running job's place for `VictimLines`: of two of one line the one with the higher key (at equal keys the later arrival) goes
+   * first by `victimOrder`, at any time until `changed` is called for it.
+   */
+  protected victimKey?(job: RunningJob): number;
+  protected victimLine(_job: RunningJob): number {
+    return 0;
+  }
+
   /** Running jobs that `job` may push out, in the order of `victimOrder`. */
-  protected candidates?(job: WaitingJob): Iterable<RunningJob>;
+  protected *candidates(job: WaitingJob, now: TimeUs): Generator<RunningJob> {
+    const mine = this.rank(job, now);
+    for (const other of this.victims.inOrder((a, b) => this.victimOrder(a, b, now))) {
+      if (this.rank(other, now) <= mine) return;
+      yield other;
+    }
+  }
+
+  started(job: RunningJob): void {
+    this.#stand(job);
+  }
+  changed(job: RunningJob): void {
+    this.#stand(job);
+  }
+  ended(job: RunningJob): void {
+    this.victims.drop(job);
+  }
+
+  #stand(job: RunningJob): void {
+    if (!this.preemptive || this.victimKey === undefined) return;
+    if (job.startedUs < 0 || job.stopping) this.victims.drop(job);
+    else this.victims.put(job, this.victimLine(job), this.victimKey(job));
+  }
 
   add(job: WaitingJob): void {
     this.lines.add(job, this.rank(job, 0));
@@ -56,6 +90,7 @@ export abstract class Ranked implements QueueingPolicy {
   }
   reset(): void {
     this.lines.clear();
+    this.victims.clear();
   }
 
   schedule(view: SchedulerView): void {
@@ -81,7 +116,6 @@ export abstract class Ranked implements QueueingPolicy {
     const { now } = view;
     const mine = this.rank(job, now);
     const { minRunUs } = this.options;
-    const list = this.candidates?.bind(this);
     let soonest: TimeUs = NEVER;
     const victims = view.victims(job, {
       may: (other) => {
@@ -91,7 +125,7 @@ export abstract class Ranked implements QueueingPolicy {
         return from <= now;
       },
       order: (a, b) => this.victimOrder(a, b, now),
-      ...(list === undefined ? {} : { candidates: () => list(job) }),
+      candidates: () => this.candidates(job, now),
     });
     if (victims === null) {
       // Once somebody's least run is over there may be room to make.
