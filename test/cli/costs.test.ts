@@ -1,7 +1,7 @@
 /** `janction costs`: hours and money add up, electricity is priced, budgets ring, wrong input is one line. */
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { inTemp, janction } from '../support/cli.ts';
+import { inTemp, janctionInside } from '../support/cli.ts';
 
 interface CostsJson {
   gpuHours: {
@@ -29,7 +29,7 @@ interface CostsJson {
 }
 
 test('paid, used, wasted and idle add up; electricity has a price; budgets ring in order', async () => {
-  await inTemp((dir) => {
+  await inTemp(async (dir) => {
     const run = join(dir, 'run');
     const set = [
       'fleet.classes.0={name: rtx-4090, model: rtx-4090}',
@@ -37,10 +37,10 @@ test('paid, used, wasted and idle add up; electricity has a price; budgets ring 
       'billing.contract.kind=prepaid',
     ];
     const args = set.flatMap((s) => ['--set', s]);
-    const ran = janction(['run', 'scenarios/contracts/scenario.yaml', ...args, '--out', run, '--json']);
+    const ran = await janctionInside(['run', 'scenarios/contracts/scenario.yaml', ...args, '--out', run, '--json']);
     expect(ran.code, ran.err).toBe(0);
     const charged = BigInt((JSON.parse(ran.out) as { money: { charged: string } }).money.charged);
-    const a = janction([
+    const a = await janctionInside([
       'costs',
       run,
       '--json',
@@ -77,7 +77,9 @@ test('paid, used, wasted and idle add up; electricity has a price; budgets ring 
     expect(BigInt(pool!.spent)).toBe(charged);
     expect(c.groups.every((g) => /^\d+$/.test(g.name))).toBe(true);
     for (const by of ['region', 'outcome'])
-      expect(janction(['costs', run, '--by', by]).out).toContain(by === 'region' ? 'main' : 'node-failure');
+      expect((await janctionInside(['costs', run, '--by', by])).out).toContain(
+        by === 'region' ? 'main' : 'node-failure',
+      );
     for (const bad of [
       ['--budget', 'lab-1'],
       ['--budget', 'lab-1=-5'],
@@ -87,10 +89,10 @@ test('paid, used, wasted and idle add up; electricity has a price; budgets ring 
       ['--alert', '0'],
       ['--by', 'moon'],
     ]) {
-      const b = janction(['costs', run, ...bad]);
+      const b = await janctionInside(['costs', run, ...bad]);
       expect([b.code, b.out], bad.join(' ')).toEqual([2, '']);
       expect(b.err.trim().split('\n').length).toBe(1);
     }
-    expect(janction(['costs', join(dir, 'absent')]).code).toBe(2);
+    expect((await janctionInside(['costs', join(dir, 'absent')])).code).toBe(2);
   });
 });

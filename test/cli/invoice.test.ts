@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type FocusRow, focusFault, isoTime } from '../../lab/books/focus.ts';
-import { inTemp, janction } from '../support/cli.ts';
+import { inTemp, janctionInside } from '../support/cli.ts';
 
 interface InvoiceJson {
   invoices: {
@@ -27,30 +27,32 @@ interface StatementJson {
   }[];
   accounts: { account: string; currency: string; balance: string }[];
 }
-const json = <T>(args: string[]): T => {
-  const a = janction([...args, '--json']);
+const read = async <T>(args: string[]): Promise<T> => {
+  const a = await janctionInside([...args, '--json']);
   expect(a.err).toBe('');
   return JSON.parse(a.out) as T;
 };
 
 describe('the quickstart’s bills', () => {
   test('invoices of all users add up to what was charged; halves add up to wholes; FOCUS keeps its invariants', async () => {
-    await inTemp((dir) => {
+    await inTemp(async (dir) => {
       const run = join(dir, 'run');
       expect(
-        janction([
-          'run',
-          'scenarios/quickstart/scenario.yaml',
-          '--seed',
-          '3',
-          '--check',
-          'every-event',
-          '--out',
-          run,
-          '--quiet',
-        ]).code,
+        (
+          await janctionInside([
+            'run',
+            'scenarios/quickstart/scenario.yaml',
+            '--seed',
+            '3',
+            '--check',
+            'every-event',
+            '--out',
+            run,
+            '--quiet',
+          ])
+        ).code,
       ).toBe(0);
-      const s = json<StatementJson>(['statement', run, '--by', 'workload']);
+      const s = await read<StatementJson>(['statement', run, '--by', 'workload']);
       for (const c of s.currencies) {
         expect(c.sumOfBalances).toBe('0');
         expect(c.invoiced).toBe(c.charged);
@@ -60,20 +62,23 @@ describe('the quickstart’s bills', () => {
       const users = s.accounts.filter((a) => a.account.startsWith('user:') && a.currency === 'USD');
       expect(users.length).toBeGreaterThan(100);
       for (const u of users.slice(0, 3)) {
-        const whole = json<InvoiceJson>(['invoice', run, u.account]).invoices.find((i) => i.unit === 'microUSD')!;
+        const whole = (await read<InvoiceJson>(['invoice', run, u.account])).invoices.find(
+          (i) => i.unit === 'microUSD',
+        )!;
         expect(whole.closing).toBe(u.balance);
         expect(BigInt(whole.opening) + BigInt(whole.deposits) - BigInt(whole.total)).toBe(BigInt(whole.closing));
         for (const l of whole.lines) expect(l.use.reduce((x, p) => x + BigInt(p.charge), 0n).toString()).toBe(l.charge);
-        const parts = [
-          ['--to', '40000'],
-          ['--from', '40000'],
-        ].map((p) => json<InvoiceJson>(['invoice', run, u.account, ...p]).invoices.find((i) => i.unit === 'microUSD')!);
+        const parts: InvoiceJson['invoices'] = [];
+        for (const p of ['--to', '--from']) {
+          const { invoices } = await read<InvoiceJson>(['invoice', run, u.account, p, '40000']);
+          parts.push(invoices.find((i) => i.unit === 'microUSD')!);
+        }
         expect(parts.reduce((x, i) => x + BigInt(i.total), 0n).toString()).toBe(whole.total);
         expect(parts[1]!.opening).toBe(parts[0]!.closing);
         sum += BigInt(whole.total);
       }
       expect(sum).toBeGreaterThan(0n);
-      const rows = json<FocusRow[]>(['statement', run, '--focus']);
+      const rows = await read<FocusRow[]>(['statement', run, '--focus']);
       const billed = rows
         .filter((r) => r.BillingCurrency === 'USD')
         .reduce((x, r) => x + BigInt(r.BilledCost!.replace('.', '')), 0n);
@@ -96,35 +101,44 @@ describe('the quickstart’s bills', () => {
     'escrow',
     'notes',
   ])('the same under contract %s, with credits, refunds and debts', async (kind) => {
-    await inTemp((dir) => {
+    await inTemp(async (dir) => {
       const run = join(dir, 'run');
       const set = ['--set', `billing.contract.kind=${kind}`];
-      expect(janction(['run', 'scenarios/contracts/scenario.yaml', ...set, '--out', run, '--quiet']).code).toBe(0);
-      const s = json<StatementJson>(['statement', run]);
+      expect(
+        (await janctionInside(['run', 'scenarios/contracts/scenario.yaml', ...set, '--out', run, '--quiet'])).code,
+      ).toBe(0);
+      const s = await read<StatementJson>(['statement', run]);
       for (const c of s.currencies) expect([c.sumOfBalances, c.invoiced]).toEqual(['0', c.charged]);
-      const rows = json<FocusRow[]>(['statement', run, '--focus']);
+      const rows = await read<FocusRow[]>(['statement', run, '--focus']);
       const billed = rows.reduce((x, r) => x + BigInt(r.BilledCost!.replace('.', '')), 0n);
       expect(billed.toString()).toBe(s.currencies.find((c) => c.unit === 'microUSD')!.charged);
       expect(rows.some((r) => r.ChargeCategory === 'Credit')).toBe(true);
       for (const user of [kind === 'notes' ? 'student-3' : 'lab-1']) {
-        const whole = json<InvoiceJson>(['invoice', run, user]).invoices[0]!;
-        const parts = [
-          ['--to', '50000'],
-          ['--from', '50000'],
-        ].map((p) => json<InvoiceJson>(['invoice', run, user, ...p]).invoices[0]!);
+        const whole = (await read<InvoiceJson>(['invoice', run, user])).invoices[0]!;
+        const parts: InvoiceJson['invoices'] = [];
+        for (const p of ['--to', '--from'])
+          parts.push((await read<InvoiceJson>(['invoice', run, user, p, '50000'])).invoices[0]!);
         expect(parts.reduce((x, i) => x + BigInt(i.total), 0n).toString()).toBe(whole.total);
         expect(parts[1]!.opening).toBe(parts[0]!.closing);
         expect(BigInt(whole.opening) + BigInt(whole.deposits) - BigInt(whole.total)).toBe(BigInt(whole.closing));
       }
-      const rowsOfPart = json<FocusRow[]>(['invoice', run, 'lab-1', '--to', '50000', '--focus']);
+      const rowsOfPart = await read<FocusRow[]>(['invoice', run, 'lab-1', '--to', '50000', '--focus']);
       expect(rowsOfPart.length).toBeGreaterThan(0);
     });
   });
 
   test('unknown account, period that ends before it begins, no run', async () => {
-    await inTemp((dir) => {
+    await inTemp(async (dir) => {
       const run = join(dir, 'run');
-      janction(['run', 'scenarios/quickstart/scenario.yaml', '--set', 'horizon=2 hour', '--out', run, '--quiet']);
+      await janctionInside([
+        'run',
+        'scenarios/quickstart/scenario.yaml',
+        '--set',
+        'horizon=2 hour',
+        '--out',
+        run,
+        '--quiet',
+      ]);
       for (const args of [
         ['invoice', run, 'nobody'],
         ['invoice', run, 'film-1', '--from', '20', '--to', '10'],
@@ -132,7 +146,7 @@ describe('the quickstart’s bills', () => {
         ['statement', join(dir, 'absent')],
         ['statement', run, '--by', 'moon'],
       ]) {
-        const a = janction(args);
+        const a = await janctionInside(args);
         expect([a.code, a.out], args.join(' ')).toEqual([2, '']);
         expect(a.err.trim().split('\n').length).toBe(1);
       }

@@ -10,11 +10,11 @@ import { readRun } from '../../lab/report/data.ts';
 import { longestWaits } from '../../lab/report/waits.ts';
 import { readColumns } from '../../lab/rundir/columns.ts';
 import { readManifest, readRunTable } from '../../lab/rundir/reader.ts';
-import { janction } from '../support/cli.ts';
+import { janctionInside } from '../support/cli.ts';
 
 let base = '';
 let run = '';
-beforeAll(() => {
+beforeAll(async () => {
   base = mkdtempSync(join(tmpdir(), 'janction-report-'));
   run = join(base, 'a');
   const scenario = 'scenarios/quickstart/scenario.yaml';
@@ -28,16 +28,17 @@ beforeAll(() => {
     'failures.groups.enthusiasts.mtbf=2 hour',
     'failures.groups.gamers.repair=20 minute',
   ].flatMap((s) => ['--set', s]);
-  expect(janction(['run', scenario, ...small, '--out', run, '--quiet']).code).toBe(0);
+  expect((await janctionInside(['run', scenario, ...small, '--out', run, '--quiet'])).code).toBe(0);
   for (const [name, extra] of [
     ['fifo1', ['--seed', '1']],
     ['fifo2', ['--seed', '2']],
     ['easy2', ['--seed', '2']],
   ] as const) {
     const queue = name.startsWith('fifo') ? ['--set', 'scheduling.queueing=fifo'] : [];
-    expect(janction(['run', scenario, ...small, ...extra, ...queue, '--out', join(base, name), '--quiet']).code).toBe(
-      0,
-    );
+    expect(
+      (await janctionInside(['run', scenario, ...small, ...extra, ...queue, '--out', join(base, name), '--quiet']))
+        .code,
+    ).toBe(0);
   }
 });
 afterAll(() => {
@@ -47,12 +48,12 @@ afterAll(() => {
 const explained = (job: number): Explanation => explainCommand(run, job);
 
 describe('report', () => {
-  test('writes one page, the same bytes each time, that asks nobody for anything', () => {
-    const first = janction(['report', run, '--quiet']);
+  test('writes one page, the same bytes each time, that asks nobody for anything', async () => {
+    const first = await janctionInside(['report', run, '--quiet']);
     expect(first.code).toBe(0);
     expect(first.out).toBe(`${join(run, 'report.html')}\n`);
     const page = readFileSync(join(run, 'report.html'), 'utf8');
-    expect(janction(['report', run, '--quiet', '--out', join(base, 'again.html')]).code).toBe(0);
+    expect((await janctionInside(['report', run, '--quiet', '--out', join(base, 'again.html')])).code).toBe(0);
     expect(readFileSync(join(base, 'again.html'), 'utf8')).toBe(page);
     expect(page).not.toMatch(/(?:src|href)="(?!#)/);
     expect(page).not.toMatch(/url\(|@import|fetch\(|XMLHttpRequest|https?:\/\/(?!www\.w3\.org)/);
@@ -101,8 +102,8 @@ describe('report', () => {
   test('stake that moves is weighed by time; elections and slashes are counted', async () => {
     const dir = join(base, 'stake');
     const stake = ['run', 'scenarios/stake-90-days/scenario.yaml', '--set', 'horizon=20 day', '--out', dir, '--quiet'];
-    expect(janction(stake).code).toBe(0);
-    expect(janction(['report', dir, '--quiet']).code).toBe(0);
+    expect((await janctionInside(stake)).code).toBe(0);
+    expect((await janctionInside(['report', dir, '--quiet'])).code).toBe(0);
     const page = readFileSync(join(dir, 'report.html'), 'utf8');
     const { result } = readManifest(dir);
     expect(page).toContain(`<h3>${result.stake!.elections} elections</h3>`);
@@ -125,8 +126,8 @@ describe('report', () => {
   test('clearings: what was offered, wanted, bought and paid', async () => {
     const dir = join(base, 'clearing');
     const week = ['run', 'scenarios/pvcg-week/scenario.yaml', '--set', 'horizon=12 hour', '--out', dir, '--quiet'];
-    expect(janction(week).code).toBe(0);
-    expect(janction(['report', dir, '--quiet']).code).toBe(0);
+    expect((await janctionInside(week)).code).toBe(0);
+    expect((await janctionInside(['report', dir, '--quiet'])).code).toBe(0);
     const page = readFileSync(join(dir, 'report.html'), 'utf8');
     const s = await readColumns(dir, 'supply', [
       'time_us',
@@ -164,10 +165,10 @@ describe('report', () => {
     }
   });
 
-  test('several runs are compared by pairs of seeds', () => {
+  test('several runs are compared by pairs of seeds', async () => {
     const out = join(base, 'compare.html');
     const dirs = ['fifo1', 'fifo2', 'easy2'].map((d) => join(base, d));
-    const done = janction(['report', join(base, 'fifo1'), run, ...dirs.slice(1), '--out', out, '--quiet']);
+    const done = await janctionInside(['report', join(base, 'fifo1'), run, ...dirs.slice(1), '--out', out, '--quiet']);
     expect(done.err).toBe('');
     const page = readFileSync(out, 'utf8');
     expect(page).toContain('<section id="compare">');
@@ -182,7 +183,7 @@ describe('report', () => {
     expect(page).toContain('started sooner');
   });
 
-  test('a damaged run is named, and nothing is written', () => {
+  test('a damaged run is named, and nothing is written', async () => {
     const cases: [string, (dir: string) => void, RegExp][] = [
       ['no-table', (d) => rmSync(join(d, 'jobs.parquet')), /jobs\.parquet: missing/],
       ['cut', (d) => truncateSync(join(d, 'placements.parquet'), 900), /placements\.parquet: cannot be read/],
@@ -205,15 +206,19 @@ describe('report', () => {
       cpSync(run, dir, { recursive: true });
       rmSync(join(dir, 'report.html'));
       harm(dir);
-      const done = janction(['report', dir]);
+      const done = await janctionInside(['report', dir]);
       expect(done.code, name).toBe(2);
       expect(done.out, name).toBe('');
       expect(done.err, name).toMatch(/^error: .*\n$/);
       expect(done.err, name).toMatch(says);
       expect(() => readFileSync(join(dir, 'report.html')), name).toThrow(/ENOENT/);
     }
-    expect(janction(['report', join(base, 'nowhere')]).err).toMatch(/^error: .*no such run directory.*\n$/);
-    expect(janction(['report', run, '--out', join(base, 'no', 'such', 'dir.html')]).err).toMatch(/cannot be written/);
+    expect((await janctionInside(['report', join(base, 'nowhere')])).err).toMatch(
+      /^error: .*no such run directory.*\n$/,
+    );
+    expect((await janctionInside(['report', run, '--out', join(base, 'no', 'such', 'dir.html')])).err).toMatch(
+      /cannot be written/,
+    );
   });
 });
 
@@ -255,16 +260,16 @@ describe('explain', () => {
     }
   });
 
-  test('prints the same document', () => {
-    const done = janction(['explain', run, '100', '--json']);
+  test('prints the same document', async () => {
+    const done = await janctionInside(['explain', run, '100', '--json']);
     expect(JSON.parse(done.out)).toEqual(explained(100));
-    expect(janction(['explain', run, '100']).out).toBe(readableExplanation(explained(100)));
+    expect((await janctionInside(['explain', run, '100'])).out).toBe(readableExplanation(explained(100)));
   });
 
-  test('says what is wrong with what it was asked', () => {
-    expect(janction(['explain', run, '999999']).err).toMatch(/^error: .*no job 999999.*\n$/);
+  test('says what is wrong with what it was asked', async () => {
+    expect((await janctionInside(['explain', run, '999999'])).err).toMatch(/^error: .*no job 999999.*\n$/);
     for (const bad of ['0', '-3', 'x', '1.5', '99999999999999999999']) {
-      const done = janction(['explain', run, bad]);
+      const done = await janctionInside(['explain', run, bad]);
       expect([done.code, done.out]).toEqual([2, '']);
     }
   });
@@ -284,7 +289,7 @@ interface TraceEvent {
 
 describe('timeline', () => {
   test('is what the trace viewers read, and holds every placement', async () => {
-    const done = janction(['timeline', run]);
+    const done = await janctionInside(['timeline', run]);
     expect(done.code).toBe(0);
     const trace = JSON.parse(done.out) as { traceEvents: TraceEvent[]; displayTimeUnit: string };
     expect(trace.displayTimeUnit).toBe('ms');
@@ -348,8 +353,10 @@ describe('timeline', () => {
     const dir = join(base, 'preempting');
     const small = ['horizon=8 hour', 'fleet.groups.gamers.providers=16', 'fleet.groups.enthusiasts.providers=10'];
     const args = [...small, 'scheduling.queueing=srtf'].flatMap((x) => ['--set', x]);
-    expect(janction(['run', 'scenarios/quickstart/scenario.yaml', ...args, '--out', dir, '--quiet']).code).toBe(0);
-    const trace = JSON.parse(janction(['timeline', dir]).out) as { traceEvents: TraceEvent[] };
+    expect(
+      (await janctionInside(['run', 'scenarios/quickstart/scenario.yaml', ...args, '--out', dir, '--quiet'])).code,
+    ).toBe(0);
+    const trace = JSON.parse((await janctionInside(['timeline', dir])).out) as { traceEvents: TraceEvent[] };
     const yielded = await readColumns(dir, 'preemptions', ['time_us', 'job_id', 'lease_id', 'by_job_id']);
     const p = await readColumns(dir, 'placements', ['lease_id', 'job_id', 'part', 'start_us', 'end_us', 'outcome']);
     const endOf = new Map<number, number>();
@@ -375,7 +382,7 @@ describe('timeline', () => {
 
   test('elections, slashes and failed aggregators are instants of the market', async () => {
     const dir = join(base, 'stake');
-    const trace = JSON.parse(janction(['timeline', dir]).out) as { traceEvents: TraceEvent[] };
+    const trace = JSON.parse((await janctionInside(['timeline', dir])).out) as { traceEvents: TraceEvent[] };
     const instants = trace.traceEvents.filter((e) => e.ph === 'i');
     const e = await readColumns(dir, 'elections', ['time_us', 'occasion']);
     const held = new Set(Array.from({ length: e.rows }, (_, i) => `${e.time_us[i]} ${e.occasion[i]}`));
@@ -386,21 +393,21 @@ describe('timeline', () => {
     expect(held.size).toBeGreaterThanOrEqual(19);
   });
 
-  test('writes the same to a file, and leaves nothing behind when it cannot', () => {
+  test('writes the same to a file, and leaves nothing behind when it cannot', async () => {
     const file = join(base, 't.json');
-    const done = janction(['timeline', run, '--out', file, '--json', '--quiet']);
+    const done = await janctionInside(['timeline', run, '--out', file, '--json', '--quiet']);
     const text = readFileSync(file, 'utf8');
-    expect(text).toBe(janction(['timeline', run]).out);
+    expect(text).toBe((await janctionInside(['timeline', run])).out);
     const said = JSON.parse(done.out) as { events: number };
     expect(said.events).toBe((JSON.parse(text) as { traceEvents: unknown[] }).traceEvents.length);
     const dir = join(base, 'torn');
     cpSync(run, dir, { recursive: true });
     truncateSync(join(dir, 'samples.parquet'), 100);
-    const torn = janction(['timeline', dir, '--out', join(base, 'torn.json')]);
+    const torn = await janctionInside(['timeline', dir, '--out', join(base, 'torn.json')]);
     expect(torn.code).toBe(2);
     expect(torn.err).toMatch(/^error: .*samples\.parquet.*\n$/);
     expect(() => readFileSync(join(base, 'torn.json'))).toThrow(/ENOENT/);
     expect(() => readFileSync(join(base, 'torn.json.partial'))).toThrow(/ENOENT/);
-    expect(janction(['timeline', run, '--json']).code).toBe(2);
+    expect((await janctionInside(['timeline', run, '--json'])).code).toBe(2);
   });
 });

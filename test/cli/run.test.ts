@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { tableNames } from '../../core/record/schema.ts';
 import type { Manifest } from '../../lab/rundir/writer.ts';
 import type { RunJson } from '../../sim/summary.ts';
-import { inTemp, janction, root } from '../support/cli.ts';
+import { inTemp, janction, janctionInside, root } from '../support/cli.ts';
 
 const quickstart = 'scenarios/quickstart/scenario.yaml';
 
@@ -37,25 +37,27 @@ describe('run', () => {
     expect(a.seed).toBe(7);
   });
 
-  test('another seed gives another day', () => {
-    const fingerprints = [1, 2, 3].map(
-      (s) => (JSON.parse(janction(['run', quickstart, '--seed', String(s), '--json']).out) as RunJson).fingerprint,
-    );
-    expect(new Set(fingerprints).size).toBe(3);
+  test('another seed gives another day', async () => {
+    const fingerprints = new Set<string>();
+    for (const s of ['1', '2', '3'])
+      fingerprints.add(
+        (JSON.parse((await janctionInside(['run', quickstart, '--seed', s, '--json'])).out) as RunJson).fingerprint,
+      );
+    expect(fingerprints.size).toBe(3);
   });
 
-  test('stdout carries the result alone; nothing of the machine is in it', () => {
-    const { out, err } = janction(['run', quickstart, '--json']);
+  test('stdout carries the result alone; nothing of the machine is in it', async () => {
+    const { out, err } = await janctionInside(['run', quickstart, '--json']);
     expect(out.trim().split('\n')).toHaveLength(1);
     expect(out).not.toMatch(/\/home|\/tmp|\/root|20\d\d-\d\d-\d\d/);
     expect(err).toMatch(/wall/);
-    expect(janction(['run', quickstart, '--json', '--quiet']).err).toBe('');
+    expect((await janctionInside(['run', quickstart, '--json', '--quiet'])).err).toBe('');
   });
 
   test('--out writes a complete run directory, and only then', async () => {
-    await inTemp((dir) => {
+    await inTemp(async (dir) => {
       const out = join(dir, 'runs', 'q');
-      const answer = janction(['run', quickstart, '--out', out, '--json', '--quiet']);
+      const answer = await janctionInside(['run', quickstart, '--out', out, '--json', '--quiet']);
       expect(answer.code).toBe(0);
       expect(readdirSync(join(dir, 'runs'))).toEqual(['q']);
       const names = readdirSync(out).sort((a, b) => (a < b ? -1 : 1));
@@ -72,20 +74,20 @@ describe('run', () => {
       );
       expect(manifest.command).toContain(`--seed ${manifest.seed}`);
       // The result does not depend on whether it is kept.
-      expect(janction(['run', quickstart, '--json', '--quiet']).out).toBe(answer.out);
+      expect((await janctionInside(['run', quickstart, '--json', '--quiet'])).out).toBe(answer.out);
     });
   });
 
   test('refuses a target that holds anything, and leaves it alone', async () => {
-    await inTemp((dir) => {
+    await inTemp(async (dir) => {
       mkdirSync(join(dir, 'full'));
       writeFileSync(join(dir, 'full', 'mine'), 'x');
-      const a = janction(['run', quickstart, '--out', join(dir, 'full')]);
+      const a = await janctionInside(['run', quickstart, '--out', join(dir, 'full')]);
       expect([a.code, a.out]).toEqual([2, '']);
       expect(a.err).toMatch(/^error: .*not empty.*\n$/);
       expect(readdirSync(join(dir, 'full'))).toEqual(['mine']);
       mkdirSync(join(dir, 'q.partial'));
-      const b = janction(['run', quickstart, '--out', join(dir, 'q')]);
+      const b = await janctionInside(['run', quickstart, '--out', join(dir, 'q')]);
       expect(b.code).toBe(2);
       expect(b.err).toMatch(/cut off/);
     });
@@ -105,18 +107,20 @@ describe('run', () => {
     });
   });
 
-  test('help of what is no command is one line; usage errors name the page that helps', () => {
-    const a = janction(['help', 'runn']);
+  test('help of what is no command is one line; usage errors name the page that helps', async () => {
+    const a = await janctionInside(['help', 'runn']);
     expect([a.code, a.out, a.err]).toEqual([2, '', 'error: help: no "runn"; did you mean "run"?\n']);
-    expect(janction(['sweep']).err).toBe('error: sweep: what? have: plan, run, status, collect\n');
-    expect(janction(['reproduce', 'fgdd']).err).toBe('error: reproduce: no "fgdd"; did you mean "fgd"?\n');
-    const b = janction(['run', quickstart, '--check', 'sometimes']);
+    expect((await janctionInside(['sweep'])).err).toBe('error: sweep: what? have: plan, run, status, collect\n');
+    expect((await janctionInside(['reproduce', 'fgdd'])).err).toBe(
+      'error: reproduce: no "fgdd"; did you mean "fgd"?\n',
+    );
+    const b = await janctionInside(['run', quickstart, '--check', 'sometimes']);
     expect(b.err).toMatch(/are end, every-event; see janction help run\n$/);
   });
 
   test('--dry-run runs and writes nothing', async () => {
-    await inTemp((dir) => {
-      const a = janction(['run', quickstart, '--dry-run', '--out', join(dir, 'x')]);
+    await inTemp(async (dir) => {
+      const a = await janctionInside(['run', quickstart, '--dry-run', '--out', join(dir, 'x')]);
       expect(a.code).toBe(0);
       expect(a.out).toMatch(/nothing was run/);
       expect(existsSync(join(dir, 'x'))).toBe(false);
@@ -124,8 +128,8 @@ describe('run', () => {
   });
 
   test('what a person reads names jobs, waits, GPUs, prices, money and where to look', async () => {
-    await inTemp((dir) => {
-      const { out } = janction(['run', quickstart, '--out', join(dir, 'q'), '--quiet']);
+    await inTemp(async (dir) => {
+      const { out } = await janctionInside(['run', quickstart, '--out', join(dir, 'q'), '--quiet']);
       for (const word of [
         'Jobs',
         'completed',
@@ -160,8 +164,8 @@ describe('usage', () => {
     [['schema', 'nonsense'], /no schema named/],
   ];
   for (const [args, message] of wrong) {
-    test(`janction ${args.join(' ')}: one line, exit 2, nothing on stdout`, () => {
-      const a = janction(args);
+    test(`janction ${args.join(' ')}: one line, exit 2, nothing on stdout`, async () => {
+      const a = await janctionInside(args);
       expect(a.code).toBe(2);
       expect(a.out).toBe('');
       expect(a.err).toMatch(/^error: [^\n]+\n$/);
@@ -169,19 +173,19 @@ describe('usage', () => {
     });
   }
 
-  test('help is on stdout and has examples', () => {
+  test('help is on stdout and has examples', async () => {
     for (const args of [['--help'], ['help'], ['run', '--help'], ['help', 'audit']]) {
-      const a = janction(args);
+      const a = await janctionInside(args);
       expect(a.code).toBe(0);
       expect(a.out).toMatch(/Usage: janction/);
       expect(a.out).toMatch(/Example/);
     }
-    expect(janction(['--version']).out).toMatch(/^\d+\.\d+\.\d+\n$/);
-    expect(janction([]).out).toMatch(/Usage/);
+    expect((await janctionInside(['--version'])).out).toMatch(/^\d+\.\d+\.\d+\n$/);
+    expect((await janctionInside([])).out).toMatch(/Usage/);
   });
 
-  test('doctor and schema answer', () => {
-    const d = JSON.parse(janction(['doctor', '--json']).out) as {
+  test('doctor and schema answer', async () => {
+    const d = JSON.parse((await janctionInside(['doctor', '--json'])).out) as {
       schema: string;
       node: { supported: boolean };
       items: unknown[];
@@ -189,8 +193,8 @@ describe('usage', () => {
     expect(d.schema).toBe('janction.doctor/1');
     expect(d.node.supported).toBe(true);
     expect(d.items.length).toBeGreaterThan(5);
-    expect(janction(['doctor']).out).toMatch(/Optional parts/);
-    const s = JSON.parse(janction(['schema', 'scenario']).out) as { $schema: string; properties: object };
+    expect((await janctionInside(['doctor'])).out).toMatch(/Optional parts/);
+    const s = JSON.parse((await janctionInside(['schema', 'scenario'])).out) as { $schema: string; properties: object };
     expect(s.$schema).toContain('2020-12');
     expect(Object.keys(s.properties)).toContain('fleet');
   });

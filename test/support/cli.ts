@@ -25,14 +25,15 @@ export function janction(args: readonly string[], cwd = root, variables: Record<
 /** The same command line without a process of its own: for tests that call it many times. */
 export async function janctionInside(args: readonly string[]): Promise<Answer> {
   const answer: Answer = { code: null, out: '', err: '' };
-  const out = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    answer.out += String(text);
-    return true;
-  });
-  const err = vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    answer.err += String(text);
-    return true;
-  });
+  const into = (stream: 'out' | 'err') =>
+    ((text: string | Uint8Array, ...rest: unknown[]) => {
+      answer[stream] += typeof text === 'string' ? text : Buffer.from(text).toString('utf8');
+      const done = rest.at(-1);
+      if (typeof done === 'function') done();
+      return true;
+    }) as typeof process.stdout.write;
+  const out = vi.spyOn(process.stdout, 'write').mockImplementation(into('out'));
+  const err = vi.spyOn(process.stderr, 'write').mockImplementation(into('err'));
   try {
     answer.code = await main(args);
   } finally {
