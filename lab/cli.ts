@@ -34,6 +34,7 @@ const files: [names: string[], load: () => Promise<Add>][] = [
   [['rewards'], async () => (await import('./commands/rewards.ts')).addRewards],
   [['sweep'], async () => (await import('./commands/sweep.ts')).addSweep],
   [['compare'], async () => (await import('./commands/compare.ts')).addCompare],
+  [['payoffs'], async () => (await import('./commands/payoffs.ts')).addPayoffs],
   [['tune', 'sensitivity'], async () => (await import('./commands/tune.ts')).addTune],
   [['schema'], async () => (await import('./commands/schema.ts')).addSchema],
   [['convert'], async () => (await import('./commands/convert.ts')).addConvert],

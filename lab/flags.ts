@@ -26,6 +26,13 @@ export function workersOf(text: string): number {
   return n;
 }
 
+/** A confidence level. */
+export function levelOf(text: string): number {
+  const v = Number(text);
+  if (!(v > 0.5 && v < 1)) throw new InvalidArgumentError('want a level between 0.5 and 1, for example 0.95');
+  return v;
+}
+
 /** A whole number from `least` to `most`. */
 export const wholeFrom =
   (least: number, most: number) =>
@@ -35,3 +42,6 @@ export const wholeFrom =
       throw new InvalidArgumentError(`want a whole number from ${least} to ${most}`);
     return n;
   };
+
+/** Pairs of runs. */
+export const pairsOf = wholeFrom(2, 100_000);

@@ -90,6 +90,20 @@ function networkLines(n: NonNullable<RunJson['network']>): string {
   ]);
 }
 
+function adversaryLines(a: NonNullable<RunJson['adversaries']>): string {
+  return table([
+    ['', 'agents', 'acts', 'payoff', 'an agent', 'each of the others'],
+    ...Object.entries(a).map(([kind, x]) => [
+      x.honest ? `${kind}, honest` : kind,
+      group(x.agents),
+      group(x.acts),
+      x.payoffUsd.toFixed(2),
+      x.payoffPerAgentUsd.toFixed(2),
+      x.others.payoffPerAgentUsd.toFixed(2),
+    ]),
+  ]);
+}
+
 export function readable(scenario: ResolvedScenario, r: RunJson, out: string | null, how = 'simulated'): string {
   const q = (name: string, x: RunJson['waitSeconds']) => [
     name,
@@ -145,6 +159,7 @@ export function readable(scenario: ResolvedScenario, r: RunJson, out: string | n
       ]),
     );
   }
+  if (r.adversaries !== undefined) parts.push('', 'Adversaries, USD', adversaryLines(r.adversaries));
   if (r.network !== undefined) parts.push('', 'Network', networkLines(r.network));
   if (r.economics.imputed.length > 0)
     parts.push('', 'Imputed, because the trace does not say it', ...r.economics.imputed.map((note) => `  ${note}`));

@@ -1,13 +1,12 @@
 /** `janction compare A B`: two scenarios on the same random numbers, differences pair by pair. */
 import { availableParallelism } from 'node:os';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { UsageError } from '../errors.ts';
-import { append, print, seedOf, workersOf } from '../flags.ts';
+import { append, levelOf, pairsOf, print, seedOf, workersOf } from '../flags.ts';
 import { loadScenario } from '../load.ts';
-import { Progress } from '../progress.ts';
 import { holm, pairedComparison } from '../stats/paired.ts';
 import { type Figures, numberOf } from '../sweep/figures.ts';
-import { openPool } from '../sweep/pool.ts';
+import { runAll } from '../sweep/run-all.ts';
 import type { Task } from '../sweep/task.ts';
 
 export interface CompareFlags {
@@ -88,29 +87,9 @@ export async function compareCommand(pathA: string, pathB: string, flags: Compar
       });
     });
   }
-  // Runs of one scenario one after the other: a worker keeps what it has loaded.
-  tasks.sort((x, y) => x.point - y.point || x.replication - y.replication);
-  const results: (Figures | null)[][] = [[], []];
-  const progress = new Progress('comparing', flags.quiet === true);
-  const pool = openPool(Math.min(flags.workers, tasks.length));
-  let next = 0;
-  let done = 0;
-  const lane = async (): Promise<void> => {
-    while (next < tasks.length) {
-      const a = await pool.run(tasks[next++]!);
-      if (a.figures === null)
-        throw new UsageError(`${sides[a.point]!.scenario}: replication ${a.replication} fails: ${a.error}`);
-      results[a.point]![a.replication] = a.figures;
-      progress.update(++done / tasks.length, `${done}/${tasks.length} runs`);
-    }
-  };
-  try {
-    await Promise.all(Array.from({ length: pool.size }, lane));
-  } finally {
-    await pool.close();
-    progress.done('compared', flags.quiet === true);
-  }
-  return summarise(pathA, pathB, flags, seed, results as Figures[][]);
+  const label = { doing: 'comparing', done: 'compared', quiet: flags.quiet === true };
+  const results = await runAll(tasks, flags.workers, label);
+  return summarise(pathA, pathB, flags, seed, results);
 }
 
 function summarise(pathA: string, pathB: string, flags: CompareFlags, seed: number, results: Figures[][]): CompareJson {
@@ -174,29 +153,17 @@ export function readableComparison(c: CompareJson): string {
   return `A: ${name(c.a)}\nB: ${name(c.b)}\n${c.replications} replications of seed ${c.seed}, ${c.commonRandomNumbers ? 'common' : 'independent'} random numbers, ${c.level * 100} % intervals, p-values corrected over all figures (Holm)\n${[header, ...rows].map(line).join('\n')}\n`;
 }
 
-const count = (text: string): number => {
-  const v = Number(text);
-  if (!/^\d+$/.test(text) || v < 2 || v > 100_000)
-    throw new InvalidArgumentError('want a whole number from 2 to 100000');
-  return v;
-};
-const share = (text: string): number => {
-  const v = Number(text);
-  if (!(v > 0.5 && v < 1)) throw new InvalidArgumentError('want a level between 0.5 and 1, for example 0.95');
-  return v;
-};
-
 export function addCompare(program: Command): void {
   program
     .command('compare')
     .description('compare two scenarios on the same random numbers: paired differences with intervals')
     .argument('<a>', 'scenario file')
     .argument('[b]', 'scenario file (default: A, changed by --b-set)')
-    .addOption(new Option('--replications <n>', 'pairs of runs').argParser(count).default(30))
+    .addOption(new Option('--replications <n>', 'pairs of runs').argParser(pairsOf).default(30))
     .addOption(
       new Option('--workers <n>', 'worker threads').argParser(workersOf).default(availableParallelism(), 'one a core'),
     )
-    .addOption(new Option('--level <share>', 'confidence level').argParser(share).default(0.95))
+    .addOption(new Option('--level <share>', 'confidence level').argParser(levelOf).default(0.95))
     .option('--seed <n>', 'seed of both', seedOf)
     .option('--set <path=value>', 'change both scenarios (repeatable)', append, [])
     .option('--a-set <path=value>', 'change A (repeatable)', append, [])

@@ -70,6 +70,27 @@ const run = z.object({
     hhi: z.number(),
     imputed: z.array(z.string()),
   }),
+  adversaries: z
+    .record(
+      z.string(),
+      z.object({
+        agents: count,
+        honest: z.boolean(),
+        acts: count,
+        marketUsd: z.number(),
+        outsideUsd: z.number(),
+        worthUsd: z.number(),
+        costUsd: z.number(),
+        payoffUsd: z.number(),
+        payoffPerAgentUsd: z.number(),
+        unpaidUsd: z.number(),
+        idleGpuHours: z.number(),
+        others: z.object({ agents: count, payoffPerAgentUsd: z.number() }),
+        overOthersUsd: z.number(),
+        each: z.array(z.object({ agent: z.string(), acts: count, payoffUsd: z.number() })),
+      }),
+    )
+    .optional(),
   invariants: z.object({ registered: count, checks: count, violations: count }),
 });
 
@@ -95,6 +116,34 @@ const compare = z.object({
       p: z.number().describe('After Holm’s correction over all metrics shown.'),
       verdict: z.enum(['higher', 'lower', 'no difference found']),
       varianceReduction: z.number().nullable(),
+    }),
+  ),
+});
+
+const payoffs = z.object({
+  schema: z.literal('janction.payoffs/1'),
+  scenario: z.string(),
+  set: z.array(z.string()),
+  seed: count,
+  replications: count,
+  level: share,
+  kinds: z.record(
+    z.string(),
+    z.object({
+      agents: count,
+      others: count,
+      arms: z.array(
+        z.object({
+          without: z.string().describe('Empty: as the scenario says.'),
+          set: z.array(z.string()),
+          cheating: plusMinus.describe('Payoff per agent, USD.'),
+          honest: plusMinus,
+          gain: plusMinus.describe('Cheating less honest, pair by pair.'),
+          p: z.number().describe('After Holm’s correction over all arms shown.'),
+          verdict: z.enum(['gains', 'loses', 'no difference found']),
+          others: plusMinus.describe('What it does to each of the others.'),
+        }),
+      ),
     }),
   ),
 });
@@ -197,6 +246,7 @@ const sweepSummary = z.object({
 export const resultSchemas = {
   'run-result': run,
   'compare-result': compare,
+  'payoffs-result': payoffs,
   'tune-result': tune,
   'sensitivity-result': sensitivity,
   'sweep-status': sweepStatus,

@@ -11,8 +11,10 @@ const snake = (key: string): string => key.replace(/[A-Z]/g, (c) => `_${c.toLowe
 export function figuresOf(result: RunJson): Figures {
   const out: Figures = {};
   const walk = (value: unknown, path: string): void => {
-    if (Array.isArray(value)) out[path] = value.join(' ');
-    else if (typeof value === 'object' && value !== null) {
+    // Lists of single agents are not figures.
+    if (Array.isArray(value)) {
+      if (typeof value[0] !== 'object') out[path] = value.join(' ');
+    } else if (typeof value === 'object' && value !== null) {
       for (const [k, v] of Object.entries(value)) walk(v, path === '' ? snake(k) : `${path}_${snake(k)}`);
     } else if (typeof value === 'string' && path.startsWith('money') && /^-?\d+$/.test(value))
       out[path] = BigInt(value);

@@ -145,7 +145,14 @@ export function resolveAdversaries(
   // Those who play by the rules: nobody with a part of any kind.
   for (const kind of adversaryKinds) {
     const x = spec[kind];
-    if (x !== undefined) x.others = x.others.filter((name) => !taken.has(name));
+    if (x === undefined) continue;
+    const { without } = a[kind]!;
+    if (without !== undefined)
+      x.without = Object.entries(without).map(([name, changes]) => ({
+        name,
+        sets: Object.entries(changes).map(([path, value]) => `${path}=${value}`),
+      }));
+    x.others = x.others.filter((name) => !taken.has(name));
   }
   return { spec, users: [...accounts, ...more] };
 }

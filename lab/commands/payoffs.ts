@@ -1,0 +1,162 @@
+/** `janction payoffs SCENARIO`: what each kind of adversary gains over playing by the rules, with and without what stands against it. */
+import { availableParallelism } from 'node:os';
+import { type Command, Option } from 'commander';
+import { type AdversaryKind, adversaryKinds } from '../../scenarios/adversary-spec.ts';
+import { UsageError } from '../errors.ts';
+import { append, levelOf, pairsOf, print, seedOf, workersOf } from '../flags.ts';
+import { loadScenario } from '../load.ts';
+import { table } from '../readable.ts';
+import { holm, pairedComparison } from '../stats/paired.ts';
+import { type Figures, numberOf } from '../sweep/figures.ts';
+import { runAll } from '../sweep/run-all.ts';
+import type { Task } from '../sweep/task.ts';
+
+export interface PayoffsFlags {
+  replications: number;
+  workers: number;
+  seed?: number;
+  set: string[];
+  kind: string[];
+  level: number;
+  json?: boolean;
+  quiet?: boolean;
+}
+
+interface MeanHalf {
+  mean: number;
+  half: number;
+}
+
+interface Arm {
+  /** '' = as the scenario says; else the name under which it says what is taken away. */
+  without: string;
+  set: string[];
+  /** Payoff per agent, USD. */
+  cheating: MeanHalf;
+  honest: MeanHalf;
+  /** Cheating less honest, pair by pair. */
+  gain: MeanHalf;
+  /** After Holm's correction over all arms shown. */
+  p: number;
+  verdict: 'gains' | 'loses' | 'no difference found';
+  /** What their cheating does to each of those of the same group or persona who play by the rules. */
+  others: MeanHalf;
+}
+
+export interface PayoffsJson {
+  schema: 'janction.payoffs/1';
+  scenario: string;
+  set: string[];
+  seed: number;
+  replications: number;
+  level: number;
+  kinds: Record<string, { agents: number; others: number; arms: Arm[] }>;
+}
+
+const snake = (kind: string): string => kind.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
+
+export async function payoffsCommand(path: string, flags: PayoffsFlags): Promise<PayoffsJson> {
+  const { adversaries, seed } = await loadScenario(path, flags.set, flags.seed ?? null);
+  const present = adversaryKinds.filter((k) => adversaries?.[k] !== undefined);
+  if (present.length === 0)
+    throw new UsageError(`${path}: names no adversaries; write some under "adversaries" (docs/models/adversaries.md)`);
+  for (const k of flags.kind)
+    if (!(present as readonly string[]).includes(k))
+      throw new UsageError(`--kind ${k}: the scenario has none; have ${present.join(', ')}`);
+  const kinds = flags.kind.length === 0 ? present : present.filter((k) => flags.kind.includes(k));
+  const arms: { kind: AdversaryKind; without: string; set: string[] }[] = kinds.flatMap((kind) => [
+    { kind, without: '', set: [] },
+    ...(adversaries![kind]!.without ?? []).map((w) => ({ kind, without: w.name, set: w.sets })),
+  ]);
+  const tasks: Task[] = [];
+  for (const [i, arm] of arms.entries()) {
+    for (const honest of [false, true]) {
+      const sets = [...flags.set, ...arm.set, `adversaries.${arm.kind}.honest=${honest}`];
+      // What an arm changes is checked before anything runs.
+      await loadScenario(path, sets, flags.seed ?? null);
+      const point = 2 * i + (honest ? 1 : 0);
+      for (let r = 0; r < flags.replications; r++)
+        tasks.push({ id: `${point}/${r}`, point, replication: r, substream: r, scenario: path, sets, seed });
+    }
+  }
+  const label = { doing: 'cheating and not', done: 'compared', quiet: flags.quiet === true };
+  const results = await runAll(tasks, flags.workers, label);
+  const compared = arms.map((arm, i) => {
+    const of = (side: Figures[], what: string): number[] =>
+      side.map((f) => numberOf(f[`adversaries_${snake(arm.kind)}_${what}`]));
+    const [cheats, honest] = [results[2 * i]!, results[2 * i + 1]!];
+    const pair = (what: string) => pairedComparison(of(honest, what), of(cheats, what), flags.level);
+    return { own: pair('payoff_per_agent_usd'), others: pair('others_payoff_per_agent_usd') };
+  });
+  const ps = holm(compared.map((c) => c.own.p));
+  const mh = ({ mean, half }: MeanHalf): MeanHalf => ({ mean, half });
+  const json: PayoffsJson['kinds'] = {};
+  arms.forEach((arm, i) => {
+    const { own, others } = compared[i]!;
+    const spec = adversaries![arm.kind]!;
+    json[arm.kind] ??= { agents: spec.agents.length, others: spec.others.length, arms: [] };
+    json[arm.kind]!.arms.push({
+      without: arm.without,
+      set: arm.set,
+      cheating: mh(own.b),
+      honest: mh(own.a),
+      gain: mh(own.difference),
+      p: ps[i]!,
+      verdict: ps[i]! >= 1 - flags.level ? 'no difference found' : own.difference.mean > 0 ? 'gains' : 'loses',
+      others: mh(others.difference),
+    });
+  });
+  const { replications, level } = flags;
+  return { schema: 'janction.payoffs/1', scenario: path, set: flags.set, seed, replications, level, kinds: json };
+}
+
+export function readablePayoffs(r: PayoffsJson): string {
+  const n = (x: number): string => x.toFixed(Math.abs(x) < 10 ? 3 : 2);
+  const pm = (x: MeanHalf): string => `${n(x.mean)} ± ${n(x.half)}`;
+  const parts = Object.entries(r.kinds).map(([kind, k]) => {
+    const rows = k.arms.map((a) => [
+      a.without === '' ? 'as it stands' : `without ${a.without}`,
+      pm(a.cheating),
+      pm(a.honest),
+      pm(a.gain),
+      pm(a.others),
+      a.verdict === 'no difference found'
+        ? a.verdict
+        : `${a.verdict} (p ${a.p < 0.0001 ? '< 0.0001' : a.p.toFixed(4)})`,
+    ]);
+    const header = ['', 'cheating', 'honest', 'gain', 'each of the others', 'verdict'];
+    return `${kind}: ${k.agents} of ${k.agents + k.others}\n${table([header, ...rows])}`;
+  });
+  return `${[r.scenario, ...r.set].join(' ')}\nUSD per agent; ${r.replications} pairs of seed ${r.seed}, ${r.level * 100} % intervals, p-values corrected over all rows (Holm)\n\n${parts.join('\n\n')}\n`;
+}
+
+export function addPayoffs(program: Command): void {
+  program
+    .command('payoffs')
+    .description('what each kind of adversary gains over playing by the rules, with and without what stands against it')
+    .argument('<scenario>', 'scenario file with adversaries')
+    .addOption(new Option('--replications <n>', 'pairs of runs').argParser(pairsOf).default(20))
+    .addOption(
+      new Option('--workers <n>', 'worker threads').argParser(workersOf).default(availableParallelism(), 'one a core'),
+    )
+    .addOption(new Option('--level <share>', 'confidence level').argParser(levelOf).default(0.95))
+    .option('--seed <n>', 'seed: also draws who the adversaries are', seedOf)
+    .option('--set <path=value>', 'change the scenario (repeatable)', append, [])
+    .option('--kind <name>', `only this kind (repeatable): ${adversaryKinds.join(', ')}`, append, [])
+    .option('--json', 'print one JSON document instead of text')
+    .option('--quiet', 'no progress on stderr')
+    .addHelpText(
+      'after',
+      `
+Each pair is one run in which the agents cheat and one in which the same agents play by the rules (adversaries.KIND.honest), on the same
+private values and random numbers. Rows "without ..." are those that the scenario names under adversaries.KIND.without. Exit 0 whatever is found.
+
+Examples:
+  janction payoffs scenarios/who-cheats-gains/scenario.yaml
+  janction payoffs scenarios/who-cheats-gains/ring.yaml --replications 40 --json`,
+    )
+    .action(async (path: string, flags: PayoffsFlags) => {
+      const r = await payoffsCommand(path, flags);
+      print(flags.json === true ? `${JSON.stringify(r)}\n` : readablePayoffs(r));
+    });
+}
