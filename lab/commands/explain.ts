@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { type AdversaryKind, type AdversarySpec, adversaryKinds } from '../../scenarios/adversary-spec.ts';
 import { UsageError } from '../errors.ts';
-import { type Explanation, explainJob, type Pass } from '../explain/explain.ts';
+import { type Explanation, explainJob, type Pass, type Suspect } from '../explain/explain.ts';
 import { filterNames } from '../explain/fit.ts';
 import { print } from '../flags.ts';
 import { modulesOfRun } from '../modules/registry.ts';
@@ -25,15 +26,40 @@ const filterTexts: Record<(typeof filterNames)[number], string> = {
   fits: 'fits',
 };
 
-export function explainCommand(dir: string, job: number): Explanation {
-  const registry = modulesOfRun(dir, readManifest(dir));
+export function explainCommand(dir: string, job: number): Explanation & { adversaries?: Suspect[] } {
+  const manifest = readManifest(dir);
+  const registry = modulesOfRun(dir, manifest);
   const answer = explainJob(journalFrames(dir), registry, job);
   if (answer === null)
     throw new UsageError(
       `${dir}: no job ${job} was submitted in this run; job numbers are in jobs.parquet and in the report`,
     );
-  return answer;
+  const adversaries = suspects(answer, manifest.scenario.adversaries);
+  return adversaries.length === 0 ? answer : { ...answer, adversaries };
 }
+
+/** Who of the job's user and providers has a part, and cheats. */
+function suspects(e: Explanation, spec: AdversarySpec | undefined): Suspect[] {
+  if (spec === undefined) return [];
+  const names = new Set([
+    // A dead requestor's later names are its own with a number behind.
+    e.user.replace(/~\d+$/, ''),
+    ...e.attempts.flatMap((t) => t.parts.map((p) => p.provider)),
+  ]);
+  return adversaryKinds.flatMap((kind) => {
+    const a = spec[kind];
+    if (a === undefined || a.honest) return [];
+    return a.agents.filter((x) => names.has(x)).map((agent) => ({ agent, kind }));
+  });
+}
+
+const doings: Record<AdversaryKind, string> = {
+  leavers: 'leaves for better offers',
+  overbillers: 'reports the end of jobs late',
+  squatters: 'keeps leases after the work',
+  deadRequestors: 'orders and never pays',
+  ring: 'asks and withholds as its ring agreed',
+};
 
 const filters = (p: Pass): string =>
   filterNames
@@ -41,7 +67,7 @@ const filters = (p: Pass): string =>
     .map((f) => `${group(p.filters[f])} ${filterTexts[f]}`)
     .join(', ');
 
-export function readableExplanation(e: Explanation): string {
+export function readableExplanation(e: Explanation & { adversaries?: Suspect[] }): string {
   const a = e.asked;
   const w = e.wait;
   const lines = [
@@ -114,6 +140,8 @@ export function readableExplanation(e: Explanation): string {
       if (t.parts.length > 12) lines.push(`    and ${t.parts.length - 12} more machines`);
     }
   }
+  if (e.adversaries !== undefined)
+    lines.push('', 'Who did not play by the rules', table(e.adversaries.map((s) => [s.agent, doings[s.kind]])));
   lines.push(
     '',
     `Paid ${amount(BigInt(e.paid.chargedMicro), e.paid.currency)}; at most ${amount(BigInt(e.paid.quotedMaxMicro), e.paid.currency)} was held`,

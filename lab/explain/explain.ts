@@ -2,6 +2,7 @@
  * Why one job waited, where it ran and what it paid: the run's journal is replayed through core, and after every pass of the
  * scheduler over a queue that holds the job the machines are asked what kept it out. Simulated and executed runs alike.
  */
+
 import { FactKind } from '../../core/facts.ts';
 import type {
   MechanismRegistry,
@@ -20,6 +21,7 @@ import { viewOver, WatchedQueueing } from '../../core/pool/delegates.ts';
 import { JobState } from '../../core/pool/job.ts';
 import type { Row, TableName } from '../../core/record/schema.ts';
 import type { JobSpec, MarketConfig } from '../../core/types.ts';
+import type { AdversaryKind } from '../../scenarios/adversary-spec.ts';
 import { type FilterName, standing, type WaitCode, waitCodes } from './fit.ts';
 
 /** One stretch of the wait under one reason. */
@@ -36,6 +38,12 @@ export interface Pass {
   timeUs: number;
   freeGpus: number;
   filters: Record<FilterName, number>;
+}
+
+/** Someone who had to do with the job and does not play by the rules, as the scenario says. */
+export interface Suspect {
+  agent: string;
+  kind: AdversaryKind;
 }
 
 export interface Explanation {
@@ -77,7 +85,14 @@ export interface Explanation {
     startUs: number;
     endUs: number;
     outcome: string;
-    parts: { node: string; gpus: string; gpuClass: string; rateMicroPerGpuHour: number; chargeMicro: string }[];
+    parts: {
+      node: string;
+      provider: string;
+      gpus: string;
+      gpuClass: string;
+      rateMicroPerGpuHour: number;
+      chargeMicro: string;
+    }[];
   }[];
   paid: {
     currency: string;
@@ -361,6 +376,7 @@ function explanation(
       outcome: parts.find((p) => p.outcome !== 'completed')?.outcome ?? 'completed',
       parts: parts.map((p) => ({
         node: p.node,
+        provider: p.provider,
         gpus: p.gpus,
         gpuClass: p.gpu_class,
         rateMicroPerGpuHour: p.rate_micro_per_gpu_hour,

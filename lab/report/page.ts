@@ -1,6 +1,7 @@
 /** The page: head, sections in the order a reader asks, and how to do it again. One file, nothing fetched from anywhere. */
 import { readFileSync } from 'node:fs';
 import { NEVER } from '../../core/types.ts';
+import { adversarySection } from './adversaries.ts';
 import { clearingSection } from './clearing.ts';
 import { compareSection } from './compare.ts';
 import type { RunData } from './data.ts';
@@ -28,7 +29,7 @@ export function reportPage(runs: readonly RunData[]): string {
     ...[clearingSection(run)].filter((x) => x !== null),
     moneySection(run),
     revenueSection(run),
-    ...[stakeSection(run), networkSection(run)].filter((x) => x !== null),
+    ...[adversarySection(run), stakeSection(run), networkSection(run)].filter((x) => x !== null),
     failureSection(run),
     machineSection(run),
     checked(run),
@@ -44,6 +45,7 @@ export function reportPage(runs: readonly RunData[]): string {
     ['clearing', 'clearing'],
     ['money', 'money'],
     ['revenue', 'revenue'],
+    ['adversaries', 'adversaries'],
     ['stake', 'stake'],
     ['network', 'network'],
     ['failures', 'failures'],
