@@ -16,7 +16,7 @@ import { gpusOf } from './world/aggregator-books.ts';
 import type { SupplyFigures } from './world/entry.ts';
 import { type GroupPayoff, Payoffs } from './world/payoffs.ts';
 import type { PerformanceFigures } from './world/performance.ts';
-import { RealUse } from './world/real-use.ts';
+import { RealUse, realMilliOf } from './world/real-use.ts';
 import type { VerificationCounts } from './world/verification.ts';
 
 const MILLI_US_PER_GPU_HOUR = 1000 * HOUR_US;
@@ -193,14 +193,7 @@ export class Summary implements RowSink {
   constructor(scenario: ResolvedScenario) {
     this.#scenario = scenario;
     const { nodes, market } = scenario;
-    this.#realUse = new RealUse(
-      new Map(
-        nodes.flatMap(({ lies }, i) => {
-          const { id, gpus } = market.nodes[i]!;
-          return lies === undefined || lies.copies === 1 ? [] : [[id, (1000 * gpus) / lies.copies] as const];
-        }),
-      ),
-    );
+    this.#realUse = new RealUse(realMilliOf(market.nodes, nodes));
     this.#payoffs = nodes.some((n) => n.lies !== undefined) ? new Payoffs(market, nodes, this.#realUse) : null;
     this.#adversaries =
       scenario.adversaries === undefined

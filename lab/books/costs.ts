@@ -2,6 +2,8 @@
  * Where a run's GPU-hours and money went: paid against used against wasted, what stood idle and what that forgoes, electricity, and budgets.
  * Exact integers; hours are divided once, at the end.
  */
+import { gpusOf } from '../../sim/world/aggregator-books.ts';
+import { RealUse, realMilliOf } from '../../sim/world/real-use.ts';
 import { readRunTable } from '../rundir/reader.ts';
 import type { Books } from './bills.ts';
 import { milliUs } from './groups.ts';
@@ -41,10 +43,26 @@ export interface Efficiency {
 const GPU_HOUR = 3_600_000_000_000n;
 const big = (v: unknown) => v as bigint;
 
+/** Of machines whose GPUs are registered several times, from the leases that are over. */
+async function realUseOf(dir: string, b: Books): Promise<RealUse> {
+  const milli = realMilliOf(b.resolved.market.nodes, b.resolved.nodes);
+  const use = new RealUse(milli);
+  if (milli.size === 0) return use;
+  const p = (await readRunTable(dir, 'placements')).columns;
+  for (let i = 0; i < p['node']!.length; i++) {
+    const start = Number(p['start_us']![i]);
+    const id = p['node']![i] as string;
+    if (start >= 0 && use.knows(id))
+      use.add(id, Number(p['gpu_milli']![i]) * gpusOf(p['gpus']![i] as string), start, Number(p['end_us']![i]));
+  }
+  return use;
+}
+
 export async function efficiency(dir: string, b: Books): Promise<Efficiency> {
   const devices = (await readRunTable(dir, 'devices')).columns;
   const prices = (await readRunTable(dir, 'prices')).columns;
   const life = new Map(b.resolved.market.nodes.map((n, i) => [n.id, b.resolved.nodes[i]!]));
+  const real = await realUseOf(dir, b);
   const classes = new Map<string, ClassCosts & { rates: bigint; epochs: bigint }>();
   for (let i = 0; i < devices['node']!.length; i++) {
     const name = devices['gpu_class']![i] as string;
@@ -63,9 +81,12 @@ export async function efficiency(dir: string, b: Books): Promise<Efficiency> {
     c.gpus += Number(gpus);
     c.up += gpus * 1000n * big(devices['up_us']![i]);
     c.used += used;
-    c.cost += (used * BigInt(n?.costMicroPerGpuHour ?? 0)) / GPU_HOUR;
-    c.energyCost += (used * BigInt(n?.energy?.costMicroPerGpuHour ?? 0)) / GPU_HOUR;
-    c.milliWattHours += (used * BigInt(n?.energy?.watts ?? 0) * 1000n) / GPU_HOUR;
+    // A card that is registered several times draws its power once.
+    const id = devices['node']![i] as string;
+    const worked = real.knows(id) ? real.milliUsOf(id) : used;
+    c.cost += (worked * BigInt(n?.costMicroPerGpuHour ?? 0)) / GPU_HOUR;
+    c.energyCost += (worked * BigInt(n?.energy?.costMicroPerGpuHour ?? 0)) / GPU_HOUR;
+    c.milliWattHours += (worked * BigInt(n?.energy?.watts ?? 0) * 1000n) / GPU_HOUR;
   }
   for (let i = 0; i < prices['epoch']!.length; i++) {
     const c = classes.get(prices['gpu_class']![i] as string);

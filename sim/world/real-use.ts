@@ -4,13 +4,27 @@
  */
 import { ExactSum } from '../../core/num/index.ts';
 import type { TimeUs } from '../../core/types.ts';
+import type { ResolvedNode } from '../../scenarios/resolved.ts';
+
+/** Milli-GPU that machines have, by id, of those that are registered for more. */
+export function realMilliOf(
+  nodes: readonly { id: string; gpus: number }[],
+  lives: readonly Pick<ResolvedNode, 'lies'>[],
+): Map<string, number> {
+  const out = new Map<string, number>();
+  nodes.forEach(({ id, gpus }, i) => {
+    const copies = lives[i]!.lies?.copies ?? 1;
+    if (copies > 1) out.set(id, (1000 * gpus) / copies);
+  });
+  return out;
+}
 
 export class RealUse {
   readonly #realMilli: ReadonlyMap<string, number>;
   /** By node: when so many milli-GPU (negative: fewer) are in use from a stamp on. */
   readonly #changes = new Map<string, { atUs: TimeUs; milli: number }[]>();
 
-  /** Milli-GPU that each machine has, by its id, for those that are registered for more. */
+  /** As `realMilliOf` answers. */
   constructor(realMilli: ReadonlyMap<string, number>) {
     this.#realMilli = realMilli;
   }

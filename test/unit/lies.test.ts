@@ -47,6 +47,10 @@ describe('lies', () => {
     const { lab } = r.payoffs!;
     expect(lab).toMatchObject({ speedFactor: 1.5, copies: 3, providers: 4, realGpus: 4 });
     expect(lab!.revenueUsd).toBeCloseTo(Number(r.money.providers) / 1e6, 5);
+    // Four cards cannot cost more than four cards do, however many are leased; both places say the same.
+    expect(r.gpu.usedGpuHours).toBeGreaterThan(4 * 6);
+    expect(lab!.costUsd).toBeLessThanOrEqual(4 * 6 * 0.1);
+    expect(r.economics.providerProfit).toBeCloseTo(lab!.profitUsd, 5);
     expect(runScenario(resolveScenario(minimal, 'f.yaml'), { registry: shipped }).payoffs).toBeUndefined();
   });
 
