@@ -17,6 +17,11 @@ const soaks: Record<string, { file: string; runs: number; about: string }> = {
     runs: 2_000,
     about: 'random contracts under failures, takeovers and silent users: laws, audit, wires, restores',
   },
+  disputes: {
+    file: 'test/laws/disputes.test.ts',
+    runs: 1_000,
+    about: 'random disputes under random rules and contracts: laws, audit, wires, restores, planted errors',
+  },
   billed: {
     file: 'test/cli/billed.test.ts',
     runs: 1000,

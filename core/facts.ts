@@ -24,6 +24,7 @@ export const FactKind = {
   progress: 13,
   stake: 14,
   payer: 15,
+  dispute: 16,
 } as const;
 
 /** Why a machine left: it broke, or its owner took it back. */
@@ -152,6 +153,19 @@ export interface StakeFact {
   act: StakeAct;
 }
 
+/** What is said about the charge of one lease, by a user, a provider or an arbiter (core/settlement/disputes.ts). */
+export type DisputeAct =
+  | { do: 'file' | 'contest' | 'concede'; lease: number; by: string }
+  /** The result was computed again: it is right, or not. */
+  | { do: 'check'; lease: number; by: string; good: boolean };
+
+/** `seq` grows with the acts of one party. */
+export interface DisputeFact {
+  kind: typeof FactKind.dispute;
+  seq: number;
+  act: DisputeAct;
+}
+
 /** A user stops answering debit notes, or answers again. Its standing orders (top-ups) go on. */
 export interface PayerFact {
   kind: typeof FactKind.payer;
@@ -175,10 +189,11 @@ export type Fact =
   | SettleFact
   | ProgressFact
   | StakeFact
-  | PayerFact;
+  | PayerFact
+  | DisputeFact;
 
 /** Phase of each kind: release 0, failure 1, message 2, arrival 3; a cancel comes after the arrivals it may speak of. Indexed by kind. */
-export const phaseOfKind = [0, 0, 0, 0, 1, 1, 2, 2, 3, 4, 3, 3, 3, 2, 3, 3] as const;
+export const phaseOfKind = [0, 0, 0, 0, 1, 1, 2, 2, 3, 4, 3, 3, 3, 2, 3, 3, 3] as const;
 
 export const ActionKind = { start: 1, kill: 2, release: 3 } as const;
 

@@ -267,6 +267,23 @@ export interface ContractRules {
   providerDeposit: string;
 }
 
+/** By what a contested charge is judged (core/settlement/disputes.ts). */
+export const disputeRules = ['metered', 'checked', 'proven'] as const;
+
+/** Users may dispute charges. Absent = a charge is final when it is booked. */
+export interface DisputeRules {
+  rule: (typeof disputeRules)[number];
+  /** For this long after an attempt is settled its user may dispute what it was charged; until then it is not divided. */
+  windowUs: TimeUs;
+  /** How long the provider has to answer, and how long after its answer the case waits for a check. */
+  answerUs: TimeUs;
+  decideUs: TimeUs;
+  /** What each side lodges, as a share of the disputed amount; who is wrong loses it to the other. Basis points. */
+  bondBps: number;
+  /** Whose checks count, besides the attestations of verifiers under \`staking\`. */
+  arbiters: string[];
+}
+
 /** Named graces of the deadline ladder (all >= 1 us): node limit < pool lease end < hold expiry. */
 export interface Graces {
   /** A lease may be started until this long after it was granted. */
@@ -302,6 +319,7 @@ export interface MarketConfig {
   staking?: StakeRules;
   /** Absent = `hold`, where the provider bears its own failures. */
   contract?: ContractRules;
+  disputes?: DisputeRules;
   graces: Graces;
 }
 

@@ -23,6 +23,8 @@ export interface ResolvedScenario {
   demand: PersonaDemandSpec | TraceDemandSpec | ListDemandSpec;
   /** What users do with their accounts while the market runs, by number; absent = nothing. */
   payers?: PayerAct[];
+  /** Who disputes charges and who answers; absent where none may be disputed. */
+  disputers?: DisputersSpec;
   /** Behaviour of those who have stake; absent when stakes stand still. */
   stakers?: StakeWorldSpec;
   /** Hosts and the wires between them; absent = everything on one host, without delay. */
@@ -62,6 +64,14 @@ export interface PayerAct {
   /** Micro-units as a decimal integer; '0' = it falls silent or answers again. */
   deposit: string;
   answers: boolean;
+}
+
+/** How those behave who may dispute charges; chances between 0 and 1. */
+export interface DisputersSpec {
+  /** By label of a job: its persona, or that of a trace. */
+  filers: { label: string; notices: number; frivolous: number; afterUs: TimeUs }[];
+  answers: { share: number; bluffs: number; afterUs: TimeUs };
+  checks: { share: number; afterUs: TimeUs; detection: number; falseAlarm: number };
 }
 
 /** How those behave who have stake: voters, aggregators, providers under audit. Absent when stakes stand still. */

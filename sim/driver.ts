@@ -16,6 +16,7 @@ import type { Row, TableName } from '../core/record/schema.ts';
 import { type JobSpec, type MarketConfig, NEVER, type TimeUs } from '../core/types.ts';
 import type { AdversarySpec } from '../scenarios/adversary-spec.ts';
 import type {
+  DisputersSpec,
   EntrySpec,
   FailureDomain,
   NetworkSpec,
@@ -30,6 +31,7 @@ import { type EventQueue, emptyEvent, type QueueState } from './kernel/queue.ts'
 import type { StreamState, Streams } from './kernel/streams.ts';
 import { type Acts, Adversaries, type AdversariesState } from './world/adversaries.ts';
 import type { Arrival, DemandSource } from './world/demand.ts';
+import { type DisputeErrors, Disputers, type DisputersState } from './world/disputers.ts';
 import { Domains } from './world/domains.ts';
 import { Edge, type EdgeState } from './world/edge.ts';
 import { Entry, type EntryState, type SupplyFigures } from './world/entry.ts';
@@ -88,6 +90,8 @@ export interface SimulationOptions {
   stakers?: { spec: StakeWorldSpec; costMicro: readonly number[] };
   /** Deposits of users during the run, and who stops answering; absent = none. */
   payers?: readonly PayerAct[];
+  /** Who disputes charges, and how they are answered; absent = nobody does. */
+  disputers?: DisputersSpec;
 }
 
 export interface WorldObserver {
@@ -104,7 +108,7 @@ interface JobWork {
   model?: number;
   /** Elastic: with so many tasks the work takes `workUs`. */
   tasks?: number;
-  spec: Pick<JobSpec, 'user'>;
+  spec: Pick<JobSpec, 'user' | 'label'>;
 }
 
 export interface SimulationState {
@@ -119,6 +123,7 @@ export interface SimulationState {
   entry: EntryState | null;
   retries: RetriesState;
   adversaries: AdversariesState | null;
+  disputers: DisputersState | null;
   mesh: (MeshState & { counts: MeshCounts }) | null;
   edge: EdgeState;
   /** Hosts that are down, and what waits for each. */
@@ -144,6 +149,7 @@ export class Simulation {
   readonly #entry: Entry | null;
   readonly #retries: Retries;
   readonly #adversaries: Adversaries | null;
+  readonly #disputers: Disputers | null;
   readonly #processes: ProcessModel;
   readonly #network: Network | null;
   readonly #stakers: StakeWorld | null;
@@ -185,6 +191,16 @@ export class Simulation {
     const names = config.nodes.map((n) => n.id);
     this.#fleet = new Fleet(this.#queue, options.streams, options.lives, names);
     this.#retries = new Retries(this.#queue, options.streams, options.retries ?? []);
+    this.#disputers =
+      options.disputers === undefined
+        ? null
+        : new Disputers({
+            spec: options.disputers,
+            config,
+            queue: this.#queue,
+            job: (job) => this.#work.get(job)?.spec,
+            madeUp: (row) => this.#stakers?.madeUp(row) ?? false,
+          });
     this.#domains = new Domains(this.#queue, options.streams, options.domains ?? [], this.#fleet);
     const { processes } = options;
     this.#processes =
@@ -296,6 +312,7 @@ export class Simulation {
       }
     }
     this.#stakers?.row(table, row);
+    this.#disputers?.row(this.now, table, row);
     this.#entry?.row(table, row);
     this.#adversaries?.row(table, row);
     this.#rows?.row(table, row);
@@ -319,6 +336,10 @@ export class Simulation {
   /** What audits found; null when nobody acts on stake. */
   get verification(): VerificationCounts | null {
     return this.#stakers?.counts ?? null;
+  }
+  /** How often disputes were decided wrongly; null where nobody disputes. */
+  get disputeErrors(): DisputeErrors | null {
+    return this.#disputers === null ? null : { ...this.#disputers.errors };
   }
   /** What the network did; null on one host. */
   get wires(): (MeshCounts & { packets: PacketCounts }) | null {
@@ -429,6 +450,7 @@ export class Simulation {
         facts.push(...this.#adversaries!.happen(t, a, b, (node) => this.#processes.lose(node, t)));
       else if (type === WorldEvent.domain)
         facts.push(...this.#domains.happen(t, a, b === 1, (node) => this.#processes.lose(node, t)));
+      else if (type === WorldEvent.dispute) facts.push(...this.#disputers!.happen(a, b));
       else if (type === WorldEvent.edge) facts.push(...this.#edge.happen(t, a, b));
       else if (type === WorldEvent.arrival) facts.push(...this.#arrive(t));
       else if (type === WorldEvent.retry) facts.push(...this.#submit(t, this.#retries.take(t, a)));
@@ -536,6 +558,7 @@ export class Simulation {
       case FactKind.settle:
       case FactKind.stake:
       case FactKind.payer:
+      case FactKind.dispute:
         return this.#hostOf![SETTLEMENT]!;
       default:
         return this.#hostOf![nodeAddress(this.options.config.pools.length, f.node)]!;
@@ -621,6 +644,7 @@ export class Simulation {
       entry: this.#entry?.snapshot() ?? null,
       retries: this.#retries.snapshot(),
       adversaries: this.#adversaries?.snapshot() ?? null,
+      disputers: this.#disputers?.snapshot() ?? null,
       mesh: this.#mesh?.snapshot() ?? null,
       edge: this.#edge.snapshot(),
       down: [...this.#down],
@@ -630,7 +654,7 @@ export class Simulation {
           workUs: w.workUs,
           fails: w.fails,
           valueMicro: w.valueMicro,
-          spec: { user: w.spec.user },
+          spec: { user: w.spec.user, label: w.spec.label },
           ...(w.model === undefined ? {} : { model: w.model }),
           ...(w.tasks === undefined ? {} : { tasks: w.tasks }),
           ...(w.overheadUs === undefined ? {} : { overheadUs: w.overheadUs }),
@@ -661,6 +685,7 @@ export class Simulation {
     this.#network?.restore(state.network as never);
     this.#retries.restore(state.retries);
     if (state.adversaries !== null) this.#adversaries?.restore(state.adversaries);
+    if (state.disputers !== null) this.#disputers?.restore(state.disputers);
     if (state.entry !== null) this.#entry?.restore(state.entry);
     if (state.stakers !== null) this.#stakers?.restore(state.stakers);
     if (state.mesh !== null) this.#mesh?.restore(state.mesh);

@@ -21,6 +21,7 @@ import { type RunJson, Summary } from './summary.ts';
 import type { Acts } from './world/adversaries.ts';
 import { costNotes, withCosts } from './world/costs.ts';
 import { type DemandSource, ListDemand } from './world/demand.ts';
+import type { DisputeErrors } from './world/disputers.ts';
 import type { SupplyFigures } from './world/entry.ts';
 import type { ContactRule } from './world/heartbeats.ts';
 import { Network } from './world/network.ts';
@@ -148,6 +149,7 @@ export function prepareRun(given: ResolvedScenario, options: RunOptions): Prepar
       ? {}
       : { stakers: { spec: scenario.stakers, costMicro: scenario.nodes.map((n) => n.costMicroPerGpuHour) } }),
     ...(scenario.payers === undefined ? {} : { payers: scenario.payers }),
+    ...(scenario.disputers === undefined ? {} : { disputers: scenario.disputers }),
     horizonUs: scenario.horizonUs,
     rows,
     checkEveryEvent: options.checkEveryEvent === true,
@@ -238,7 +240,7 @@ export function runScenario(scenario: ResolvedScenario, options: RunOptions): Ru
 
 export function finishRun({ simulation, recorder, summary, imputed }: PreparedRun): RunJson {
   simulation.finish();
-  const { now, submitted, checks, failureCauses, verification, wires, performance, supply } = simulation;
+  const { now, submitted, checks, failureCauses, verification, wires, performance, supply, disputeErrors } = simulation;
   return resultOf(simulation.markets, recorder, summary, {
     now,
     submitted,
@@ -249,6 +251,7 @@ export function finishRun({ simulation, recorder, summary, imputed }: PreparedRu
     performance,
     supply,
     acts: simulation.acts,
+    disputeErrors,
     imputed: imputed(),
   });
 }
@@ -269,6 +272,7 @@ export function resultOf(
     performance?: PerformanceFigures | null;
     supply?: SupplyFigures | null;
     acts?: ReadonlyMap<string, Acts> | null;
+    disputeErrors?: DisputeErrors | null;
   },
 ): RunJson {
   recorder.finish();
@@ -310,5 +314,6 @@ export function resultOf(
     performance: run.performance ?? null,
     supply: run.supply ?? null,
     acts: run.acts ?? null,
+    disputeErrors: run.disputeErrors ?? null,
   });
 }

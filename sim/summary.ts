@@ -8,11 +8,13 @@ import { ExactSum } from '../core/num/index.ts';
 import type { Row, TableName } from '../core/record/schema.ts';
 import { HOUR_US, type TimeUs } from '../core/types.ts';
 import type { ResolvedScenario } from '../scenarios/resolved.ts';
+import { DisputeSummary, type DisputesJson } from './dispute-summary.ts';
 import { type NetworkFacts, type NetworkJson, NetworkSummary } from './network-summary.ts';
 import { type StakeJson, StakeSummary } from './stake-summary.ts';
 import type { Acts } from './world/adversaries.ts';
 import { type AdversaryPayoff, AdversaryPayoffs } from './world/adversary-payoffs.ts';
 import { gpusOf } from './world/aggregator-books.ts';
+import type { DisputeErrors } from './world/disputers.ts';
 import type { SupplyFigures } from './world/entry.ts';
 import { type GroupPayoff, Payoffs } from './world/payoffs.ts';
 import type { PerformanceFigures } from './world/performance.ts';
@@ -129,6 +131,8 @@ export interface RunJson {
   adversaries?: Record<string, AdversaryPayoff>;
   /** Only where providers come and go with what they earn. */
   supply?: SupplyFigures;
+  /** Only where charges may be disputed. */
+  disputes?: DisputesJson;
   invariants: { registered: number; checks: number; violations: number };
 }
 
@@ -157,6 +161,7 @@ export interface RunFacts {
   performance: PerformanceFigures | null;
   supply: SupplyFigures | null;
   acts: ReadonlyMap<string, Acts> | null;
+  disputeErrors: DisputeErrors | null;
   network: NetworkFacts | null;
 }
 
@@ -174,6 +179,9 @@ export class Summary implements RowSink {
   #firstSubmitUs = -1;
   #lastFinishUs = 0;
   readonly #money: Parties[];
+  readonly #disputes = new DisputeSummary();
+  /** Users may get money back. */
+  readonly #mayReturn: boolean;
   readonly #providerRevenue = new Map<string, bigint>();
   /** Cost of each node, micro-USD per GPU-hour, and milli-GPU x us that ran on nodes of that cost. */
   readonly #nodeCost: Map<string, ExactSum>;
@@ -202,6 +210,7 @@ export class Summary implements RowSink {
     this.#stake = market.staking === undefined ? null : new StakeSummary(scenario);
     this.#network = new NetworkSummary(scenario.market.sampleUs);
     this.#money = scenario.market.currencies.map(noParties);
+    this.#mayReturn = scenario.market.contract !== undefined || scenario.market.disputes !== undefined;
     this.#nodeCost = new Map(
       scenario.market.nodes.map((n, i) => [n.id, this.#atCost(scenario.nodes[i]!.costMicroPerGpuHour)]),
     );
@@ -238,8 +247,10 @@ export class Summary implements RowSink {
       case 'views':
         return this.#network.view(row as Row<'views'>);
       case 'transfers':
-        if (this.#scenario.market.contract !== undefined) this.#transfer(row as Row<'transfers'>);
+        if (this.#mayReturn) this.#transfer(row as Row<'transfers'>);
         return;
+      case 'disputes':
+        return this.#disputes.row(row as Row<'disputes'>);
       case 'accounts':
         return this.#account(row as Row<'accounts'>);
       case 'prices': {
@@ -301,7 +312,7 @@ export class Summary implements RowSink {
 
   /** What users get back is no charge: the rest of an escrow, refunds and credits. */
   #transfer(t: Row<'transfers'>): void {
-    if (t.kind !== 'single' || t.reason === 'deposit' || !t.credit.startsWith('user:')) return;
+    if ((t.kind !== 'single' && t.kind !== 'post') || t.reason === 'deposit' || !t.credit.startsWith('user:')) return;
     const m = this.#moneyIn(t.currency);
     m.charged -= t.amount_micro;
     if (t.reason.endsWith('credit')) m.credits += t.amount_micro;
@@ -456,6 +467,7 @@ export class Summary implements RowSink {
       ...(facts.network === null ? {} : { network: this.#network.toJson(facts.network) }),
       ...(this.#payoffs === null ? {} : { payoffs: this.#payoffs.figures(facts.endUs) }),
       ...(this.#adversaries === null ? {} : { adversaries: this.#adversaries.figures(facts.acts ?? new Map()) }),
+      ...(s.market.disputes === undefined ? {} : { disputes: this.#disputes.toJson(facts.disputeErrors) }),
       ...(facts.supply === null ? {} : { supply: facts.supply }),
       ...(facts.performance === null ? {} : { performance: facts.performance }),
       invariants: { registered: facts.registered, checks: facts.checks, violations: 0 },

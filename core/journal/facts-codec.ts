@@ -1,5 +1,5 @@
 /** Compact binary form of facts: a kind byte, then LEB128 fields. A typical fact takes 6 to 60 bytes. */
-import { type DownCause, type Fact, FactKind, type StakeAct } from '../facts.ts';
+import { type DisputeAct, type DownCause, type Fact, FactKind, type StakeAct } from '../facts.ts';
 import type { Letter, Packet } from '../link/link.ts';
 import type { JobSpec, Outcome, TaskGroup } from '../types.ts';
 import type { ByteSink, ByteSource } from './bytes.ts';
@@ -74,6 +74,10 @@ export function writeFact(out: ByteSink, f: Fact, bare = false): void {
       out.u8(f.answers ? 1 : 0);
       out.uint(f.seq);
       return;
+    case FactKind.dispute:
+      out.uint(f.seq);
+      writePlain(out, f.act);
+      return;
   }
 }
 
@@ -115,6 +119,8 @@ export function readFact(src: ByteSource, bare = false): Fact {
       return { kind, seq: src.uint(), act: readPlain(src) as StakeAct };
     case FactKind.payer:
       return { kind, user: src.text(), answers: src.u8() === 1, seq: src.uint() };
+    case FactKind.dispute:
+      return { kind, seq: src.uint(), act: readPlain(src) as DisputeAct };
     default:
       throw new Error(`unknown fact kind ${kind}`);
   }

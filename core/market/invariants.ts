@@ -89,10 +89,18 @@ export const invariants: readonly Invariant[] = [
         if (amount !== (contract === undefined ? c.quote.maxCharge : depositFor(c.spec, c.quote, contract)))
           return `hold ${c.hold} reserves ${amount}, the quote says ${c.quote.maxCharge}`;
       }
-      return open + m.settlement.reservedSubsidies === m.settlement.ledger.pendingCount
+      const others = m.settlement.reservedSubsidies + m.settlement.disputes.pendingCount;
+      return open + others === m.settlement.ledger.pendingCount
         ? null
-        : `${open} open holds and ${m.settlement.reservedSubsidies} reserved subsidies but ${m.settlement.ledger.pendingCount} pending transfers`;
+        : `${open} open holds and ${others} of subsidies and disputes but ${m.settlement.ledger.pendingCount} pending transfers`;
     },
+  },
+  {
+    name: 'disputes-are-covered',
+    scope: 'safety',
+    about:
+      'Every disputed amount is held to the unit, and what may still be disputed lies undivided in its revenue account.',
+    check: (m) => m.settlement?.disputes.fault() ?? null,
   },
   {
     name: 'escrow-covers-streams',

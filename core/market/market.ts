@@ -324,6 +324,7 @@ export class Market {
       case FactKind.settle:
       case FactKind.stake:
       case FactKind.payer:
+      case FactKind.dispute:
         return SETTLEMENT;
       default:
         return nodeAddress(this.config.pools.length, (fact as { node: number }).node);
@@ -419,6 +420,8 @@ function sourceOf(f: Fact): string {
       return `user:${f.user}`;
     case FactKind.cancel:
       return `job:${String(f.job).padStart(16, '0')}`;
+    case FactKind.dispute:
+      return `party:${f.act.by}`;
     case FactKind.takeover:
     case FactKind.settle:
       return 'operator';
@@ -442,6 +445,7 @@ function seqOf(f: Fact): number {
     case FactKind.settle:
     case FactKind.stake:
     case FactKind.payer:
+    case FactKind.dispute:
       return f.seq;
     case FactKind.contact:
       return f.until;

@@ -195,7 +195,9 @@ export const tables = {
     rate_micro_per_gpu_hour: int('micro-units/GPU-hour', 'contract rate of the class'),
     start_us: int('us', 'process reported up; -1 = it never ran'),
     until_us: int('us', 'it still ran at this stamp, or ended at it; -1 = it never ran'),
-    reading: text('running, or final: the last one, with which the attempt is settled'),
+    reading: text(
+      'running, or the last one, with which the attempt is settled: final, or unread where the machine never sent it',
+    ),
     currency: text('currency of the amount'),
     due_micro: money('what the part had cost by then; its charge in the final reading'),
   },
@@ -230,6 +232,25 @@ export const tables = {
     phantom_milli: int('milli-GPU', 'offered by the pool, and taken or gone on the machine'),
     heartbeat_age_us: int('us', 'age of the oldest last heartbeat of those machines; -1 = it has none'),
   },
+  disputes: {
+    time_us: int('us', 'stamp'),
+    lease_id: int('number', 'lease whose charge it is about'),
+    job_id: int('number', 'see jobs; 0 = there is nothing to dispute'),
+    attempt: int('count', 'hold attempt'),
+    part: int('index', 'part of the gang'),
+    pool: text('pool whose revenue account holds the amount'),
+    user: text('user; empty where an answer is refused'),
+    provider: text('provider; empty where filing is refused'),
+    event: text('filed, file-refused, contested, answer-refused, upheld (the user is paid back) or rejected'),
+    reason: text(
+      'ok; why it is decided: no-answer, conceded, metered, not-metered, found-right, found-wrong, unproven; why refused: no-such-line, not-yours, not-billed-yet, window-over, owing, insufficient-funds',
+    ),
+    currency: text('currency of the amounts'),
+    amount_micro: money('what the part was charged and is not yet divided'),
+    bond_micro: money('what the user lodged; lost to the provider where the case is rejected'),
+    provider_bond_micro: money('what the provider lodged; lost to the user where the case is upheld'),
+    until_us: int('us', 'when it is decided unless something happens before; -1 = it is decided, or refused'),
+  },
   contributions: {
     epoch: int('number', 'stake epoch that ends'),
     time_us: int('us', 'stamp of its end'),
@@ -260,6 +281,7 @@ export const sparseTables: ReadonlySet<string> = new Set([
   'quotes',
   'meters',
   'adjustments',
+  'disputes',
   'preemptions',
 ]);
 

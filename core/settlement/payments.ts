@@ -27,6 +27,7 @@ import {
 import { BlockEscrow, divideShortage, type EscrowState } from './block-escrow.ts';
 import type { Contract } from './contract.ts';
 import { DebitNotes, type DebitNotesState } from './debit-notes.ts';
+import type { Disputes } from './disputes.ts';
 import type { Distribution } from './distribution.ts';
 import { type Account, type Ledger, LedgerCode, MAX_AMOUNT } from './ledger.ts';
 import { billedUse, isAtFault } from './losses.ts';
@@ -78,6 +79,7 @@ export class Payments {
   readonly #ledger: Ledger;
   readonly #distribution: Distribution;
   readonly #supply: Supply;
+  readonly #disputes: Disputes;
   readonly #port: Port;
   readonly #contract: (job: number) => Contract | undefined;
   readonly #giveUp: (job: number, code: Code) => void;
@@ -94,6 +96,7 @@ export class Payments {
     ledger: Ledger,
     distribution: Distribution,
     supply: Supply,
+    disputes: Disputes,
     port: Port,
     contract: (job: number) => Contract | undefined,
     giveUp: (job: number, code: Code) => void,
@@ -103,6 +106,7 @@ export class Payments {
     this.#ledger = ledger;
     this.#distribution = distribution;
     this.#supply = supply;
+    this.#disputes = disputes;
     this.#port = port;
     this.#contract = contract;
     this.#giveUp = giveUp;
@@ -299,8 +303,7 @@ export class Payments {
     if (amount === 0n) return;
     const revenue = this.#distribution.revenue(c.pot, c.quote.currency);
     this.#must(this.#ledger.transfer(now, from, revenue, amount, c.hold, reason), reason);
-    const { provider } = this.#config.nodes[c.claims[claim]!.node]!;
-    this.#distribution.accrue(c.pot, c.quote.currency, provider, amount);
+    this.#disputes.earn(c, claim, amount);
   }
 
   // ---- debit notes ----
@@ -388,7 +391,7 @@ export class Payments {
     } else bill = chargeUnder(rules, billedUse(rules.loss, outcome, c.claims.map(endedPart)));
     if (rules !== undefined)
       c.claims.forEach((p, i) => {
-        this.#meterRow(now, c, p, p.endUs, 'final', bill.shares[i]!);
+        this.#meterRow(now, c, p, p.endUs, p.read ? 'final' : 'unread', bill.shares[i]!);
       });
     const s = this.#streams.get(c.job);
     if (s === undefined) this.#post(now, c, bill, outcome);
@@ -397,6 +400,7 @@ export class Payments {
       this.#finish(now, c, s, bill.shares);
     }
     if (rules !== undefined && rules.creditBps > 0 && outcome === Outcome.nodeFailure) this.#credit(now, c, rules);
+    this.#disputes.opened(now, c);
     return bill;
   }
 
@@ -408,14 +412,15 @@ export class Payments {
     this.#must(this.#ledger.post(now, c.pending, bill.charge, outcomeNames[outcome]), `hold ${c.hold}`);
     for (let i = 0; i < c.claims.length; i++) {
       const share = bill.shares[i]!;
-      if (share > 0n) this.#accrue(c, c.claims[i]!, share);
+      if (share > 0n) this.#accrue(c, i, share);
     }
   }
 
-  #accrue(c: Contract, p: ClaimedPart, share: bigint): void {
+  #accrue(c: Contract, claim: number, share: bigint): void {
+    const p = c.claims[claim]!;
     const { provider } = this.#config.nodes[p.node]!;
     const t = p.supply;
-    if (t.of === 0) return this.#distribution.accrue(c.pot, c.quote.currency, provider, share);
+    if (t.of === 0) return this.#disputes.earn(c, claim, share);
     const pay = this.#supply.earned(c.pot, t, milliOf(p), p.startUs, p.endUs, share);
     const asked = this.#supply.asked(p.node, t, milliOf(p), p.startUs, p.endUs);
     this.#distribution.accrueSupply(c.pot, provider, pay, share - pay, asked);
@@ -466,7 +471,7 @@ export class Payments {
     const { provider } = this.#config.nodes[c.claims[claim]!.node]!;
     const { currency } = c.quote;
     const user = this.#ledger.find(`user:${c.spec.user}`, currency)!;
-    const back = this.#distribution.takeBack(c.pot, currency, provider, amount);
+    const back = this.#disputes.takeBack(c, claim, amount);
     if (back > 0n)
       this.#must(
         this.#ledger.transfer(now, this.#distribution.revenue(c.pot, currency), user, back, c.hold, reason),
@@ -537,6 +542,11 @@ export class Payments {
 
   #must(code: LedgerCode, what: string): void {
     if (code !== LedgerCode.ok) throw new Error(`payments: ${what} is not covered (code ${code})`);
+  }
+
+  /** Has the user debts in the currency? */
+  owes(user: string, currency: number): boolean {
+    return this.#debts.has(`${user}|${currency}`);
   }
 
   /** Is the attempt's money in escrow or promised by notes, rather than held? */

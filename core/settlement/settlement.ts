@@ -32,6 +32,7 @@ import {
 import { AwardBooks, type AwardBooksState } from './award-books.ts';
 import { type Contract, ContractState, isPossible } from './contract.ts';
 import { isTaskOf } from './demand.ts';
+import { Disputes, type DisputesState } from './disputes.ts';
 import { Distribution, type DistributionState } from './distribution.ts';
 import { type Account, Ledger, type LedgerState } from './ledger.ts';
 import { SeenIds } from './meter.ts';
@@ -52,6 +53,7 @@ export interface SettlementState {
   staking: StakingState | null;
   books: AwardBooksState;
   payments: PaymentsState;
+  disputes: DisputesState;
   deposits: [string, number, number[]][];
   term: number;
   nodePool: number[];
@@ -77,6 +79,7 @@ export class Settlement implements Machine {
   readonly #deadlines: Deadlines;
   readonly #books: AwardBooks;
   readonly payments: Payments;
+  readonly disputes: Disputes;
   readonly #deposits = new SeenIds(DEPOSITS_REMEMBERED);
   readonly #inbox = new Inbox();
   #term = 0;
@@ -118,11 +121,15 @@ export class Settlement implements Machine {
     this.#userAccounts = config.currencies.map(() => new Map());
     this.#deadlines = new Deadlines((job, at) => this.#contracts.get(job)?.expiresUs === at);
     this.#books = new AwardBooks(config);
+    this.disputes = new Disputes(config, this.ledger, this.#distribution, port, (user, currency) =>
+      this.payments.owes(user, currency),
+    );
     this.payments = new Payments(
       config,
       this.ledger,
       this.#distribution,
       this.#supply,
+      this.disputes,
       port,
       (job) => this.#contracts.get(job),
       (job, code) => this.#withdraw({ kind: MessageKind.withdraw, job, code }),
@@ -137,7 +144,12 @@ export class Settlement implements Machine {
   }
 
   nextWakeup(): TimeUs {
-    const next = Math.min(this.#deadlines.next(), this.#nextEpochUs, this.payments.nextWakeup());
+    const next = Math.min(
+      this.#deadlines.next(),
+      this.#nextEpochUs,
+      this.payments.nextWakeup(),
+      this.disputes.nextWakeup(),
+    );
     return this.staking === null ? next : Math.min(next, this.staking.nextWakeup());
   }
 
@@ -148,11 +160,12 @@ export class Settlement implements Machine {
     inbox.clear();
     this.payments.flush(now);
     this.payments.due(now);
+    this.disputes.due(now);
     for (let job = this.#deadlines.take(now); job >= 0; job = this.#deadlines.take(now))
       this.#expire(now, this.#contracts.get(job)!);
     this.staking?.due(now);
     if (this.#nextEpochUs <= now) {
-      this.#payOut(now);
+      this.#payOut(now, false);
       this.#nextEpochUs = (Math.floor(now / this.config.epochUs) + 1) * this.config.epochUs;
     }
     this.staking?.epoch(now);
@@ -190,18 +203,24 @@ export class Settlement implements Machine {
         return this.#takeover(now, input.from, input.to);
       case FactKind.settle:
         this.staking?.due(now);
-        this.#payOut(now);
+        this.#payOut(now, true);
         return this.staking?.settle(now);
       case FactKind.stake:
         if (this.staking === null) throw new Error('settlement: a stake fact in a market whose stakes stand still');
-        return this.staking.act(now, input.act);
+        if (this.staking.act(now, input.act) && input.act.do === 'attest' && !input.act.planted)
+          this.disputes.word(input.act.lease, input.act.good);
+        return;
+      case FactKind.dispute:
+        return this.disputes.act(now, input.act, input.seq);
       default:
         throw new Error(`settlement: cannot take input of kind ${input.kind}`);
     }
   }
 
-  #payOut(now: TimeUs): void {
+  /** `closing`: nothing comes after, so every charge is final. */
+  #payOut(now: TimeUs, closing: boolean): void {
     this.#supply.close(now);
+    this.disputes.ripen(now, closing);
     this.#distribution.run(now);
   }
 
@@ -625,6 +644,7 @@ export class Settlement implements Machine {
       staking: this.staking?.snapshot() ?? null,
       books: this.#books.snapshot(),
       payments: this.payments.snapshot(),
+      disputes: this.disputes.snapshot(),
       deposits: this.#deposits.snapshot(),
       term: this.#term,
       nodePool: this.#nodePool,
@@ -648,6 +668,7 @@ export class Settlement implements Machine {
     }
     this.#books.restore(s.books);
     this.payments.restore(s.payments);
+    this.disputes.restore(s.disputes);
     this.#deposits.restore(s.deposits);
     this.#term = s.term;
     this.#nodePool = s.nodePool;

@@ -81,7 +81,9 @@ export class Staking {
     return Math.min(this.#nextEpochUs, this.#due);
   }
 
-  act(now: TimeUs, act: StakeAct): void {
+  /** False: an attestation that is not taken. */
+  act(now: TimeUs, act: StakeAct): boolean {
+    let taken = true;
     switch (act.do) {
       case 'bond':
         this.book.bond(now, act.staker, act.provider, act.amount, act.lockUs);
@@ -95,7 +97,8 @@ export class Staking {
       case 'attest': {
         const code = this.contribution.attest(act);
         // Attestations are many, and count in the contributions: only one that is refused has a row.
-        if (code !== 'ok') this.#note(now, 'attest', '', '', 0n, code);
+        taken = code === 'ok';
+        if (!taken) this.#note(now, 'attest', '', '', 0n, code);
         break;
       }
       case 'claim':
@@ -125,6 +128,7 @@ export class Staking {
     }
     this.#due = this.book.nextDue();
     this.#port.decide(this.#ledger.lastId, this.committee.holders()[0]!);
+    return taken;
   }
 
   #note(now: TimeUs, act: string, staker: string, pool: string, amount: bigint, code: string): void {

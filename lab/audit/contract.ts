@@ -25,12 +25,23 @@ export interface Sold {
 export interface OtherBooks {
   /** Posted balance that a debit may still take; accounts by name and currency. */
   available(account: string): bigint;
-  earn(pool: string, currency: string, provider: string, amount: bigint): void;
+  earn(
+    at: bigint,
+    key: string,
+    lease: bigint | null,
+    pool: string,
+    currency: string,
+    provider: string,
+    amount: bigint,
+  ): void;
   /** What a provider has earned of a pool and was not yet paid. */
   earned(pool: string, currency: string, provider: string): bigint;
+  /** What a lease has earned and may still be disputed. */
+  own(lease: bigint): bigint;
 }
 
 interface Part {
+  lease: bigint;
   provider: string;
   rate: bigint;
   milli: bigint;
@@ -231,7 +242,7 @@ export class ContractAudit {
       const a = this.#attempts.get(key) ?? this.#fail(`${where}: attempt ${key} was never quoted`);
       const at = c['time_us']![i] as bigint;
       const part = String(c['part']![i]);
-      if (c['reading']![i] === 'final') {
+      if (c['reading']![i] !== 'running') {
         // When the last part is read the attempt is settled, all its parts in one go.
         if (a.booked >= 0n && a.booked !== at)
           this.#fail(`${where}: attempt ${key} is settled at ${a.booked} and at ${at}`);
@@ -252,7 +263,8 @@ export class ContractAudit {
       const due = sharesOf(this.#rules, [{ rate, milli, start, end: until }], this.#apportion)[0]!;
       if (due !== c['due_micro']![i]) this.#fail(`${where}: ${String(c['due_micro']![i])} due, worked out ${due}`);
       if (until !== at) this.#wires = true;
-      if (!a.parts.has(part)) a.parts.set(part, newPart(c['provider']![i] as string, rate, milli, start));
+      if (!a.parts.has(part))
+        a.parts.set(part, newPart(BigInt(lease), c['provider']![i] as string, rate, milli, start));
       let tick = a.ticks.at(-1);
       if (tick?.at !== at) a.ticks.push((tick = { at, due: new Map() }));
       tick.due.set(part, due);
@@ -281,6 +293,7 @@ export class ContractAudit {
       }
       const gpus = c['gpus']![i] === '' ? 0n : BigInt((c['gpus']![i] as string).split('+').length);
       const p = newPart(
+        c['lease_id']![i] as bigint,
         c['provider']![i] as string,
         c['rate_micro_per_gpu_hour']![i] as bigint,
         (c['gpu_milli']![i] as bigint) * gpus,
@@ -359,12 +372,12 @@ export class ContractAudit {
     const p = a.parts.get(e!.part);
     if (credit === revenue) {
       p!.paid += amount;
-      this.#books.earn(a.pool, a.currency, p!.provider, amount);
+      this.#books.earn(at, key, p!.lease, a.pool, a.currency, p!.provider, amount);
       if (debit === escrow) a.escrow -= amount;
     } else {
       if (credit !== user) this.#fail(`${where}: ${reason} to ${credit}, not to ${user}`);
       if (debit === escrow) a.escrow -= amount;
-      else if (debit === revenue) this.#books.earn(a.pool, a.currency, p!.provider, -amount);
+      else if (debit === revenue) this.#books.earn(at, key, p!.lease, a.pool, a.currency, p!.provider, -amount);
       else if (debit !== `deposit:${p!.provider}|${a.currency}`) this.#fail(`${where}: ${reason} from ${debit}`);
     }
     this.#settle(where, a, at);
@@ -540,19 +553,28 @@ export class ContractAudit {
     const d = list[0] ?? this.#fail(`${where}: ${a.user} owes nothing`);
     if (d.key !== a.key || amount > d.amount)
       this.#fail(`${where}: pays ${amount} for ${a.key}, first owed is ${d.amount} for ${d.key}`);
-    this.#books.earn(d.pool, a.currency, d.provider, amount);
+    this.#books.earn(at, d.key, null, d.pool, a.currency, d.provider, amount);
     this.#adjust('debt-paid', d.key, d.part, amount);
     d.amount -= amount;
     if (d.amount === 0n) list.shift();
   }
 
   #takeBack(a: Attempt, part: string, p: Part, amount: bigint, reason: string): bigint {
-    const taken = (why: string) =>
+    const taken = (why: string, of = (q: Part) => q.provider === p.provider) =>
       a.expected
-        .filter((e) => e.reason === why && a.parts.get(e.part)?.provider === p.provider)
+        .filter((e) => e.reason === why && a.parts.has(e.part) && of(a.parts.get(e.part)!))
         .reduce((s, e) => s + e.amount, 0n);
-    const pledged = taken('refund') + taken('credit');
-    const earned = least(amount, this.#books.earned(a.pool, a.currency, p.provider) - pledged);
+    // What a part has earned itself goes first, then what its provider may be paid for others.
+    let common = this.#books.earned(a.pool, a.currency, p.provider);
+    let own = 0n;
+    for (const q of a.parts.values()) {
+      if (q.provider !== p.provider) continue;
+      const pledged = taken('refund', (x) => x === q) + taken('credit', (x) => x === q);
+      const has = this.#books.own(q.lease);
+      common -= positive(pledged - has);
+      if (q === p) own = positive(has - pledged);
+    }
+    const earned = least(amount, own + common);
     if (earned > 0n) a.expected.push({ reason, amount: earned, part });
     const seizedBefore = taken('seized-refund') + taken('seized-credit');
     const seized = least(amount - earned, this.#books.available(`deposit:${p.provider}|${a.currency}`) - seizedBefore);
@@ -653,7 +675,8 @@ export class ContractAudit {
   }
 }
 
-const newPart = (provider: string, rate: bigint, milli: bigint, start: bigint): Part => ({
+const newPart = (lease: bigint, provider: string, rate: bigint, milli: bigint, start: bigint): Part => ({
+  lease,
   provider,
   rate,
   milli,

@@ -6,6 +6,8 @@
 
 import { FrameType, type JournalHeader, readJournal } from '../../core/journal/journal.ts';
 import { billedEnd, CONTRACT_REASONS, ContractAudit, type OtherBooks, type Sold, sharesOf } from './contract.ts';
+import { DISPUTE_REASONS, type DisputeActs, DisputeAudit } from './disputes.ts';
+import { apportion, type HoldCharge, Split } from './split.ts';
 import { type StakeActs, StakeAudit } from './stake.ts';
 import { type Health, SupplyAudit } from './supply.ts';
 
@@ -28,6 +30,7 @@ export interface AuditInput {
   quotes: AuditTable;
   meters: AuditTable;
   adjustments: AuditTable;
+  disputes: AuditTable;
 }
 
 export interface AuditReport {
@@ -49,6 +52,7 @@ const NODE_DOWN = 4;
 const NODE_UP = 5;
 const STAKE = 14;
 const PAYER = 15;
+const DISPUTE = 16;
 /** Why tokens of stakers move. */
 const STAKE_REASONS = new Set([
   ...['bond', 'unbond', 'withdraw', 'slash', 'slash-returned', 'slash-final', 'bounty'],
@@ -109,6 +113,7 @@ interface World {
   /** user -> since when it answers debit notes or does not */
   silences: Map<string, [bigint, boolean][]>;
   acts: StakeActs;
+  disputes: DisputeActs;
   /** Stamp of the last frame. */
   end: number;
 }
@@ -123,6 +128,7 @@ function readWorld(bytes: Uint8Array): World {
   const sold = new Map<number, Sold>();
   const silences: World['silences'] = new Map();
   const acts: StakeActs = [];
+  const disputes: DisputeActs = [];
   let end = 0;
   for (const frame of readJournal(bytes)) {
     if (frame.type === FrameType.header) header = frame.header;
@@ -133,6 +139,7 @@ function readWorld(bytes: Uint8Array): World {
     for (const f of frame.facts) {
       if (f.kind === PAYER) silences.set(f.user, [...(silences.get(f.user) ?? []), [BigInt(frame.now), f.answers]]);
       else if (f.kind === STAKE) acts.push({ at: frame.now, seq: f.seq, act: { ...f.act } });
+      else if (f.kind === DISPUTE) disputes.push({ at: BigInt(frame.now), act: { ...f.act } });
       else if (f.kind === SUBMIT) {
         limits.set(f.spec.job, f.spec.limitUs);
         users.set(f.spec.job, f.spec.user);
@@ -158,7 +165,7 @@ function readWorld(bytes: Uint8Array): World {
     }
   }
   acts.sort((a, b) => a.at - b.at || a.seq - b.seq);
-  return { header: header!, leases, downs, health, limits, users, sold, silences, acts, end };
+  return { header: header!, leases, downs, health, limits, users, sold, silences, acts, disputes, end };
 }
 
 function noteHealth(health: Health, header: JournalHeader, node: number, now: number, up: boolean): void {
@@ -175,19 +182,6 @@ function listedRates(prices: AuditTable): Map<string, bigint> {
   for (let i = 0; i < prices.rows; i++)
     rates.set(`${c['pool']![i] as string}|${c['gpu_class']![i] as string}`, c['rate_micro_per_gpu_hour']![i] as bigint);
   return rates;
-}
-
-interface HoldCharge {
-  job: bigint;
-  amount: bigint;
-  pool: string;
-  currency: string;
-  outcome: string;
-  /**
-   * provider, share of the charge, what a supply award pays of it (null = divided by shares), what was asked for the same use; in order of
-   * the parts
-   */
-  earned: [string, bigint, bigint | null, bigint][];
 }
 
 /** Rate of each award by class, from the price list. */
@@ -310,22 +304,9 @@ function chargeOfHold(
           ? null
           : supply.earned(award, c['node']![i] as string, milli, start, c['end_us']![i] as bigint, shares[k]!, where);
       const asked = supply.asked(c['node']![i] as string, milli, start, c['end_us']![i] as bigint);
-      return [c['provider']![i] as string, shares[k]!, pay, asked];
+      return [c['provider']![i] as string, shares[k]!, pay, asked, c['lease_id']![i] as bigint];
     }),
   };
-}
-
-/** Largest remainder, the slow obvious way. */
-function apportion(total: bigint, weights: bigint[]): bigint[] {
-  const sum = weights.reduce((a, b) => a + b, 0n);
-  if (sum === 0n) return weights.map(() => 0n);
-  const floors = weights.map((w) => (total * w) / sum);
-  const left = Number(total - floors.reduce((a, b) => a + b, 0n));
-  const order = weights
-    .map((w, i) => ({ i, rest: (total * w) % sum }))
-    .sort((a, b) => (a.rest === b.rest ? a.i - b.i : a.rest < b.rest ? 1 : -1));
-  for (let k = 0; k < left; k++) floors[order[k]!.i]!++;
-  return floors;
 }
 
 /** Folds the transfers, holding each against what the charges and shares demand. */
@@ -342,11 +323,17 @@ function checkTransfers(
   const balances = new Map<string, Balance>();
   const pending = new Map<bigint, { debit: string; credit: string; amount: bigint; key: string }>();
   const settled = new Set<string>();
-  const split = new Split(world, supply, stake, (account) => {
+  const available = (account: string) => {
+    const b = balances.get(account);
+    return b === undefined ? 0n : b.c - b.d - b.dp;
+  };
+  const disputes = disputeAudit(input, world, available);
+  const posted = (account: string) => {
     const b = balanceOf(balances, account);
     return b.c - b.d;
-  });
-  const streams = contractAudit(input, world, charges, balances, split);
+  };
+  const split = new Split(world.header.config, supply, stake, disputes, posted, fail);
+  const streams = contractAudit(input, world, charges, balances, split, disputes);
   const prepaid = new Set(world.header.config.users.filter((u) => !u.postpaid).map((u) => `user:${u.id}`));
   for (let i = 0; i < transfers.rows; i++) {
     const where = `transfers.parquet row ${i}`;
@@ -362,8 +349,14 @@ function checkTransfers(
     if (amount < 0n) fail(`${where}: negative amount`);
     const time = c['time_us']![i] as bigint;
     streams?.passed(time);
-    const streamed = streams !== null && CONTRACT_REASONS.has(reason);
-    if (streamed && kind !== 'void') streams.moved(where, key, time, debit, credit, amount, reason);
+    disputes?.passed(time);
+    const disputed = disputes !== null && DISPUTE_REASONS.has(reason);
+    const streamed = disputed || (streams !== null && CONTRACT_REASONS.has(reason));
+    if (disputed) {
+      const resolves = c['pending_id']![i] as bigint;
+      const back = disputes.moved({ where, id, resolves, kind, at: time, debit, credit, amount, reason, key });
+      if (back !== null) split.earnOf(time, key, null, back.pool, back.currency, back.provider, back.amount);
+    } else if (streamed && kind !== 'void') streams!.moved(where, key, time, debit, credit, amount, reason);
     if (streamed) split.close();
     else if (stake !== null && (STAKE_REASONS.has(reason) || /^(free|vesting):/.test(c['credit']![i] as string)))
       stake.moved(
@@ -414,7 +407,7 @@ function checkTransfers(
         to.c += amount;
         if (reason !== 'subsidy' && !streamed) {
           settled.add(key);
-          split.earn(charge!);
+          split.earn(charge!, key, time);
         }
       } else {
         if (amount !== p!.amount) fail(`${where}: voids ${amount} of ${p!.amount} reserved`);
@@ -428,11 +421,24 @@ function checkTransfers(
   }
   split.close();
   streams?.close(input.adjustments, world.end);
-  const posted = streams === null || world.header.config.contract!.kind === 'hold';
+  disputes?.close(input.disputes);
+  const postsInTheEnd = streams === null || world.header.config.contract!.kind === 'hold';
   for (const key of charges.keys())
-    if (posted && !settled.has(key)) fail(`placements.parquet: attempt ${key} was never settled in transfers.parquet`);
+    if (postsInTheEnd && !settled.has(key))
+      fail(`placements.parquet: attempt ${key} was never settled in transfers.parquet`);
   checkBalances(input.accounts, balances, report);
   checkJobs(input.jobs, charges);
+}
+
+function disputeAudit(input: AuditInput, world: World, available: (account: string) => bigint): DisputeAudit | null {
+  const { config } = world.header;
+  if (config.disputes === undefined) return null;
+  const prepaid = new Set(config.users.filter((u) => !u.postpaid).map((u) => u.id));
+  return new DisputeAudit(config, config.disputes, world.disputes, world.acts, input, world.end, {
+    user: (job) => world.users.get(job) ?? '',
+    affords: (user, currency, amount) => !prepaid.has(user) || available(`user:${user}|${currency}`) >= amount,
+    fail,
+  });
 }
 
 function contractAudit(
@@ -441,6 +447,7 @@ function contractAudit(
   charges: Map<string, HoldCharge>,
   balances: Map<string, Balance>,
   split: Split,
+  disputes: DisputeAudit | null,
 ): ContractAudit | null {
   const { config } = world.header;
   if (config.contract === undefined) return null;
@@ -452,8 +459,10 @@ function contractAudit(
       const b = balances.get(account);
       return b === undefined ? 0n : b.c - b.d - b.dp;
     },
-    earn: (pool, currency, provider, amount) => split.earnOf(pool, currency, provider, amount),
+    earn: (at, key, lease, pool, currency, provider, amount) =>
+      split.earnOf(at, key, lease, pool, currency, provider, amount),
     earned: (pool, currency, provider) => split.earnedOf(pool, currency, provider),
+    own: (lease) => disputes?.own(lease) ?? 0n,
   };
   const started = (lease: number) => world.leases.get(lease)?.started ?? -1;
   const { silences, sold } = world;
@@ -508,188 +517,3 @@ function checkJobs(jobs: AuditTable, charges: Map<string, HoldCharge>): void {
     }
   }
 }
-
-/** Works out, for each distribution, what every party is due, and ticks the payments off. */
-class Split {
-  readonly #config: JournalHeader['config'];
-  readonly #earned = new Map<string, Map<string, bigint>>();
-  /** pool -> provider -> earned under supply awards; and what no award has claimed. */
-  readonly #supplied = new Map<string, Map<string, bigint>>();
-  readonly #rest = new Map<string, bigint>();
-  readonly #supply: SupplyAudit;
-  /** pool|provider -> asked for what it has earned under awards */
-  readonly #asked = new Map<string, bigint>();
-  #due: Map<string, bigint> | null = null;
-  #at = -1n;
-  readonly #stake: StakeAudit | null;
-  /** Stamp at which the staker pot was last worked out. */
-  #potAt = -1n;
-  /** Stamp at which each verifiers' pot was last worked out. */
-  readonly #verifiersPaid = new Map<string, bigint>();
-  readonly #balance: (account: string) => bigint;
-
-  constructor(world: World, supply: SupplyAudit, stake: StakeAudit | null, balance: (account: string) => bigint) {
-    this.#stake = stake;
-    this.#balance = balance;
-    this.#supply = supply;
-    this.#config = world.header.config;
-  }
-
-  earn(h: HoldCharge): void {
-    this.close();
-    const pot = `${h.pool}|${h.currency}`;
-    const map = this.#earned.get(pot) ?? new Map<string, bigint>();
-    for (const [provider, amount, pay, asked] of h.earned) {
-      if (pay !== null) {
-        this.#owe(h.pool, provider, pay, amount - pay);
-        const key = `${h.pool}|${provider}`;
-        this.#asked.set(key, (this.#asked.get(key) ?? 0n) + asked);
-      } else if (amount > 0n) map.set(provider, (map.get(provider) ?? 0n) + amount);
-    }
-    this.#earned.set(pot, map);
-  }
-
-  earnOf(pool: string, currency: string, provider: string, amount: bigint): void {
-    this.close();
-    const pot = `${pool}|${currency}`;
-    const map = this.#earned.get(pot) ?? new Map<string, bigint>();
-    map.set(provider, (map.get(provider) ?? 0n) + amount);
-    this.#earned.set(pot, map);
-  }
-
-  earnedOf(pool: string, currency: string, provider: string): bigint {
-    return this.#earned.get(`${pool}|${currency}`)?.get(provider) ?? 0n;
-  }
-
-  #owe(pool: string, provider: string, pay: bigint, rest: bigint): void {
-    const map = this.#supplied.get(pool) ?? new Map<string, bigint>();
-    if (pay > 0n) map.set(provider, (map.get(provider) ?? 0n) + pay);
-    this.#supplied.set(pool, map);
-    this.#rest.set(pool, (this.#rest.get(pool) ?? 0n) + rest);
-  }
-
-  subsidyReserved(debit: string, at: bigint): bigint {
-    return this.#supply.reserved(poolOfSubsidy(debit), at);
-  }
-
-  /** What the subsidy must add when the epoch's availability is paid: asked once, when its reservation is resolved. */
-  subsidyDue(debit: string, at: bigint): bigint {
-    const pool = poolOfSubsidy(debit);
-    let due = 0n;
-    for (const [provider, pay] of this.#supply.available(pool, at)) {
-      this.#owe(pool, provider, pay, 0n);
-      due += pay;
-    }
-    const rest = this.#rest.get(pool) ?? 0n;
-    const taken = due < rest ? due : rest;
-    this.#rest.set(pool, rest - taken);
-    return due - taken;
-  }
-
-  pay(where: string, at: bigint, debit: string, credit: string, amount: bigint, reason: string): void {
-    if (this.#due === null || this.#at !== at) {
-      this.close();
-      this.#at = at;
-      this.#due = this.#workOut();
-    }
-    if (this.#stake !== null && debit.startsWith('verifiers|')) this.#verifiers(at, debit);
-    if (this.#stake !== null && debit.startsWith('staker-pot|') && this.#potAt !== at) {
-      this.#potAt = at;
-      for (const [party, currency, share, why] of this.#stake.pots(Number(at))) {
-        const due = `staker-pot|${currency}>${party}|${currency}>${why}`;
-        this.#due.set(due, (this.#due.get(due) ?? 0n) + share);
-      }
-    }
-    const key = `${debit}>${credit}>${reason}`;
-    const due = this.#due.get(key) ?? 0n;
-    if (due < amount || amount === 0n) fail(`${where}: ${reason} of ${amount} from ${debit} to ${credit}, due ${due}`);
-    if (due === amount) this.#due.delete(key);
-    else this.#due.set(key, due - amount);
-  }
-
-  /** The verifiers' pot as it stood when the first of them is paid goes by what they attested. */
-  #verifiers(at: bigint, pot: string): void {
-    if (this.#verifiersPaid.get(pot) === at) return;
-    this.#verifiersPaid.set(pot, at);
-    const currency = pot.split('|')[1]!;
-    for (const [who, amount, reason] of this.#stake!.verifierPay(Number(at), this.#balance(pot)))
-      this.#due!.set(`${pot}>verifier:${who}|${currency}>${reason}`, amount);
-  }
-
-  /** The distribution is over: nothing may be left unpaid. */
-  close(): void {
-    if (this.#due === null) return;
-    for (const [key, left] of this.#due)
-      if (left > 0n) fail(`transfers.parquet at ${this.#at} us: ${key} is owed ${left} more`);
-    this.#due = null;
-  }
-
-  #workOut(): Map<string, bigint> {
-    const due = new Map<string, bigint>();
-    const owe = (from: string, party: string, currency: string, amount: bigint, reason: string) => {
-      const key = `${from}>${party}|${currency}>${reason}`;
-      due.set(key, (due.get(key) ?? 0n) + amount);
-    };
-    const s = this.#config.shares;
-    const bps = [s.providerBps, s.stakerBps, s.aggregatorBps, s.verifierBps, s.treasuryBps].map(BigInt);
-    for (const [pot, earned] of this.#earned) {
-      const [pool, currency] = pot.split('|') as [string, string];
-      const from = `revenue:${pool}|${currency}`;
-      const aggregator = this.#config.pools.find((p) => p.id === pool)!.aggregator;
-      let shares = 0n;
-      for (const [provider, gross] of earned) {
-        const [own, stakers, agg, ver, tre] = apportion(gross, bps) as [bigint, bigint, bigint, bigint, bigint];
-        const stakes = this.#config.stakes.filter((k) => k.provider === provider);
-        owe(from, `provider:${provider}`, currency, own, 'provider-share');
-        shares += agg;
-        owe(from, 'verifiers', currency, ver, 'verifier-share');
-        if (this.#stake !== null) {
-          owe(from, 'staker-pot', currency, stakers, 'staker-share');
-          this.#stake.owe(currency, provider, stakers);
-          owe(from, 'treasury', currency, tre, 'treasury-share');
-          continue;
-        }
-        owe(from, 'treasury', currency, stakes.length === 0 ? tre + stakers : tre, 'treasury-share');
-        const parts = apportion(
-          stakers,
-          stakes.map((k) => BigInt(k.amount)),
-        );
-        stakes.forEach((k, i) => {
-          owe(from, `staker:${k.staker}`, currency, parts[i]!, 'staker-share');
-        });
-      }
-      const backers = this.#stake?.backers(Number(this.#at), pool, shares) ?? 0n;
-      owe(from, 'staker-pot', currency, backers, 'backer-share');
-      this.#stake?.owe(currency, `#${pool}`, backers);
-      owe(from, `aggregator:${aggregator}`, currency, shares - backers, 'aggregator-share');
-      earned.clear();
-    }
-    const usd = this.#config.currencies[0]!.code;
-    for (const [pool, supplied] of this.#supplied) {
-      const from = `revenue:${pool}|${usd}`;
-      const fee = BigInt(this.#config.pools.find((p) => p.id === pool)!.supply!.feeBps);
-      for (const [provider, gross] of supplied) {
-        const net = gross - (gross * fee) / 10_000n;
-        const pot = this.#stake?.potOfPay(net, this.#asked.get(`${pool}|${provider}`) ?? 0n) ?? 0n;
-        this.#asked.delete(`${pool}|${provider}`);
-        if (pot > 0n) this.#stake!.owe(usd, provider, pot);
-        owe(from, `provider:${provider}`, usd, net - pot, 'supply-payment');
-        owe(from, 'staker-pot', usd, pot, 'staker-share');
-        owe(from, 'treasury', usd, gross - net, 'supply-fee');
-      }
-      let rest = this.#rest.get(pool) ?? 0n;
-      const plan = (gone: ReadonlySet<string>) => this.#supply.residual(pool, this.#at, gone);
-      for (const [staker, amount] of this.#stake?.potOfRest(Number(this.#at), rest, plan) ?? []) {
-        owe(from, `staker:${staker}`, usd, amount, 'staker-residual');
-        rest -= amount;
-      }
-      owe(from, 'treasury', usd, rest, 'supply-rest');
-      this.#rest.set(pool, 0n);
-      supplied.clear();
-    }
-    return due;
-  }
-}
-
-/** The pool of an account such as subsidy:main|USD. */
-const poolOfSubsidy = (account: string): string => account.split('|')[0]!.slice('subsidy:'.length);

@@ -402,7 +402,8 @@ export class StakeAudit {
     return this.#votes.backers(at, pool, share);
   }
 
-  owe(currency: string, whom: string, amount: bigint): void {
+  owe(at: number, currency: string, whom: string, amount: bigint): void {
+    this.#advance(at);
     const key = `${currency}|${whom}`;
     this.#owed.set(key, (this.#owed.get(key) ?? 0n) + amount);
   }

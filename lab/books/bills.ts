@@ -206,6 +206,8 @@ export interface Invoice {
   held: bigint;
   /** Charged by the end of the period and not paid. */
   owed: bigint;
+  /** Charged, disputed and not yet decided at the end of the period: it may come back. */
+  disputed: bigint;
 }
 
 /** The full name of an account: a user may be named without `user:`. */
@@ -247,8 +249,10 @@ function invoiceIn(b: Books, account: string, currency: string, period: Period):
     closing: 0n,
     held: 0n,
     owed: 0n,
+    disputed: 0n,
   };
   const open = new Map<number, bigint>();
+  const disputed = new Map<number, bigint>();
   const lines = new Map<string, InvoiceLine>();
   let escrow = 0n;
   for (const m of b.movements) {
@@ -256,7 +260,11 @@ function invoiceIn(b: Books, account: string, currency: string, period: Period):
     const own = m.debit.startsWith('escrow:') && b.payers.get(m.job) === account;
     if (!own && m.debit !== account && m.credit !== account) continue;
     if (m.kind === 'pending') open.set(m.id, m.debit === account ? m.amount : 0n);
-    if (m.kind === 'post' || m.kind === 'void') open.delete(m.pending);
+    if (m.kind === 'pending' && m.reason === 'dispute') disputed.set(m.id, m.amount);
+    if (m.kind === 'post' || m.kind === 'void') {
+      open.delete(m.pending);
+      disputed.delete(m.pending);
+    }
     if (m.kind === 'pending' || m.kind === 'void') continue;
     if (m.credit.startsWith('escrow:')) {
       escrow += m.amount;
@@ -280,15 +288,17 @@ function invoiceIn(b: Books, account: string, currency: string, period: Period):
       continue;
     }
     out.total += m.amount;
+    // A bond that was lost is a line of its own: it is no price of use.
+    const lost = m.reason === 'bond-lost';
     const key = `${m.job}/${m.attempt}`;
-    const known = lines.get(key);
+    const known = lost ? undefined : lines.get(key);
     if (known !== undefined) {
       known.charge += m.amount;
       known.bookedUs = m.timeUs;
       continue;
     }
     const job = b.jobs.get(m.job);
-    const use = (usesOf.get(key) ?? []).filter((u) => u.endUs < period.toUs);
+    const use = lost ? [] : (usesOf.get(key) ?? []).filter((u) => u.endUs < period.toUs);
     const line: InvoiceLine = {
       job: m.job,
       attempt: m.attempt,
@@ -300,11 +310,12 @@ function invoiceIn(b: Books, account: string, currency: string, period: Period):
       bookedUs: m.timeUs,
       charge: m.amount,
     };
-    lines.set(key, line);
+    if (!lost) lines.set(key, line);
     out.lines.push(line);
   }
   out.held = escrow;
   for (const held of open.values()) out.held += held;
+  for (const amount of disputed.values()) out.disputed += amount;
   for (const a of b.adjustments)
     if (`user:${a.user}` === account && a.currency === currency && a.timeUs < period.toUs)
       out.owed += a.kind === 'unpaid' ? a.amount : a.kind === 'debt-paid' ? -a.amount : 0n;

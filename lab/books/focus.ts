@@ -85,7 +85,12 @@ export function focusRows(b: Books, list: readonly Invoice[]): FocusRow[] {
       const rest = line.charge - line.use.reduce((s, u) => s + u.charge, 0n);
       const used = line.use.map((u) => usageRow(b, inv, line, u));
       if (rest === 0n) return used;
-      const why = line.use.length === 0 ? 'paid while it runs' : 'paid in another period, given back, or owed';
+      const why =
+        line.outcome === 'bond-lost'
+          ? 'bond of a dispute, lost'
+          : line.use.length === 0
+            ? 'paid while it runs'
+            : 'paid in another period, given back, or owed';
       return [
         ...used,
         {

@@ -146,6 +146,11 @@ export function readableExplanation(e: Explanation & { adversaries?: Suspect[] }
     '',
     `Paid ${amount(BigInt(e.paid.chargedMicro), e.paid.currency)}; at most ${amount(BigInt(e.paid.quotedMaxMicro), e.paid.currency)} was held`,
   );
+  if (e.disputes.length > 0) lines.push('', 'Disputes about it');
+  for (const d of e.disputes)
+    lines.push(
+      `  ${seconds(d.timeUs)} after the start: part ${d.part} of attempt ${d.attempt} ${d.event}${d.by === '' ? '' : ` by ${d.by}`}${d.reason === 'ok' ? '' : `, ${d.reason}`}${d.amountMicro === '0' ? '' : `: ${amount(BigInt(d.amountMicro), e.paid.currency)}`}${d.bondMicro === '0' ? '' : `, bond ${amount(BigInt(d.bondMicro), e.paid.currency)}`}`,
+    );
   return `${lines.join('\n')}\n`;
 }
 

@@ -46,6 +46,7 @@ function invoiceJson(i: Invoice): object {
     closing: i.closing.toString(),
     held: i.held.toString(),
     owed: i.owed.toString(),
+    disputed: i.disputed.toString(),
     credits: i.credits.map((c) => ({ ...c, amount: c.amount.toString() })),
     lines: i.lines.map((l) => ({
       job: l.job,
@@ -99,7 +100,7 @@ ${rows.length === 0 ? '  nothing was charged' : [header, ...rows].map(line).join
   opening balance ${money(i.opening, i.currency)}
   deposits        ${money(i.deposits, i.currency)}${i.refunds > 0n ? `\n  given back      ${money(i.refunds, i.currency)}` : ''}
   charged         ${money(i.total + i.refunds, i.currency)}
-  closing balance ${money(i.closing, i.currency)}${i.held > 0n ? `\n  of which reserved for jobs that wait or run: ${money(i.held, i.currency)}` : ''}${i.owed > 0n ? `\n  charged and not paid: ${money(i.owed, i.currency)}` : ''}
+  closing balance ${money(i.closing, i.currency)}${i.held > 0n ? `\n  of which reserved for jobs that wait or run: ${money(i.held, i.currency)}` : ''}${i.owed > 0n ? `\n  charged and not paid: ${money(i.owed, i.currency)}` : ''}${i.disputed > 0n ? `\n  disputed and not decided: ${money(i.disputed, i.currency)}` : ''}
 `;
 }
 

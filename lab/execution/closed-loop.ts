@@ -72,7 +72,7 @@ function describe(now: TimeUs, a: Action): string {
 }
 
 /** Columns that are money; everything else in a row is a decision or follows from one. */
-const invoiceTables: readonly TableName[] = ['transfers', 'accounts', 'adjustments'];
+const invoiceTables: readonly TableName[] = ['transfers', 'accounts', 'adjustments', 'disputes'];
 const isMoney = (table: TableName, column: string): boolean =>
   invoiceTables.includes(table) || /charge|charged|due_micro/.test(column);
 
@@ -91,6 +91,7 @@ const keys: Record<TableName, readonly string[]> = {
   elections: ['time_us', 'occasion', 'pool', 'voter'],
   quotes: ['job_id', 'attempt'],
   meters: ['lease_id', 'until_us', 'reading'],
+  disputes: ['lease_id', 'time_us', 'event'],
   adjustments: ['job_id', 'attempt', 'part', 'kind', 'time_us'],
   network: ['time_us', 'event', 'name', 'pool'],
   views: ['pool', 'time_us'],

@@ -100,6 +100,17 @@ export interface Explanation {
     chargedMicro: string;
     transfers: { timeUs: number; kind: string; reason: string; amountMicro: string }[];
   };
+  /** Disputes about what it was charged, step by step. */
+  disputes: {
+    timeUs: number;
+    attempt: number;
+    part: number;
+    event: string;
+    reason: string;
+    by: string;
+    amountMicro: string;
+    bondMicro: string;
+  }[];
 }
 
 /** Stretches kept: a wait of weeks has thousands. */
@@ -261,18 +272,20 @@ interface Kept {
   job: Row<'jobs'> | null;
   placements: Row<'placements'>[];
   transfers: Row<'transfers'>[];
+  disputes: Row<'disputes'>[];
 }
 
 /** Null when the journal has no such job. */
 export function explainJob(journal: Iterable<Frame>, registry: MechanismRegistry, target: number): Explanation | null {
   const watcher = new Watcher(target);
-  const kept: Kept = { job: null, placements: [], transfers: [] };
+  const kept: Kept = { job: null, placements: [], transfers: [], disputes: [] };
   const rows: RowSink = {
     row<T extends TableName>(table: T, row: Row<T>): void {
-      if (table !== 'jobs' && table !== 'placements' && table !== 'transfers') return;
+      if (table !== 'jobs' && table !== 'placements' && table !== 'transfers' && table !== 'disputes') return;
       if ((row as Row<'jobs'>).job_id !== target) return;
       if (table === 'jobs') kept.job = row as Row<'jobs'>;
       else if (table === 'placements') kept.placements.push(row as Row<'placements'>);
+      else if (table === 'disputes') kept.disputes.push(row as Row<'disputes'>);
       else kept.transfers.push(row as Row<'transfers'>);
     },
   };
@@ -285,12 +298,16 @@ export function explainJob(journal: Iterable<Frame>, registry: MechanismRegistry
   let submittedUs = 0;
   let pool = 0;
   let endUs = 0;
-  // The rest of the journal says nothing about a job that is over, except that it was charged at that stamp.
+  // The rest of the journal says nothing about a job that is over, except that it was charged at that stamp, and may be disputed for a while.
+  let afterUs = 0;
   function* until(): Generator<Frame> {
     for (const f of journal) {
-      if (f.type === FrameType.step) {
-        if (kept.job !== null && f.now > endUs) return;
-        endUs = Math.max(endUs, f.now);
+      if (f.type === FrameType.header) {
+        const d = f.header.config.disputes;
+        if (d !== undefined) afterUs = d.windowUs + d.answerUs + d.decideUs;
+      } else if (f.type === FrameType.step) {
+        if (kept.job !== null && f.now > endUs + afterUs) return;
+        if (kept.job === null) endUs = Math.max(endUs, f.now);
         for (const x of f.facts)
           if (x.kind === FactKind.submit && x.spec.job === target) {
             spec = x.spec;
@@ -394,6 +411,20 @@ function explanation(
         amountMicro: text(t.amount_micro),
       })),
     },
+    disputes: kept.disputes.map((d) => ({
+      timeUs: d.time_us,
+      attempt: d.attempt,
+      part: d.part,
+      event: d.event,
+      reason: d.reason,
+      by: d.event.startsWith('file')
+        ? d.user
+        : d.event === 'contested' || d.event === 'answer-refused'
+          ? d.provider
+          : '',
+      amountMicro: text(d.amount_micro),
+      bondMicro: text(d.bond_micro),
+    })),
   };
 }
 

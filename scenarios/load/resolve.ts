@@ -12,6 +12,7 @@ import { type ParsedScenario, scenarioSchema } from '../schema/scenario.ts';
 import { resolveAdversaries } from './adversaries.ts';
 import { resolvePayers } from './contract.ts';
 import { resolveDemand } from './demand.ts';
+import { resolveDisputes } from './disputes.ts';
 import { decodeScenario, Places, readYaml } from './document.ts';
 import { resolveDomains } from './domains.ts';
 import { type OpenFile, resolveFleet } from './fleet.ts';
@@ -92,6 +93,7 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
   if (demand === null) return null;
   const adversaries = resolveAdversaries(s, fleet, demand.users, report);
   const payers = resolvePayers(s, demand.users, report);
+  const disputes = resolveDisputes(s, staking?.rules.verifiers ?? [], report);
   return {
     schema: SCENARIO_SCHEMA,
     name: s.name,
@@ -111,10 +113,12 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
       stakes,
       ...(staking === null ? {} : { staking: staking.rules }),
       ...billing,
+      ...(disputes === null ? {} : { disputes: disputes.rules }),
     },
     nodes: fleet.lives,
     demand: demand.demand,
     ...(payers.length === 0 ? {} : { payers }),
+    ...(disputes === null ? {} : { disputers: disputes.world }),
     costs: fleet.costs,
     ...(staking === null ? {} : { stakers: staking.world }),
     ...(adversaries === null ? {} : { adversaries: adversaries.spec }),

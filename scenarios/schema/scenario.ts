@@ -5,6 +5,7 @@ import { pricingNames } from '../../mechanisms/names.ts';
 import { adversariesSchema } from './adversaries.ts';
 import { contractSchema, payersSchema } from './contract.ts';
 import { demandSchema } from './demand.ts';
+import { disputesSchema } from './disputes.ts';
 import { type Fields, modulePath, name, whole } from './fields.ts';
 import { failuresSchema, fleetSchema } from './fleet.ts';
 import { networkSchema } from './network.ts';
@@ -110,6 +111,7 @@ function billingSchema(f: Fields) {
       postpaid: z.boolean().describe('Users may owe unless their persona says otherwise. Default true.').prefault(true),
       contract: contractSchema(f).optional(),
       payers: payersSchema(f),
+      disputes: disputesSchema(f).optional(),
       graces: graces.prefault({}),
     })
     .describe('Who is paid what, and when.');

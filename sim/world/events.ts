@@ -15,6 +15,7 @@ export const WorldEvent = {
   entry: 13,
   retry: 14,
   adversary: 15,
+  dispute: 16,
 } as const;
 
 /** Phases, in the order of core's fact phases. */

@@ -238,6 +238,11 @@ export class StakeWorld {
 
   // ---- providers and audits ----
 
+  /** Was the result of a lease that has ended made up? */
+  madeUp(p: Row<'placements'>): boolean {
+    return this.#verification?.madeUp(p) ?? false;
+  }
+
   row<T extends TableName>(table: T, row: Row<T>): void {
     this.#verification?.row(table, row);
     this.#books?.row(table, row);

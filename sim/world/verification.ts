@@ -169,6 +169,12 @@ export class Verification {
     }
   }
 
+  /** Does its provider make the result of this lease up? */
+  madeUp(p: Row<'placements'>): boolean {
+    const share = this.#shareOf(p.provider);
+    return share > 0 && chance(this.#config.key, 'made-up', p.lease_id) < share;
+  }
+
   /** What a completed lease brings to light; null = nobody looks at it. */
   result(p: Row<'placements'>): Finding | null {
     const { key } = this.#config;
@@ -179,8 +185,7 @@ export class Verification {
     const cost = (this.#nodeCost.get(p.node)! * milliUs) / (1000 * HOUR_US);
     const sum = this.#cost.get(p.provider) ?? [0, 0];
     this.#cost.set(p.provider, [sum[0] + cost, sum[1] + 1]);
-    const share = this.#shareOf(p.provider);
-    const madeUp = share > 0 && chance(key, 'made-up', lease) < share;
+    const madeUp = this.madeUp(p);
     const c = this.counts;
     c.results++;
     if (madeUp) c.madeUp++;

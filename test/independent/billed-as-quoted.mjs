@@ -7,7 +7,7 @@
  * costs its price per block, rounded up, for every block boundary it ran over. An attempt that the provider failed (node-failure, not-started)
  * or that was called off (aborted) is billed as the scenario's rule of losses says, by default not at all. The rate of a part is that of the award
  * it was sold under; an attempt costs at most what was quoted; a job's charge is the sum over its attempts. What the user paid on balance
- * for an attempt, from all transfers, is its charge and the adjustments that are listed for it, and nothing else.
+ * for an attempt, from all transfers, is its charge, the adjustments that are listed for it and the disputes about it, and nothing else.
  */
 import { readFileSync } from 'node:fs';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
@@ -16,6 +16,7 @@ const free = new Set(['node-failure', 'not-started', 'aborted']);
 const atFault = new Set(['node-failure', 'not-started']);
 const rank = ['node-failure', 'not-started', 'failed', 'limit', 'cancelled', 'preempted', 'aborted', 'completed'];
 const signs = { unpaid: -1n, 'debt-paid': 1n, 'refund-short': 1n, credit: -1n, 'credit-short': 0n };
+const disputes = new Set(['dispute-upheld', 'bond-lost']);
 const HOUR = 3_600_000_000_000n;
 const table = async (dir, name) => parquetReadObjects({ file: await asyncBufferFromFile(`${dir}/${name}.parquet`) });
 const milliOf = (p) => p.gpu_milli * BigInt(p.gpus === '' ? 0 : p.gpus.split('+').length);
@@ -70,9 +71,9 @@ async function check(dir) {
   for (const t of await table(dir, 'transfers')) {
     const key = `${t.job_id}/${t.attempt}`;
     // Without a contract of the scenario's own, what is reserved is what was quoted.
-    if (t.kind === 'pending' && rules === undefined) most.set(key, t.amount_micro);
+    if (t.kind === 'pending' && t.reason === 'hold' && rules === undefined) most.set(key, t.amount_micro);
     if (t.job_id === 0n || t.kind === 'pending' || t.kind === 'void') continue;
-    if (t.kind === 'post') {
+    if (t.kind === 'post' && !disputes.has(t.reason)) {
       if (posts.has(key)) return `job ${t.job_id}, attempt ${t.attempt}: charged twice`;
       posts.set(key, t);
     }
@@ -84,6 +85,13 @@ async function check(dir) {
   for (const a of await table(dir, 'adjustments')) {
     if (!(a.kind in signs)) return `job ${a.job_id}: an adjustment of unknown kind ${a.kind}`;
     add(adjusted, `${a.job_id}/${a.attempt}`, signs[a.kind] * a.amount_micro);
+    adjustments++;
+  }
+  // Who disputed rightly has the part's charge back, and its provider's bond; who did not has lost its own.
+  for (const d of await table(dir, 'disputes')) {
+    if (d.event === 'upheld') add(adjusted, `${d.job_id}/${d.attempt}`, -d.amount_micro - d.provider_bond_micro);
+    else if (d.event === 'rejected') add(adjusted, `${d.job_id}/${d.attempt}`, d.bond_micro);
+    else continue;
     adjustments++;
   }
   const byJob = new Map();

@@ -17,6 +17,7 @@ import { TransferDesk } from '../../core/settlement/transfer-desk.ts';
 import { contractKinds, HOUR_US, type MarketConfig } from '../../core/types.ts';
 import { shipped } from '../../mechanisms/index.ts';
 import { contractRules } from '../support/contracts.ts';
+import { disputeActs, randomDisputes } from '../support/disputes.ts';
 import { generator, SECOND, simulation } from '../support/market.ts';
 import { runs } from '../support/runs.ts';
 import { workload } from '../support/workload.ts';
@@ -31,7 +32,7 @@ interface Heard {
 }
 
 /** What Settlement hears in a run, pulse by pulse: deadlines are pulses that hear nothing. */
-function record(config: MarketConfig, seed: number): Heard[][] {
+function record(config: MarketConfig, seed: number, quarrels: readonly [number, Fact[]][] = []): Heard[][] {
   const w = workload(seed, 60);
   const pulses: Heard[][] = [];
   const receive = Settlement.prototype.receive;
@@ -52,7 +53,10 @@ function record(config: MarketConfig, seed: number): Heard[][] {
       (i * 4 + 1) * HOUR_US + 17,
       { kind: FactKind.deposit, user: 'alice', currency: 0, amount: String(1_000_000 + i), seq: i + 1 },
     ]);
-    for (const [at, fact] of deposits) sim.inject(at, [fact]);
+    for (const [at, facts] of [...deposits.map(([t, f]): [number, Fact[]] => [t, [f]]), ...quarrels].sort(
+      (a, b) => a[0] - b[0],
+    ))
+      sim.inject(at, facts);
     sim.finish();
   } finally {
     Settlement.prototype.receive = receive;
@@ -61,7 +65,21 @@ function record(config: MarketConfig, seed: number): Heard[][] {
   return pulses;
 }
 
-const repeatable = new Set<number>([MessageKind.claim, MessageKind.metered, MessageKind.reading, FactKind.deposit]);
+/** Disputes about what is charged in the run without them: until the first is decided nothing else differs. */
+function quarrelsOf(config: MarketConfig, seed: number): [number, Fact[]][] {
+  const w = workload(seed, 60);
+  const { sim, rows } = simulation(config, w.arrivals, { lives: w.lives, seed, horizonUs: HORIZON });
+  sim.finish();
+  return disputeActs(HORIZON, rows, seed);
+}
+
+const repeatable = new Set<number>([
+  MessageKind.claim,
+  MessageKind.metered,
+  MessageKind.reading,
+  FactKind.deposit,
+  FactKind.dispute,
+]);
 
 /** Sum of what each account holds, what each attempt was charged and what was adjusted: the statements of a run. */
 class Books {
@@ -168,8 +186,9 @@ describe('what Settlement hears', () => {
         { id: 'bob', currency: 0, deposit: '0', postpaid: true },
         { id: 'carol', currency: 1, deposit: '900000000000', postpaid: false },
       ];
-      const config = { ...w.config, users, contract };
-      const pulses = record(config, seed);
+      const config = { ...w.config, users, contract, disputes: { ...randomDisputes(generator(seed)), bondBps: 500 } };
+      const pulses = record(config, seed, quarrelsOf(config, seed));
+      expect(pulses.flat().filter((h) => h.input?.kind === FactKind.dispute).length).toBeGreaterThan(20);
       const want = straight(config, pulses);
       expect(want.filter((line) => line.startsWith('placements')).length).toBeGreaterThan(10);
       for (let k = 1; k <= 3; k++) {

@@ -24,6 +24,7 @@ export const auditedTables = [
   'quotes',
   'meters',
   'adjustments',
+  'disputes',
 ] as const;
 
 export function auditInput(rows: Rows, journal: Uint8Array): AuditInput {
