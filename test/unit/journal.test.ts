@@ -31,6 +31,7 @@ const facts: Fact[] = [
   { kind: FactKind.deposit, user: 'alice', currency: 1, amount: '12345678901234567890', seq: 4 },
   { kind: FactKind.takeover, from: 0, to: 1, seq: 9 },
   { kind: FactKind.settle, seq: 0 },
+  { kind: FactKind.dispute, seq: 7, act: { do: 'file', lease: 1_099_511_627_777, by: 'zoë-🎬' } },
   { kind: FactKind.payer, user: 'zoë-🎬', answers: true, seq: 3 },
   {
     kind: FactKind.progress,

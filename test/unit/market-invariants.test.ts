@@ -42,6 +42,11 @@ const breakers: Record<string, (m: ReturnType<typeof busy>) => void> = {
   'escrow-covers-streams': (m) => {
     m.settlement!.ledger.find('escrow:east', 0)!.debitsPosted += 1n;
   },
+  'disputes-are-covered': (m) => {
+    const whose = { pot: 0, currency: 0, user: 'bob', provider: 'owner-n0' };
+    const line = { ...whose, lease: 9, hold: 4097, part: 0, amount: 5n, untilUs: NEVER, metered: false };
+    m.settlement!.disputes.restore({ lines: [{ ...line, word: 0, case: null }], closed: [], seen: [] });
+  },
   'stake-conserved': (m) => {
     firstPosition(m).lots[0]!.amount += 1n;
   },

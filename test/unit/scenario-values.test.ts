@@ -92,6 +92,31 @@ test.each([
     '16:28: pool: no time at all; write at least "1 us"',
   ],
   [
+    'a window of nothing',
+    added('billing: { disputes: { window: 0 s } }\n'),
+    '16:32: window: no time at all; write a duration above zero',
+  ],
+  [
+    'a dispute by nobody',
+    added('billing: { disputes: { filers: [{ persona: user }] } }\n'),
+    '16:44: persona: unknown persona "user"; did you mean "users"?',
+  ],
+  [
+    'a dispute after its window',
+    added('billing: { disputes: { window: 1 hour, filers: [{ persona: users, after: 1 hour }] } }\n'),
+    '16:74: after: not before the window is over, so nothing could be disputed; write a shorter time',
+  ],
+  [
+    'an answer too late',
+    added('billing: { disputes: { answer: 1 hour, providers: { after: 2 hour } } }\n'),
+    '16:60: after: longer than billing.disputes.answer, so nobody could answer; shorten it',
+  ],
+  [
+    'a bond above the amount',
+    added('billing: { disputes: { bond: 120 % } }\n'),
+    '16:30: bond: "120 %" is out of range; write 0 to 1, or a percentage',
+  ],
+  [
     'a start longer than its grace',
     bent('demand:', '  processes: { start: 2 minute }\ndemand:'),
     '8:23: start: longer than billing.graces.startAllowance, so no process could start in time; shorten it',
