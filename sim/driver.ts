@@ -11,9 +11,8 @@ import { nodeAddress, poolAddress, SETTLEMENT } from '../core/machine.ts';
 import { checkInvariants, type MarketView, viewOf } from '../core/market/invariants.ts';
 import { Market, type MarketState, type RowSink, type Topology } from '../core/market/market.ts';
 import { Timers } from '../core/market/timers.ts';
-import { pow } from '../core/num/index.ts';
 import type { Row, TableName } from '../core/record/schema.ts';
-import { type JobSpec, type MarketConfig, NEVER, type TimeUs } from '../core/types.ts';
+import { type MarketConfig, NEVER, type TimeUs } from '../core/types.ts';
 import type { AdversarySpec } from '../scenarios/adversary-spec.ts';
 import type {
   DisputersSpec,
@@ -24,7 +23,6 @@ import type {
   RetryRule,
   RoutingSpec,
   StakeWorldSpec,
-  Urgency,
 } from '../scenarios/resolved.ts';
 import { LadderQueue } from './kernel/ladder-queue.ts';
 import { type EventQueue, emptyEvent, type QueueState } from './kernel/queue.ts';
@@ -38,6 +36,7 @@ import { Entry, type EntryState, type SupplyFigures } from './world/entry.ts';
 import { Phase, WorldEvent } from './world/events.ts';
 import { Fleet, type FleetState, type NodeLife } from './world/fleet.ts';
 import type { ContactRule } from './world/heartbeats.ts';
+import { factOfPayer, type JobWork, worthAtEnd } from './world/jobs.ts';
 import { Mesh, type MeshCounts, type MeshState } from './world/mesh.ts';
 import type { Network, PacketCounts } from './world/network.ts';
 import type { Performance, PerformanceFigures } from './world/performance.ts';
@@ -99,18 +98,6 @@ export interface WorldObserver {
   fact(now: TimeUs, fact: Fact): void;
 }
 
-interface JobWork {
-  workUs: TimeUs;
-  fails: boolean;
-  valueMicro: number;
-  overheadUs?: TimeUs;
-  urgency?: Urgency;
-  model?: number;
-  /** Elastic: with so many tasks the work takes `workUs`. */
-  tasks?: number;
-  spec: Pick<JobSpec, 'user' | 'label'>;
-}
-
 export interface SimulationState {
   queue: QueueState;
   markets: MarketState[];
@@ -133,11 +120,6 @@ export interface SimulationState {
   submitted: number;
   steps: number;
 }
-
-const factOfPayer = (p: PayerAct, seq: number): Fact =>
-  p.deposit === '0'
-    ? { kind: FactKind.payer, user: p.user, answers: p.answers, seq }
-    : { kind: FactKind.deposit, user: p.user, currency: p.currency, amount: p.deposit, seq };
 
 export class Simulation {
   readonly options: SimulationOptions;
@@ -695,13 +677,4 @@ export class Simulation {
     this.#submitted = state.submitted;
     this.#steps = state.steps;
   }
-}
-
-/** What a finished job was worth when it ended: nothing past its deadline, less the longer it waited. */
-function worthAtEnd(w: JobWork, row: Row<'jobs'>): number {
-  if (w.urgency === undefined || w.valueMicro < 0) return w.valueMicro;
-  const { deadlineUs, halfLifeUs } = w.urgency;
-  if (deadlineUs > 0 && row.turnaround_time_us > deadlineUs) return 0;
-  if (halfLifeUs <= 0 || row.waiting_time_us <= 0) return w.valueMicro;
-  return Math.round(w.valueMicro * pow(0.5, row.waiting_time_us / halfLifeUs));
 }
