@@ -27,6 +27,11 @@ const soaks: Record<string, { file: string; runs: number; about: string }> = {
     runs: 1000,
     about: 'shipped scenarios (all there are), billed as quoted by a script that uses no project code',
   },
+  adversaries: {
+    file: 'test/laws/adversaries.test.ts',
+    runs: 300,
+    about: 'random adversaries under random contracts, failures and wires: laws, audit, forks',
+  },
   'billing-stream': {
     file: 'test/laws/billing-stream.test.ts',
     runs: 200,

@@ -6,8 +6,9 @@ import { UsageError } from '../errors.ts';
 import { append, levelOf, pairsOf, print, seedOf, workersOf } from '../flags.ts';
 import { loadScenario } from '../load.ts';
 import { table } from '../readable.ts';
+import { byCodeUnits } from '../report/data.ts';
 import { holm, pairedComparison } from '../stats/paired.ts';
-import { type Figures, numberOf } from '../sweep/figures.ts';
+import { agentFigure, type Figures, numberOf } from '../sweep/figures.ts';
 import { runAll } from '../sweep/run-all.ts';
 import type { Task } from '../sweep/task.ts';
 
@@ -41,6 +42,8 @@ interface Arm {
   verdict: 'gains' | 'loses' | 'no difference found';
   /** What their cheating does to each of those of the same group or persona who play by the rules. */
   others: MeanHalf;
+  /** Gain of every agent, most first. */
+  each: { agent: string; gain: MeanHalf }[];
 }
 
 export interface PayoffsJson {
@@ -53,6 +56,7 @@ export interface PayoffsJson {
   kinds: Record<string, { agents: number; others: number; arms: Arm[] }>;
 }
 
+const mh = ({ mean, half }: MeanHalf): MeanHalf => ({ mean, half });
 const snake = (kind: string): string => kind.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
 
 export async function payoffsCommand(path: string, flags: PayoffsFlags): Promise<PayoffsJson> {
@@ -76,7 +80,16 @@ export async function payoffsCommand(path: string, flags: PayoffsFlags): Promise
       await loadScenario(path, sets, flags.seed ?? null);
       const point = 2 * i + (honest ? 1 : 0);
       for (let r = 0; r < flags.replications; r++)
-        tasks.push({ id: `${point}/${r}`, point, replication: r, substream: r, scenario: path, sets, seed });
+        tasks.push({
+          id: `${point}/${r}`,
+          point,
+          replication: r,
+          substream: r,
+          scenario: path,
+          sets,
+          seed,
+          agents: true,
+        });
     }
   }
   const label = { doing: 'cheating and not', done: 'compared', quiet: flags.quiet === true };
@@ -86,13 +99,24 @@ export async function payoffsCommand(path: string, flags: PayoffsFlags): Promise
       side.map((f) => numberOf(f[`adversaries_${snake(arm.kind)}_${what}`]));
     const [cheats, honest] = [results[2 * i]!, results[2 * i + 1]!];
     const pair = (what: string) => pairedComparison(of(honest, what), of(cheats, what), flags.level);
-    return { own: pair('payoff_per_agent_usd'), others: pair('others_payoff_per_agent_usd') };
+    const each = adversaries![arm.kind]!.agents.map((agent) => {
+      const name = agentFigure(arm.kind, agent);
+      // An arm that changes who the agents are has others.
+      const [a, b] = [honest, cheats].map((side) => side.map((f) => numberOf(f[name])));
+      return { agent, gain: mh(pairedComparison(a!, b!, flags.level).difference) };
+    });
+    return {
+      own: pair('payoff_per_agent_usd'),
+      others: pair('others_payoff_per_agent_usd'),
+      each: each
+        .filter((e) => Number.isFinite(e.gain.mean))
+        .sort((x, y) => y.gain.mean - x.gain.mean || byCodeUnits(x.agent, y.agent)),
+    };
   });
   const ps = holm(compared.map((c) => c.own.p));
-  const mh = ({ mean, half }: MeanHalf): MeanHalf => ({ mean, half });
   const json: PayoffsJson['kinds'] = {};
   arms.forEach((arm, i) => {
-    const { own, others } = compared[i]!;
+    const { own, others, each } = compared[i]!;
     const spec = adversaries![arm.kind]!;
     json[arm.kind] ??= { agents: spec.agents.length, others: spec.others.length, arms: [] };
     json[arm.kind]!.arms.push({
@@ -104,6 +128,7 @@ export async function payoffsCommand(path: string, flags: PayoffsFlags): Promise
       p: ps[i]!,
       verdict: ps[i]! >= 1 - flags.level ? 'no difference found' : own.difference.mean > 0 ? 'gains' : 'loses',
       others: mh(others.difference),
+      each,
     });
   });
   const { replications, level } = flags;
@@ -119,12 +144,13 @@ export function readablePayoffs(r: PayoffsJson): string {
       pm(a.cheating),
       pm(a.honest),
       pm(a.gain),
+      `${a.each.filter((e) => e.gain.mean > 0).length} of ${a.each.length}`,
       pm(a.others),
       a.verdict === 'no difference found'
         ? a.verdict
         : `${a.verdict} (p ${a.p < 0.0001 ? '< 0.0001' : a.p.toFixed(4)})`,
     ]);
-    const header = ['', 'cheating', 'honest', 'gain', 'each of the others', 'verdict'];
+    const header = ['', 'cheating', 'honest', 'gain', 'agents who gain', 'each of the others', 'verdict'];
     return `${kind}: ${k.agents} of ${k.agents + k.others}\n${table([header, ...rows])}`;
   });
   return `${[r.scenario, ...r.set].join(' ')}\nUSD per agent; ${r.replications} pairs of seed ${r.seed}, ${r.level * 100} % intervals, p-values corrected over all rows (Holm)\n\n${parts.join('\n\n')}\n`;

@@ -142,6 +142,7 @@ const payoffs = z.object({
           p: z.number().describe('After Holm’s correction over all arms shown.'),
           verdict: z.enum(['gains', 'loses', 'no difference found']),
           others: plusMinus.describe('What it does to each of the others.'),
+          each: z.array(z.object({ agent: z.string(), gain: plusMinus })).describe('Most gain first.'),
         }),
       ),
     }),

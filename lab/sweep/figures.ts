@@ -31,6 +31,16 @@ export function figuresOf(result: RunJson): Figures {
   return out;
 }
 
+/** Name of the figure that is one adversary's payoff, USD. */
+export const agentFigure = (kind: string, agent: string): string => `${kind}/${agent}`;
+
+export const agentFigures = (result: RunJson): Figures =>
+  Object.fromEntries(
+    Object.entries(result.adversaries ?? {}).flatMap(([kind, a]) =>
+      a.each.map((e) => [agentFigure(kind, e.agent), e.payoffUsd]),
+    ),
+  );
+
 /** A figure as a number for statistics; NaN where it does not exist. */
 export function numberOf(value: FigureValue | undefined): number {
   if (typeof value === 'number') return value;

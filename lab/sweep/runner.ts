@@ -5,7 +5,7 @@ import { runScenario } from '../../sim/run.ts';
 import { oneLine } from '../errors.ts';
 import { loadScenario, traceRows } from '../load.ts';
 import { type ModuleSet, modulesOf } from '../modules/registry.ts';
-import { figuresOf } from './figures.ts';
+import { agentFigures, figuresOf } from './figures.ts';
 import { KeptTables } from './kept-tables.ts';
 import { LoadWatch } from './load-watch.ts';
 import type { Task, TaskAnswer } from './task.ts';
@@ -39,7 +39,11 @@ export class Runner {
         ...(rows === undefined ? {} : { traceRows: rows }),
       });
       tables?.finish();
-      const figures = { ...figuresOf(result), ...watch.figures() };
+      const figures = {
+        ...figuresOf(result),
+        ...watch.figures(),
+        ...(t.agents === true ? agentFigures(result) : {}),
+      };
       return { id: t.id, point: t.point, replication: t.replication, figures };
     } catch (e) {
       tables?.abandon();

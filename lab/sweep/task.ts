@@ -10,6 +10,8 @@ export interface Task {
   scenario: string;
   sets: string[];
   seed: number;
+  /** Figures of single adversaries too. */
+  agents?: boolean;
   /** Tables that are kept, in DIR/ID/. */
   tables?: { dir: string; names: TableName[] };
 }

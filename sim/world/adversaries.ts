@@ -67,7 +67,7 @@ export class Adversaries {
   /** The same names by number, and those that have fallen silent. */
   readonly #deadNames: string[] = [];
   readonly #silent = new Set<string>();
-  /** Name under which each dead requestor comes now, from 1. */
+  /** Name under which each dead requestor comes now, from 1; one more than there are: the last, in vain. */
   readonly #names = new Map<string, number>();
   readonly #classNames: Map<string, number>;
   readonly #rates = new Map<number, number>();
@@ -178,7 +178,8 @@ export class Adversaries {
   submits(arrival: Arrival): Arrival {
     const agent = this.#dead.get(arrival.spec.user);
     if (agent === undefined) return arrival;
-    return { ...arrival, spec: { ...arrival.spec, user: identityOf(agent, this.#names.get(agent)!) } };
+    const k = Math.min(this.#names.get(agent)!, this.#o.spec.deadRequestors!.identities);
+    return { ...arrival, spec: { ...arrival.spec, user: identityOf(agent, k) } };
   }
 
   /** How long a process stays after its work is done, with `leftUs` to its limit, and whose will it is; null = it exits. */
@@ -239,7 +240,7 @@ export class Adversaries {
     const k = this.#names.get(agent)!;
     if (name !== identityOf(agent, k)) return;
     this.#of(agent).acts++;
-    if (k < this.#o.spec.deadRequestors!.identities) this.#names.set(agent, k + 1);
+    this.#names.set(agent, k + 1);
   }
 
   /** What everybody has done so far, by agent. */

@@ -95,8 +95,11 @@ describe('janction payoffs', () => {
       ['', []],
       ['users who look', ['adversaries.overbillers.noticed=never']],
     ]);
-    for (const a of [...overbillers!.arms, ...squatters!.arms])
+    for (const a of [...overbillers!.arms, ...squatters!.arms]) {
       expect(a.gain.mean).toBeCloseTo(a.cheating.mean - a.honest.mean, 9);
+      const sum = a.each.reduce((n, e) => n + e.gain.mean, 0);
+      expect(sum / a.each.length).toBeCloseTo(a.gain.mean, 5);
+    }
     expect(overbillers!.arms[1]!.gain.mean).toBeGreaterThan(overbillers!.arms[0]!.gain.mean);
     const shown = janction(['payoffs', file, '--replications', '3', '--quiet', '--kind', 'overbillers']);
     expect(shown.out).toContain('without users who look');

@@ -1,13 +1,10 @@
-/** Agents who do not play by the rules: by hand, by their books, and with and without what the market has against them. */
+/** Agents who do not play by the rules, by hand, and what is refused; their books and gains are in test/laws/adversaries.test.ts. */
 import { describe, expect, test } from 'vitest';
 import { clonePlain } from '../../core/plain.ts';
-import { HOUR_US } from '../../core/types.ts';
-import { shipped } from '../../mechanisms/index.ts';
+import { HOUR_US, type MarketConfig } from '../../core/types.ts';
 import type { AdversarySpec } from '../../scenarios/adversary-spec.ts';
-import { resolveScenario } from '../../scenarios/index.ts';
-import { runScenario } from '../../sim/run.ts';
-import type { RunJson } from '../../sim/summary.ts';
 import { RealUse } from '../../sim/world/real-use.ts';
+import { contractRules } from '../support/contracts.ts';
 import { arrival, config, node, pool, SECOND, simulation, spec } from '../support/market.ts';
 import { added, refusal } from '../support/scenario-text.ts';
 
@@ -15,9 +12,13 @@ const nobody = { others: [], honest: false };
 const never = Number.MAX_SAFE_INTEGER;
 
 /** One GPU each, 1 USD an hour; a job of 100 s whose limit is 300 s. */
-function market(adversaries: AdversarySpec, arrivals = [arrival(0, 100 * SECOND, spec(1, { limitUs: 300 * SECOND }))]) {
+function market(
+  adversaries: AdversarySpec,
+  arrivals = [arrival(0, 100 * SECOND, spec(1, { limitUs: 300 * SECOND }))],
+  over: Partial<MarketConfig> = {},
+) {
   const nodes = [node('n0', { gpus: 1 })];
-  const c = config({ nodes, pools: [pool('east')] });
+  const c = config({ nodes, pools: [pool('east')], ...over });
   return simulation(c, arrivals, {
     adversaries: { spec: adversaries, costMicro: nodes.map(() => 100_000), realGpus: nodes.map(() => 1) },
   });
@@ -82,6 +83,50 @@ describe('by hand', () => {
     }
   });
 
+  const dead = (over = {}) => ({
+    ...nobody,
+    agents: ['alice'],
+    identities: 2,
+    brings: '0',
+    afterUs: 0,
+    collects: true,
+    noticedUs: never,
+    ...over,
+  });
+  const debitNotes = contractRules({ kind: 'notes', periodUs: 60 * SECOND, acceptUs: 30 * SECOND, loss: 'user-pays' });
+  const users = ['alice', 'alice~2', 'bob'].map((id) => ({ id, currency: 0, deposit: '0', postpaid: true }));
+  const thrice = () =>
+    [1, 2, 3].map((n) => arrival(n * 500 * SECOND, (n === 2 ? 40 : 200) * SECOND, spec(n, { limitUs: 300 * SECOND })));
+
+  test('who never pays comes under one name after the other, and is cut off when a note goes unaccepted', () => {
+    const r = market({ deadRequestors: dead() }, thrice(), { contract: debitNotes, users });
+    r.sim.finish();
+    // The first note of job 1 comes at 540 s, a full minute of the clock, and its 30 s pass; the second job is shorter than that.
+    expect(r.rows.of('jobs').map((j) => [j.job_id, j.user, j.final_state, j.reason])).toEqual([
+      [1, 'alice', 'cancelled', 'unpaid'],
+      [2, 'alice~2', 'completed', 'ok'],
+      [3, 'alice~2', 'rejected', 'insufficient-funds'],
+    ]);
+    expect(r.rows.of('transfers').filter((t) => t.debit.startsWith('user:') && t.amount_micro > 0n)).toEqual([]);
+    expect(r.rows.of('adjustments').map((a) => [a.user, a.kind])).toEqual([
+      ['alice', 'unpaid'],
+      ['alice~2', 'unpaid'],
+    ]);
+    expect(r.sim.acts!.get('alice')!.acts).toBe(2);
+  });
+
+  test('who never comes for its results blocks the machine until somebody looks', () => {
+    const one = () => [arrival(0, 100 * SECOND, spec(1, { limitUs: 300 * SECOND }))];
+    for (const [noticedUs, end] of [
+      [never, 300],
+      [50 * SECOND, 150],
+    ] as const) {
+      const r = market({ deadRequestors: dead({ collects: false, noticedUs }) }, one());
+      r.sim.finish();
+      expect(r.rows.of('jobs').map((j) => j.finish_time_us / SECOND)).toEqual([end]);
+    }
+  });
+
   test('a fork in the middle of a lease that is kept goes on as the run it came from', () => {
     const r = market(overbillers());
     r.sim.runUntil(200 * SECOND);
@@ -103,139 +148,6 @@ describe('by hand', () => {
     use.add('n0', 300, 30, 40);
     expect(use.milliUsOf('n0')).toBe(20_000n + 8_000n);
     expect(use.milliUsOf('n1')).toBe(0n);
-  });
-});
-
-const scenario = (rest: string, horizon = '2 day') => `name: agents
-horizon: ${horizon}
-fleet:
-  classes: [{ name: rtx-4090, memory: 24 GiB }]
-  groups:
-    - { name: homes, providers: 20, class: rtx-4090, cost: 0.08 USD/hour }
-demand:
-  personas:
-    - name: images
-      users: 20
-      arrivals: { rate: 14 jobs/hour }
-      work: { median: 50 minute, sigma: 0.6, min: 2 minute, max: 6 hour }
-      value: { median: 1.2 USD/hour, sigma: 0.5 }
-      patience: 6 hour
-      deposit: 200 USD
-      postpaid: false
-      limitFactor: 3
-pricing: { rates: { rtx-4090: 0.3 USD/hour } }
-${rest}`;
-const run = (text: string, sets: string[] = [], replication = 0): RunJson =>
-  runScenario(resolveScenario(text, 'f.yaml', sets), { registry: shipped, replication });
-
-const OFFERS =
-  'every: 5 hour, lasts: { exponential: { mean: 1 hour } }, pays: { uniform: { min: 0.1 USD/hour, max: 0.9 USD/hour } }';
-
-/** What cheating brings an agent over playing by the rules, mean over replications 0..R-1 of the same agents. */
-function gain(text: string, kind: string, sets: string[] = [], replications = 3): number {
-  let sum = 0;
-  for (let r = 0; r < replications; r++) {
-    const cheats = run(text, sets, r).adversaries![kind]!;
-    const honest = run(text, [...sets, `adversaries.${kind}.honest=true`], r).adversaries![kind]!;
-    expect(honest.each.map((e) => e.agent)).toEqual(cheats.each.map((e) => e.agent));
-    expect(honest.acts).toBe(0);
-    sum += cheats.payoffPerAgentUsd - honest.payoffPerAgentUsd;
-  }
-  return sum / replications;
-}
-
-describe('in a scenario', () => {
-  test('payoffs add up to what the books say, and no agent makes money appear', () => {
-    const text = scenario(`billing: { contract: { kind: notes, period: 10 minute, accept: 10 minute } }
-adversaries:
-  leavers: { group: homes, share: 20 %, ${OFFERS} }
-  overbillers: { group: homes, share: 20 % }
-  ring: { group: homes, share: 20 %, withhold: 50 % }
-  squatters: { persona: images, share: 20 %, worth: 0.1 USD/hour, keep: 1 hour }
-  deadRequestors: { persona: images, share: 20 %, identities: 3 }
-`);
-    const s = resolveScenario(text, 'f.yaml');
-    const r = runScenario(s, { registry: shipped, checkEveryEvent: true });
-    expect(r.invariants.violations).toBe(0);
-    const a = r.adversaries!;
-    expect(Object.keys(a)).toEqual(['leavers', 'overbillers', 'squatters', 'deadRequestors', 'ring']);
-    for (const x of Object.values(a)) {
-      expect(x).toMatchObject({ agents: 4, honest: false });
-      expect(x.acts).toBeGreaterThan(0);
-      expect(x.payoffUsd).toBeCloseTo(x.marketUsd + x.outsideUsd + x.worthUsd - x.costUsd, 5);
-      expect(x.each.reduce((n, e) => n + e.payoffUsd, 0)).toBeCloseTo(x.payoffUsd, 5);
-      expect(x.each.reduce((n, e) => n + e.acts, 0)).toBe(x.acts);
-      expect(x.overOthersUsd).toBeCloseTo(x.payoffPerAgentUsd - x.others.payoffPerAgentUsd, 5);
-    }
-    expect(a['leavers']!.others.agents).toBe(8);
-    const names = ['leavers', 'overbillers', 'ring'].flatMap((kind) => a[kind]!.each.map((e) => e.agent));
-    expect(new Set(names).size).toBe(12);
-    expect(a['deadRequestors']!.unpaidUsd).toBeGreaterThan(0);
-    expect(JSON.stringify(runScenario(s, { registry: shipped }).adversaries)).toBe(JSON.stringify(a));
-  });
-
-  test('where nothing comes from elsewhere, all payoffs together are what providers got and what users have', () => {
-    const text = scenario(`billing: { contract: { kind: hold, providerDeposit: 1 USD, credit: 20 % } }
-failures: { groups: { homes: { mtbf: 20 hour, repair: 1 hour } } }
-adversaries:
-  overbillers: { group: homes, share: 20 % }
-  ring: { group: homes, share: 20 %, withhold: 50 % }
-  squatters: { persona: images, share: 20 %, keep: 1 hour }
-`);
-    const r = run(text, ['fleet.groups.homes.cost=0 USD/hour']);
-    const { overbillers, ring, squatters } = r.adversaries!;
-    const all = (x: typeof ring) => x!.payoffUsd + x!.others.agents * x!.others.payoffPerAgentUsd;
-    expect(all(ring) + overbillers!.payoffUsd).toBeCloseTo(Number(r.money.providers) / 1e6, 4);
-    expect(all(squatters)).toBeCloseTo(r.economics.userSurplus!, 4);
-  });
-});
-
-describe('with and without what the market has against them', () => {
-  test.each([
-    [
-      'leavers',
-      `{ group: homes, share: 25 %, ${OFFERS} }`,
-      'billing: { contract: { kind: prepaid, period: 10 minute, loss: user-pays, providerDeposit: 50 USD } }',
-      [],
-      ['billing.contract.loss=provider-bears', 'billing.contract.credit=100 %'],
-    ],
-    ['overbillers', '{ group: homes, share: 25 % }', '', [], ['adversaries.overbillers.noticed=5 minute']],
-    [
-      'squatters',
-      '{ persona: images, share: 25 %, keep: 2 hour, worth: 0.2 USD/hour }',
-      '',
-      ['demand.personas.images.arrivals.rate=4 jobs/hour', 'pricing.rates.rtx-4090=0.05 USD/hour'],
-      ['demand.personas.images.arrivals.rate=4 jobs/hour', 'pricing.rates.rtx-4090=0.3 USD/hour'],
-    ],
-    [
-      'deadRequestors',
-      '{ persona: images, share: 25 %, identities: 60, brings: 0 USD }',
-      'billing: { contract: { kind: notes, period: 1 day, accept: 1 hour } }',
-      [],
-      ['billing.contract.period=2 minute', 'billing.contract.accept=4 minute'],
-    ],
-  ])('%s gain without it, and not even half as much, or lose, with it', (kind, agents, billing, without, withIt) => {
-    const text = scenario(`${billing}\nadversaries:\n  ${kind}: ${agents}\n`);
-    const off = gain(text, kind, without);
-    expect(off).toBeGreaterThan(0);
-    expect(gain(text, kind, withIt)).toBeLessThan(off / 2);
-  });
-
-  const auction = (ring: string) =>
-    scenario(`scheduling: { queueing: fifo }\nadversaries:\n  ring: ${ring}\n`)
-      .replace(
-        'pricing: { rates: { rtx-4090: 0.3 USD/hour } }',
-        'pricing: { mechanism: pvcg, rates: { rtx-4090: 0.6 USD/hour } }',
-      )
-      .replace(
-        '  groups:\n',
-        '  costs: { rtx-4090: { uniform: { min: 0.05 USD/hour, max: 0.25 USD/hour } } }\n  groups:\n',
-      );
-  test('a ring that asks more gains under pVCG, and less where a reserve price caps what it can be paid', () => {
-    const text = auction('{ group: homes, share: 60 %, asks: 2 }');
-    const off = gain(text, 'ring');
-    expect(off).toBeGreaterThan(0);
-    expect(gain(text, 'ring', ['pricing.supply.reserve.rtx-4090=0.25 USD/hour'])).toBeLessThan(off);
   });
 });
 
