@@ -258,6 +258,18 @@ export class Cluster implements ClusterView {
     return false;
   }
 
+  /** Tasks of the shape that the wholly free GPUs of all nodes allow at most; Infinity when it does not ask for whole GPUs. */
+  tasksByWholeGpus(shape: TaskShape): number {
+    if (shape.gpuMilli !== WHOLE_GPU || shape.gpus === 0) return Number.POSITIVE_INFINITY;
+    let tasks = 0;
+    for (let c = 0; c < this.classCount; c++) {
+      if (shape.allowed[c] === 0) continue;
+      for (let k = shape.gpus; k < this.#width; k++)
+        tasks += this.#histogram[c * this.#width + k]! * Math.floor(k / shape.gpus);
+    }
+    return tasks;
+  }
+
   /** Could one task of the shape run on the empty node, up or not? */
   fitsEmpty(node: number, shape: TaskShape): boolean {
     const c = this.#class[node]!;

@@ -19,6 +19,7 @@ import type { Cluster } from './cluster.ts';
 import { GangContext, placeGang, Trial } from './gang-placement.ts';
 import { JobState, type PoolJob } from './job.ts';
 import type { LeaseBook, Part } from './leases.ts';
+import { RoomBound } from './room-bound.ts';
 import type { Roster } from './roster.ts';
 
 /** What the scheduler asks of its pool. */
@@ -46,6 +47,10 @@ export class Scheduler implements SchedulerView {
   readonly #newPlacement: () => PlacementPolicy;
   readonly #placement: PlacementPolicy;
   readonly #context: GangContext;
+  readonly #bound = new RoomBound();
+  /** The search for victims that last tried each node. */
+  #triedIn = new Float64Array(0);
+  #searches = 0;
   /** Made when first asked, forgotten when the machines change. */
   #trial: Trial | null = null;
   #shadow: Shadow | null = null;
@@ -287,7 +292,9 @@ export class Scheduler implements SchedulerView {
     eviction: Eviction,
     may: (j: PoolJob) => boolean,
   ): PoolJob[] | null {
-    const tried = new Set<number>();
+    if (this.#triedIn.length < this.cluster.nodeCount) this.#triedIn = new Float64Array(this.cluster.nodeCount);
+    const search = ++this.#searches;
+    let tried = 0;
     let best: PoolJob[] | null = null;
     // Of a few nodes the one whose most valuable victim is worth least, then the one with fewest.
     const better = (found: PoolJob[]): boolean => {
@@ -298,20 +305,17 @@ export class Scheduler implements SchedulerView {
     for (const c of this.#first(eviction)) {
       if (!may(c)) continue;
       for (const { node } of this.#parts(c)) {
-        if (tried.has(node)) continue;
-        if (tried.size >= NODES_TRIED || (best !== null && tried.size >= NODES_COMPARED)) return best;
-        tried.add(node);
+        if (this.#triedIn[node] === search) continue;
+        if (tried >= NODES_TRIED || (best !== null && tried >= NODES_COMPARED)) return best;
+        this.#triedIn[node] = search;
+        tried++;
         if (!this.cluster.fitsEmpty(node, shape)) continue;
-        const here = new Set<PoolJob>();
-        for (const a of this.cluster.allocations[node]!) {
-          const j = a.hold === undefined ? undefined : this.#host.job(jobOfHold(a.hold));
-          if (j !== undefined && j.hold === a.hold) here.add(j);
-        }
-        const found = this.#least(
-          job,
-          [...here].sort((a, b) => eviction.order(a, b)),
-          may,
-        );
+        const here = this.#movableOn(node, may);
+        let maybe = this.#bound.open(this.cluster, job.shape);
+        for (let i = 0; i < here.length && !maybe; i++) maybe = this.#bound.add(this.cluster, this.#parts(here[i]!));
+        if (!maybe) continue;
+        if (here.length > 1) here.sort((a, b) => eviction.order(a, b));
+        const found = this.#least(job, here, () => true);
         if (found === null) continue;
         // Nobody cheaper than the very next in line will come.
         if (found.length === 1 && found[0] === c) return best === null || better(found) ? found : best;
@@ -321,19 +325,39 @@ export class Scheduler implements SchedulerView {
     return best;
   }
 
+  /** Jobs with a part on the node that may go. */
+  #movableOn(node: number, may: (j: PoolJob) => boolean): PoolJob[] {
+    const here: PoolJob[] = [];
+    const allocations = this.cluster.allocations[node]!;
+    for (let i = 0; i < allocations.length; i++) {
+      const { hold } = allocations[i]!;
+      const j = hold === undefined ? undefined : this.#host.job(jobOfHold(hold));
+      if (j !== undefined && j.hold === hold && may(j) && !here.includes(j)) here.push(j);
+    }
+    return here;
+  }
+
   /** Takes jobs away in order until the job fits, then gives back whom it can spare, the last first. */
   #least(job: PoolJob, candidates: Iterable<PoolJob>, may: (j: PoolJob) => boolean): PoolJob[] | null {
     const away: PoolJob[] = [];
     let fits = false;
+    // Nobody is taken away before that could help.
+    let maybe = this.#bound.open(this.cluster, job.shape);
     for (const c of candidates) {
       if (!may(c)) continue;
-      this.#lift(c);
       away.push(c);
+      if (maybe) this.#lift(c);
+      else {
+        maybe = this.#bound.add(this.cluster, this.#parts(c));
+        if (!maybe) continue;
+        for (const a of away) this.#lift(a);
+      }
       if (this.#wouldFit(job)) {
         fits = true;
         break;
       }
     }
+    if (!maybe) return null;
     const needed: PoolJob[] = [];
     for (let i = away.length - 1; i >= 0; i--) {
       const c = away[i]!;
