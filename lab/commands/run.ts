@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Command, Option } from 'commander';
-import { NEVER } from '../../core/types.ts';
+import type { Row } from '../../core/record/schema.ts';
+import { Code, codeNames, NEVER } from '../../core/types.ts';
 import { canonicalScenario, type ResolvedScenario, ScenarioError } from '../../scenarios/index.ts';
 import { runScenario } from '../../sim/run.ts';
 import type { RunJson } from '../../sim/summary.ts';
@@ -43,6 +44,7 @@ export async function runCommand(path: string, flags: RunFlags): Promise<{ text:
   try {
     const rows = traceRows(scenario);
     const bounded = scenario.horizonUs < NEVER;
+    let neverFit = 0;
     const result = runScenario(scenario, {
       registry: modules.registry,
       bidder: modules.bidder,
@@ -50,6 +52,11 @@ export async function runCommand(path: string, flags: RunFlags): Promise<{ text:
       checkEveryEvent: flags.check === 'every-event',
       ...(rows === undefined ? {} : { traceRows: rows }),
       ...(out === null ? {} : { onChunk: (c) => out.chunk(c), onJournal: (b) => out.journal(b) }),
+      watch: {
+        row: (table, row) => {
+          if (table === 'jobs' && (row as unknown as Row<'jobs'>).reason === codeNames[Code.neverFits]) neverFit++;
+        },
+      },
       progressEveryUs: bounded ? Math.max(1, Math.floor(scenario.horizonUs / 200)) : 6 * 3_600_000_000,
       onProgress: (now, jobs) => {
         young.check();
@@ -66,6 +73,10 @@ export async function runCommand(path: string, flags: RunFlags): Promise<{ text:
       result,
     });
     progress.done(`simulated ${scenario.name}`, flags.quiet === true);
+    if (neverFit > 0)
+      process.stderr.write(
+        `warning: ${neverFit} of ${result.jobs.submitted} jobs can never fit this fleet; they were rejected (never-fits)\n`,
+      );
     return {
       text: flags.json === true ? `${JSON.stringify(result)}\n` : readable(scenario, result, flags.out ?? null),
       result,

@@ -1,5 +1,5 @@
 /** Demand of a scenario: personas or a trace, and the users behind it with their accounts. */
-import { NEVER, type TaskGroup, type UserSpec } from '../../core/types.ts';
+import { NEVER, type UserSpec } from '../../core/types.ts';
 import type {
   ListDemandSpec,
   Persona,
@@ -13,7 +13,7 @@ import type { ParsedScenario } from '../schema/scenario.ts';
 import type { Path } from './document.ts';
 import type { Fleet } from './fleet.ts';
 import { resolveJobs } from './jobs.ts';
-import { profileOf, taskGroup } from './mig.ts';
+import { taskGroup } from './mig.ts';
 import { Names, type Report } from './names.ts';
 
 type Parsed = ParsedScenario['demand'];
@@ -67,10 +67,9 @@ function resolvePersonas(s: ParsedScenario, personas: ParsedPersona[], fleet: Fl
     const path = ['demand', 'personas', i];
     const payer = payerOf(s, p, path, report);
     if (total <= MAX_USERS) for (let u = 1; u <= p.users; u++) users.push({ id: `${p.name}-${u}`, ...payer });
-    const persona = personaOf(p, payer, fleet, path, report);
     checkArrivals(p, path, report);
-    checkPersona(p, persona, fleet, path, report);
-    return persona;
+    checkPersona(p, path, report);
+    return personaOf(p, payer, fleet, path, report);
   });
   return { demand: { kind: 'personas', personas: resolved }, users };
 }
@@ -169,36 +168,13 @@ function familyOf(w: ParsedPersona['work'], path: Path, report: Report): TimeFam
   return family;
 }
 
-function checkPersona(p: ParsedPersona, persona: Persona, fleet: Fleet, path: Path, report: Report): void {
+function checkPersona(p: ParsedPersona, path: Path, report: Report): void {
   if (p.work.min < 1) report([...path, 'work', 'min'], 'no work at all; write a duration above zero');
   const median = p.work.median ?? p.work.min;
   if (p.work.min > median || median > p.work.max)
     report([...path, 'work'], 'min, median and max are out of order; write min <= median <= max');
   if (p.shapes.every((x) => x.weight === 0))
     report([...path, 'shapes'], 'all weights are zero; give at least one shape a weight above zero');
-  if (fleet.nodes.length > 0 && !persona.shapes.some((x) => fitsSomewhere(x.groups, persona, fleet)))
-    report(
-      [...path, 'shapes'],
-      'no shape fits any machine the persona may use; ask for less or allow other classes and pools',
-    );
-}
-
-/** Every task fits an empty machine of one and the same pool. */
-function fitsSomewhere(groups: readonly TaskGroup[], persona: Persona, fleet: Fleet): boolean {
-  return persona.pools.some((pool) =>
-    groups.every((g) =>
-      fleet.nodes.some(
-        (n) =>
-          n.pool === pool &&
-          (persona.classes.length === 0 || persona.classes.includes(n.gpuClass)) &&
-          n.gpus >= g.gpus &&
-          (g.mig === undefined || profileOf(fleet.classes[n.gpuClass]!, g.mig) !== undefined) &&
-          n.cpuMilli >= g.cpuMilli &&
-          n.ramMiB >= g.ramMiB &&
-          (g.gpus === 0 || fleet.classes[n.gpuClass]!.memoryMiB >= g.gpuMemoryMiB),
-      ),
-    ),
-  );
 }
 
 function imputationOf(t: NonNullable<Parsed['trace']>, report: Report): TraceImputation {

@@ -15,6 +15,7 @@ import { resolveDemand } from './demand.ts';
 import { resolveDisputes } from './disputes.ts';
 import { decodeScenario, Places, readYaml } from './document.ts';
 import { resolveDomains } from './domains.ts';
+import { checkFits } from './fits.ts';
 import { type OpenFile, resolveFleet } from './fleet.ts';
 import { CURRENCIES, resolveBilling, resolvePools, resolveStakes } from './market.ts';
 import type { Report } from './names.ts';
@@ -48,13 +49,12 @@ export function resolveScenario(
   const parsed = schemaFor(evaluator).safeParse(root, { error: issueText, reportInput: true });
   if (!parsed.success) throw new ScenarioError(inOrder(problemsOf(parsed.error.issues, places)));
   const problems: Problem[] = [];
-  const resolved = resolve(
-    parsed.data,
-    (path, what, part) => {
-      problems.push({ place: part === 'key' ? places.ofKey(path) : places.ofValue(path), text: labelled(path, what) });
-    },
-    open,
-  );
+  const report: Report = (path, what, part) => {
+    problems.push({ place: part === 'key' ? places.ofKey(path) : places.ofValue(path), text: labelled(path, what) });
+  };
+  const resolved = resolve(parsed.data, report, open);
+  // Only what is otherwise sound says which machines there are.
+  if (resolved !== null && problems.length === 0) checkFits(parsed.data, resolved, report);
   if (resolved === null || problems.length > 0) throw new ScenarioError(inOrder(problems));
   return resolved;
 }

@@ -25,6 +25,13 @@ export function demandSchema(f: Fields) {
             'result says that it was imputed. Default: jobs pay any price and their worth is not known.',
         )
         .optional(),
+      neverFits: z
+        .enum(['error', 'reject'])
+        .describe(
+          'Shapes of personas and written jobs that no machine could take even if all were idle: an error of the scenario, or rejected ' +
+            'when they come, as jobs of a trace always are. Default error.',
+        )
+        .prefault('error'),
     })
     .describe('Who wants GPUs: personas, a trace or a list of jobs.');
 }

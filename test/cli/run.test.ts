@@ -147,6 +147,36 @@ describe('run', () => {
   });
 });
 
+describe('jobs that can never fit', () => {
+  const yaml = (demand: string): string =>
+    `name: tiny\nhorizon: until done\nfleet:\n  classes: [{ name: card, memory: 24 GiB }]\n  groups: [{ name: lab, gpus: 2, class: card }]\n` +
+    `demand:\n  ${demand}\npricing:\n  rates: { card: 1 USD/hour }\n`;
+
+  test('of a trace: rejected as they come, and counted in one line on stderr', () =>
+    inTemp(async (dir) => {
+      const [trace, scenario] = [join(dir, 'jobs.csv'), join(dir, 's.yaml')];
+      writeFileSync(trace, 'id,submit_seconds,gpus,duration_seconds\na,0,2,60\nb,5,7,60\nc,9,1,60\nd,11,3,60\n');
+      writeFileSync(scenario, yaml(`trace: { format: csv, path: ${trace}, gpusPerNode: 8 }`));
+      const a = await janctionInside(['run', scenario, '--json', '--quiet']);
+      expect(a.err).toBe('warning: 2 of 4 jobs can never fit this fleet; they were rejected (never-fits)\n');
+      expect([a.code, (JSON.parse(a.out) as RunJson).jobs.rejected]).toEqual([0, 2]);
+    }));
+
+  test('of a written list: one line, exit 2, nothing on stdout or disk; or rejected, where the scenario says so', () =>
+    inTemp(async (dir) => {
+      const scenario = join(dir, 's.yaml');
+      const list = 'jobs: [{ work: 1 hour }, { work: 1 hour, gpus: 3 }]';
+      writeFileSync(scenario, yaml(list));
+      const a = await janctionInside(['run', scenario, '--json', '--out', join(dir, 'run')]);
+      expect([a.code, a.out, readdirSync(dir)]).toEqual([2, '', ['s.yaml']]);
+      expect(a.err).toMatch(/^error: [^\n]+s\.yaml:7:45: gpus: 3 GPUs for one task, [^\n]+\n$/);
+      writeFileSync(scenario, yaml(`${list}\n  neverFits: reject`));
+      const b = await janctionInside(['run', scenario, '--json', '--quiet']);
+      expect([b.code, (JSON.parse(b.out) as RunJson).jobs.rejected]).toEqual([0, 1]);
+      expect(b.err).toMatch(/^warning: 1 of 2 jobs can never fit/);
+    }));
+});
+
 describe('usage', () => {
   const wrong: [string[], RegExp][] = [
     [['run'], /missing required argument 'scenario'/],

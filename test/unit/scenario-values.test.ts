@@ -48,7 +48,7 @@ test.each([
     bent('providers: 4', 'providers: 2000, nodes: 1000'),
     '7:5: groups: 2000000 machines in all; write at most 1000000',
   ],
-  ['no GPU at all', group('gpus: 0'), '7:5: groups: no machine has a GPU; give a group some (and 1 more)'],
+  ['no GPU at all', group('gpus: 0'), '7:5: groups: no machine has a GPU; give a group some'],
   [
     'speed of zero',
     bent('24 GiB', '24 GiB, speed: 0'),
@@ -144,7 +144,8 @@ test.each([
   [
     'shapes that fit nowhere',
     persona('shapes: [{ gpus: 2 }, { memory: 48 GiB }, { ram: 40 GiB }, { cpu: 9 cores }]'),
-    '12:15: shapes: no shape fits any machine the persona may use; ask for less or allow other classes and pools',
+    '12:24: gpus: 2 GPUs for one task, and no machine it may use has more than 1; write fewer, or several tasks, or ' +
+      '"neverFits: reject" under demand, to have such jobs rejected when they come (and 3 more)',
   ],
   [
     'more tasks than a gang',
