@@ -13,7 +13,9 @@ export const append = (value: string, list: string[]): string[] => [...list, val
 /** The result of a command: stdout carries nothing else. */
 process.stdout.on('error', (e: NodeJS.ErrnoException) => {
   // The reader has seen enough (a pipe into head): no fault of ours.
-  if (e.code !== 'EPIPE') throw e;
+  if (e.code === 'EPIPE') return;
+  process.stderr.write(`error: stdout: cannot be written (${e.code ?? e.message}); send it where there is room\n`);
+  process.exit(2);
 });
 export const print = (text: string): void => {
   process.stdout.write(text);

@@ -55,6 +55,14 @@ function messageOf(issue: z.core.$ZodIssue): string {
     if (/^Invalid/.test(issue.message))
       return missing ? `missing; add it (${issue.expected})` : `want ${issue.expected}`;
   }
+  if (issue.code === 'too_small')
+    return issue.origin === 'array' || issue.origin === 'string'
+      ? `has too few entries; give at least ${issue.minimum}`
+      : `too small; write ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`;
+  if (issue.code === 'too_big')
+    return issue.origin === 'array' || issue.origin === 'string'
+      ? `has too many entries; give at most ${issue.maximum}`
+      : `too large; write ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}`;
   return issue.message;
 }
 

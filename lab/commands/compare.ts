@@ -5,7 +5,7 @@ import { UsageError } from '../errors.ts';
 import { append, levelOf, pairsOf, print, seedOf, workersOf } from '../flags.ts';
 import { loadScenario } from '../load.ts';
 import { holm, pairedComparison } from '../stats/paired.ts';
-import { type Figures, numberOf } from '../sweep/figures.ts';
+import { type Figures, numberOf, refuseUnknown } from '../sweep/figures.ts';
 import { runAll } from '../sweep/run-all.ts';
 import type { Task } from '../sweep/task.ts';
 
@@ -67,10 +67,10 @@ export async function compareCommand(pathA: string, pathB: string, flags: Compar
     { scenario: pathA, sets: [...flags.set, ...flags.aSet] },
     { scenario: pathB, sets: [...flags.set, ...flags.bSet] },
   ];
-  if (pathA === pathB && flags.aSet.join('\0') === flags.bSet.join('\0'))
-    throw new UsageError('A and B are the same scenario; change one with --a-set or --b-set');
   const loaded = [];
   for (const s of sides) loaded.push(await loadScenario(s.scenario, s.sets, flags.seed ?? null));
+  if (pathA === pathB && flags.aSet.join('\0') === flags.bSet.join('\0'))
+    throw new UsageError('A and B are the same scenario; change one with --a-set or --b-set');
   const seed = loaded[0]!.seed;
   const tasks: Task[] = [];
   for (let r = 0; r < flags.replications; r++) {
@@ -88,18 +88,13 @@ export async function compareCommand(pathA: string, pathB: string, flags: Compar
     });
   }
   const label = { doing: 'comparing', done: 'compared', quiet: flags.quiet === true };
-  const results = await runAll(tasks, flags.workers, label);
+  const results = await runAll(tasks, flags.workers, label, (f) => refuseUnknown(() => '--metric', flags.metric, f));
   return summarise(pathA, pathB, flags, seed, results);
 }
 
 function summarise(pathA: string, pathB: string, flags: CompareFlags, seed: number, results: Figures[][]): CompareJson {
   const known = Object.keys(results[0]![0]!);
   const wanted = flags.metric.length > 0 ? flags.metric : defaultMetrics.filter((m) => known.includes(m));
-  for (const m of wanted)
-    if (!known.includes(m))
-      throw new UsageError(
-        `--metric ${m}: no figure is called so; have ${known.filter((k) => typeof results[0]![0]![k] !== 'string').join(', ')}`,
-      );
   const compared = wanted.flatMap((m) => {
     const [a, b] = results.map((side) => side.map((f) => numberOf(f[m])));
     return [...a!, ...b!].some((x) => !Number.isFinite(x)) ? [] : [{ m, c: pairedComparison(a!, b!, flags.level) }];

@@ -14,7 +14,7 @@ import {
 import { Imputation, Streams } from '../../sim/index.ts';
 import { UsageError } from '../errors.ts';
 import { fitTrace } from '../fit/fit-trace.ts';
-import { print, seedOf } from '../flags.ts';
+import { print, seedOf, wholeFrom } from '../flags.ts';
 import { reason, traceFiles } from '../trace-files.ts';
 
 export interface ConvertFlags {
@@ -168,7 +168,7 @@ export function convertCommand(input: string, output: string, flags: ConvertFlag
   }
 }
 
-const rowsOf = (text: string): number => seedOf(text);
+const rowsOf = wholeFrom(1, Number.MAX_SAFE_INTEGER);
 
 export function addConvert(program: Command): void {
   program

@@ -141,6 +141,7 @@ export function addDoctor(program: Command): void {
     .command('doctor')
     .description('say what this machine offers (GPUs, Slurm, isolation) and what is missing')
     .option('--json', 'print one JSON document instead of text')
+    .addHelpText('after', '\nExample:\n  janction doctor --json')
     .action((flags: { json?: boolean }) => {
       const d = doctorCommand();
       print(flags.json === true ? `${JSON.stringify(d)}\n` : readableDoctor(d));

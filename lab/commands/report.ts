@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { oneLine, UsageError } from '../errors.ts';
 import { print } from '../flags.ts';
+import { refuseForeign } from '../output-file.ts';
 import { Progress } from '../progress.ts';
 import { type RunData, readRun } from '../report/data.ts';
 import { reportPage } from '../report/page.ts';
@@ -12,6 +13,8 @@ export async function reportCommand(
   dirs: readonly string[],
   flags: { out?: string; quiet?: boolean },
 ): Promise<{ path: string; bytes: number; longestWaitOf: number | null }> {
+  const path = flags.out ?? join(dirs[0]!, 'report.html');
+  refuseForeign(path, 'report', 'janction report');
   const progress = new Progress('reading', flags.quiet === true);
   const runs: RunData[] = [];
   for (const [i, dir] of dirs.entries()) {
@@ -19,7 +22,6 @@ export async function reportCommand(
     runs.push(await readRun(dir));
   }
   const page = Buffer.from(reportPage(runs));
-  const path = flags.out ?? join(dirs[0]!, 'report.html');
   try {
     writeFileSync(`${path}.partial`, page);
     renameSync(`${path}.partial`, path);

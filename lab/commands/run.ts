@@ -11,7 +11,7 @@ import { loadScenario, traceRows } from '../load.ts';
 import { modulesOf, solversOf } from '../modules/registry.ts';
 import { Progress } from '../progress.ts';
 import { readable } from '../readable.ts';
-import { checkTarget, RunDirWriter } from '../rundir/writer.ts';
+import { checkTarget, isDiskFault, RunDirWriter } from '../rundir/writer.ts';
 import { YoungGeneration } from '../young-generation.ts';
 
 export interface RunFlags {
@@ -85,11 +85,30 @@ export async function runCommand(path: string, flags: RunFlags): Promise<{ text:
     out?.abandon();
     progress.done('', true);
     if (e instanceof ScenarioError) throw new UsageError(e.message);
+    if (out !== null && isDiskFault(e))
+      throw new UsageError(
+        `${flags.out}: cannot be written (${(e as NodeJS.ErrnoException).code}); nothing was kept; make room or choose another --out`,
+      );
     throw e;
   }
 }
 
+/** Reads a trace to its end: what is wrong in it is found without running anything. */
+function jobsOfTrace(scenario: ResolvedScenario): number | null {
+  const rows = traceRows(scenario);
+  if (rows === undefined) return null;
+  let jobs = 0;
+  try {
+    for (const _ of rows) jobs++;
+  } catch (e) {
+    if (e instanceof ScenarioError) throw new UsageError(e.message);
+    throw e;
+  }
+  return jobs;
+}
+
 function dryRun(scenario: ResolvedScenario, flags: RunFlags): string {
+  const jobs = jobsOfTrace(scenario);
   const gpus = scenario.market.nodes.reduce((n, x) => n + x.gpus, 0);
   const plan = {
     scenario: scenario.name,
@@ -98,11 +117,12 @@ function dryRun(scenario: ResolvedScenario, flags: RunFlags): string {
     nodes: scenario.market.nodes.length,
     gpus,
     demand: scenario.demand.kind,
+    ...(jobs === null ? {} : { traceJobs: jobs }),
     horizonSeconds: scenario.horizonUs >= NEVER ? null : scenario.horizonUs / 1e6,
     out: flags.out ?? null,
   };
   if (flags.json === true) return `${JSON.stringify(plan)}\n`;
-  return `${scenario.name}: ${plan.nodes} nodes, ${gpus} GPUs, demand from ${plan.demand}, seed ${plan.seed}\nnothing was run or written\n`;
+  return `${scenario.name}: ${plan.nodes} nodes, ${gpus} GPUs, demand from ${plan.demand}${jobs === null ? '' : ` (${jobs} jobs)`}, seed ${plan.seed}\nnothing was run or written\n`;
 }
 
 export function addRun(program: Command): void {

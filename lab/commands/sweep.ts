@@ -5,8 +5,9 @@ import { ENGINE_VERSION } from '../../core/version.ts';
 import { Finding, UsageError } from '../errors.ts';
 import { print, workersOf } from '../flags.ts';
 import { Progress, rateOf, timed } from '../progress.ts';
-import { parquetBytes, tableOf, unknownMetrics } from '../sweep/collect.ts';
+import { parquetBytes, tableOf } from '../sweep/collect.ts';
 import { setText } from '../sweep/design.ts';
+import { type Figures, refuseUnknown } from '../sweep/figures.ts';
 import { unchanged } from '../sweep/foreign.ts';
 import {
   inputsHash,
@@ -20,10 +21,11 @@ import {
 } from '../sweep/plan.ts';
 import { runSweep, type SweepStatus, statusOf } from '../sweep/run.ts';
 import { Runner } from '../sweep/runner.ts';
-import { runOnSlurm } from '../sweep/slurm.ts';
+import { needSlurm, runOnSlurm } from '../sweep/slurm.ts';
 import { SweepStore } from '../sweep/store.ts';
 import { type LoadedStudy, loadStudy } from '../sweep/study.ts';
 import { readableSummary, summaryOf } from '../sweep/summary.ts';
+import type { Task } from '../sweep/task.ts';
 
 interface SweepFlags {
   out?: string;
@@ -71,6 +73,10 @@ async function planFor(
   return { plan, stale: [...stale, ...differences], fresh: true };
 }
 
+/** A misspelt figure is found by the first run that there is, not after the last. */
+const refuseMetrics = (loaded: LoadedStudy, figures: Figures): void =>
+  refuseUnknown((i) => loaded.placeOf(['metrics', i]), loaded.study.metrics, figures);
+
 export async function sweepPlan(study: string, flags: SweepFlags): Promise<string> {
   const loaded = loadStudy(study);
   const progress = new Progress(`checking every point of ${loaded.study.name}`, flags.quiet === true);
@@ -91,6 +97,7 @@ export async function sweepPlan(study: string, flags: SweepFlags): Promise<strin
   };
   const { seconds, value: trial } = await timed(() => new Runner().run(task));
   if (trial.error !== undefined) throw new UsageError(`${loaded.scenario}: the first point fails: ${trial.error}`);
+  if (trial.figures !== null) refuseMetrics(loaded, trial.figures);
   if (flags.quiet !== true)
     process.stderr.write(
       `estimate: ${((seconds * runs) / flags.workers).toFixed(0)} s with ${flags.workers} workers (one run took ${seconds.toFixed(2)} s)\n`,
@@ -111,8 +118,11 @@ export async function sweepPlan(study: string, flags: SweepFlags): Promise<strin
 export async function sweepRun(study: string, flags: SweepFlags): Promise<string> {
   const loaded = loadStudy(study);
   const store = new SweepStore(outOf(flags));
-  store.open();
+  store.refuseForeign();
   const { plan, stale, fresh } = await planFor(loaded, store, flags.quiet === true);
+  if (flags.only !== undefined) taskOf(plan, store, flags.only);
+  if (flags.engine === 'slurm') needSlurm();
+  store.open();
   if (stale.length > 0 && flags.quiet !== true)
     process.stderr.write(`earlier results are stale: ${stale.join('; ')}\n`);
   if (fresh) store.writePlan(plan);
@@ -135,6 +145,7 @@ export async function sweepRun(study: string, flags: SweepFlags): Promise<string
       shard,
       failFast: flags.failFast === true,
       retryFailed: flags.retryFailed === true,
+      onFigures: (figures) => refuseMetrics(loaded, figures),
       onProgress: (done, total, failed) =>
         progress.update(done / total, `${done}/${total} runs${failed > 0 ? `, ${failed} failed` : ''}`),
     });
@@ -156,34 +167,35 @@ export async function sweepRun(study: string, flags: SweepFlags): Promise<string
   return text;
 }
 
-async function rerunOne(plan: Plan, store: SweepStore, id: string): Promise<string> {
+/** The run of a plan that has an id. */
+function taskOf(plan: Plan, store: SweepStore, id: string): Task {
   for (const p of plan.points) {
-    for (let r = 0; r < maxReplications(plan.replications); r++) {
-      const substream = substreamOf(plan, p.index, r);
+    for (let replication = 0; replication < maxReplications(plan.replications); replication++) {
+      const substream = substreamOf(plan, p.index, replication);
       if (runId(p, substream) !== id) continue;
-      const a = await new Runner().run({
+      return {
         id,
         point: p.index,
-        replication: r,
+        replication,
         substream,
         scenario: plan.scenario,
         sets: p.sets,
         seed: plan.seed,
         ...(plan.tables.length === 0 ? {} : { tables: { dir: store.tables, names: plan.tables } }),
-      });
-      store.append({
-        id,
-        point: p.index,
-        replication: r,
-        figures: a.figures,
-        ...(a.error === undefined ? {} : { error: a.error }),
-      });
-      store.close();
-      if (a.error !== undefined) throw new Finding(`run ${id} fails again: ${a.error}`);
-      return `run ${id} (point ${p.index}, replication ${r}) succeeded\n`;
+      };
     }
   }
   throw new UsageError(`--only ${id}: no run of this plan has that id; sweep status lists failed ones`);
+}
+
+async function rerunOne(plan: Plan, store: SweepStore, id: string): Promise<string> {
+  const task = taskOf(plan, store, id);
+  const { point, replication } = task;
+  const { figures, error } = await new Runner().run(task);
+  store.append({ id, point, replication, figures, ...(error === undefined ? {} : { error }) });
+  store.close();
+  if (error !== undefined) throw new Finding(`run ${id} fails again: ${error}`);
+  return `run ${id} (point ${point}, replication ${replication}) succeeded\n`;
 }
 
 function statusJson(plan: Plan, s: SweepStatus, stale: readonly string[]): object {
@@ -231,7 +243,7 @@ export async function sweepStatus(study: string, flags: SweepFlags): Promise<str
 export async function sweepCollect(study: string, flags: SweepFlags): Promise<string> {
   const loaded = loadStudy(study);
   const store = new SweepStore(outOf(flags));
-  store.open();
+  store.refuseForeign();
   const { plan, stale } = await planFor(loaded, store, true);
   const { records } = store.read(plan.tables);
   const s = statusOf(plan, records);
@@ -239,11 +251,11 @@ export async function sweepCollect(study: string, flags: SweepFlags): Promise<st
     throw new UsageError(
       `${store.dir}: no finished run of ${study}; run: janction sweep run ${study} --out ${store.dir}${stale.length > 0 ? ` (results there are stale: ${stale[0]})` : ''}`,
     );
-  const unknown = unknownMetrics(records, loaded.study.metrics);
-  if (unknown.length > 0)
-    throw new UsageError(
-      `${loaded.placeOf(['metrics', loaded.study.metrics.indexOf(unknown[0]!)])}: no figure is called "${unknown[0]}"; columns of table.parquet are`,
-    );
+  for (const r of records.values())
+    if (r.figures !== null) {
+      refuseMetrics(loaded, r.figures);
+      break;
+    }
   const table = tableOf(plan, records);
   store.place('table.parquet', parquetBytes(table));
   const summary = summaryOf(plan, records, loaded.study);
@@ -314,10 +326,10 @@ Examples:
   janction sweep run study.yaml --out /shared/study --engine slurm --slurm-tasks 32`,
     )
     .action(async (study: string, flags: SweepFlags) => print(await sweepRun(study, flags)));
-  common('status', 'what is done, what failed, what is stale and why').action(
-    async (study: string, flags: SweepFlags) => print(await sweepStatus(study, flags)),
-  );
-  common('collect', 'write table.parquet (a row per run) and print means with intervals').action(
-    async (study: string, flags: SweepFlags) => print(await sweepCollect(study, flags)),
-  );
+  common('status', 'what is done, what failed, what is stale and why')
+    .addHelpText('after', '\nExample:\n  janction sweep status scenarios/reserve-price/sweep.yaml --out runs/reserve')
+    .action(async (study: string, flags: SweepFlags) => print(await sweepStatus(study, flags)));
+  common('collect', 'write table.parquet (a row per run) and print means with intervals')
+    .addHelpText('after', '\nExample:\n  janction sweep collect scenarios/reserve-price/sweep.yaml --out runs/reserve')
+    .action(async (study: string, flags: SweepFlags) => print(await sweepCollect(study, flags)));
 }

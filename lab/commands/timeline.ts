@@ -2,8 +2,10 @@ import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import type { Command } from 'commander';
 import { oneLine, UsageError } from '../errors.ts';
 import { print } from '../flags.ts';
+import { refuseForeign } from '../output-file.ts';
 import { Progress } from '../progress.ts';
-import { type TextSink, type TimelineCounts, writeTimeline } from '../timeline/timeline.ts';
+import { isDiskFault } from '../rundir/writer.ts';
+import { type TextSink, TIMELINE_HEAD, type TimelineCounts, writeTimeline } from '../timeline/timeline.ts';
 
 /** The reader of stdout has closed it (`| head`): nothing is wrong, nothing more is wanted. */
 class Closed extends Error {}
@@ -35,6 +37,7 @@ function place(partial: string, path: string): void {
 
 export async function timelineCommand(dir: string, flags: { out?: string; quiet?: boolean }): Promise<TimelineCounts> {
   if (flags.out === undefined) return stream(dir);
+  refuseForeign(flags.out, 'timeline', TIMELINE_HEAD);
   const progress = new Progress('writing the timeline', flags.quiet === true);
   const partial = `${flags.out}.partial`;
   let file: number;
@@ -46,12 +49,19 @@ export async function timelineCommand(dir: string, flags: { out?: string; quiet?
   let bytes = 0;
   try {
     const counts = await writeTimeline(dir, async (text) => {
-      bytes += writeSync(file, text);
+      const piece = Buffer.from(text);
+      for (let at = 0; at < piece.length; ) at += writeSync(file, piece, at);
+      bytes += piece.length;
       progress.update(-1, `${(bytes / 1e6).toFixed(0)} MB`);
     });
     place(partial, flags.out);
     progress.done(`wrote ${counts.events} events`, flags.quiet === true);
     return counts;
+  } catch (e) {
+    if (!isDiskFault(e)) throw e;
+    throw new UsageError(
+      `${flags.out}: cannot be written (${(e as NodeJS.ErrnoException).code}); make room or choose another file for --out`,
+    );
   } finally {
     closeSync(file);
     rmSync(partial, { force: true });

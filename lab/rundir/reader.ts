@@ -11,7 +11,10 @@ export function readManifest(dir: string): Manifest {
   const path = join(dir, 'run.json');
   if (!existsSync(dir))
     throw new UsageError(`${dir}: no such run directory; make one with: janction run SCENARIO --out ${dir}`);
-  if (!existsSync(path)) throw new UsageError(`${dir}: no run.json in it, so this is no finished run directory`);
+  if (!existsSync(path))
+    throw new UsageError(
+      `${dir}: no run.json in it, so this is no finished run directory; make one with: janction run SCENARIO --out DIR`,
+    );
   let manifest: Manifest;
   try {
     manifest = JSON.parse(readFileSync(path, 'utf8')) as Manifest;
@@ -20,7 +23,9 @@ export function readManifest(dir: string): Manifest {
   }
   if (manifest.schema !== 'janction.rundir/1') {
     throw new UsageError(
-      `${path}: schema ${String(manifest.schema)} is not janction.rundir/1; read it with the version that wrote it`,
+      manifest.schema === undefined
+        ? `${path}: is no manifest of a run (it has no schema); make the run again`
+        : `${path}: schema ${String(manifest.schema)} is not janction.rundir/1; read it with the version that wrote it`,
     );
   }
   return manifest;
@@ -55,6 +60,6 @@ export async function readRunTable(dir: string, table: TableName): Promise<Table
   try {
     return await readTable(path, table);
   } catch (e) {
-    throw new UsageError(`${path}: cannot be read as the ${table} table (${oneLine(e)})`);
+    throw new UsageError(`${path}: cannot be read as the ${table} table (${oneLine(e)}); the run directory is damaged`);
   }
 }

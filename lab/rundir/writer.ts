@@ -7,6 +7,7 @@ import {
   lstatSync,
   openSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmdirSync,
   rmSync,
@@ -14,6 +15,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Chunk } from '../../core/record/recorder.ts';
 import { type TableName, tableNames } from '../../core/record/schema.ts';
@@ -81,11 +83,36 @@ export function checkTarget(dir: string): void {
   const target = resolve(dir);
   const found = statusOf(target);
   if (found !== undefined && !found.isDirectory())
-    throw new UsageError(`${dir}: is there and is no directory; choose another --out`);
+    throw new UsageError(`${dir}: is there and is no directory of its own; choose another --out`);
   if (found !== undefined && readdirSync(target).length > 0)
     throw new UsageError(`${dir}: the output directory exists and is not empty; choose another --out or remove it`);
+  clearOrphan(`${target}.partial`);
   if (statusOf(`${target}.partial`) !== undefined)
     throw new UsageError(`${dir}.partial: left over from a run that was cut off; remove it or choose another --out`);
+}
+
+/** The disk, not the program, is at fault. */
+export const isDiskFault = (e: unknown): boolean =>
+  ['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EFBIG'].includes((e as NodeJS.ErrnoException | null)?.code ?? '');
+
+/** Who writes DIR.partial: gone with it, or with the rename. */
+const OWNER = 'owner';
+
+/** Clears what a run left that was cut off on this machine: its process is gone, and nothing of it can be gone on with. */
+function clearOrphan(partial: string): void {
+  let owner: string;
+  try {
+    owner = readFileSync(join(partial, OWNER), 'utf8');
+  } catch {
+    return;
+  }
+  const [host, pid] = owner.trim().split(' ');
+  if (host !== hostname() || !/^\d+$/.test(pid ?? '')) return;
+  try {
+    process.kill(Number(pid), 0);
+  } catch (e) {
+    if ((e as NodeJS.ErrnoException).code === 'ESRCH') rmSync(partial, { recursive: true, force: true });
+  }
 }
 
 /** Makes DIR.partial, with what lies above it; a usage error where that cannot be. */
@@ -115,6 +142,7 @@ export class RunDirWriter {
     if (journalBytes === null) {
       checkTarget(dir);
       makePartial(dir);
+      writeFileSync(join(this.#partial, OWNER), `${hostname()} ${process.pid}\n`);
     } else this.#journalBytes = journalBytes;
     for (const t of tableNames) this.#files.set(t, new TableFile(join(this.#partial, `${t}.parquet`), t));
     this.#journal = openSync(join(this.#partial, 'journal'), journalBytes === null ? 'w' : 'r');
@@ -125,7 +153,7 @@ export class RunDirWriter {
   }
 
   journal(bytes: Uint8Array): void {
-    writeSync(this.#journal, bytes);
+    for (let at = 0; at < bytes.length; ) at += writeSync(this.#journal, bytes, at);
     this.#journalBytes += bytes.length;
   }
 
@@ -151,6 +179,7 @@ export class RunDirWriter {
       ...manifest,
     };
     writeFileSync(join(this.#partial, 'run.json'), `${JSON.stringify(full, null, 1)}\n`);
+    rmSync(join(this.#partial, OWNER), { force: true });
     // Only ever an empty directory: whoever has put something there meanwhile keeps it.
     if (existsSync(this.#dir)) rmdirSync(this.#dir);
     renameSync(this.#partial, this.#dir);

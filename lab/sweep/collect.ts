@@ -102,9 +102,3 @@ export function parquetBytes(t: SweepTable): Uint8Array {
   file.finish();
   return writer.getBytes();
 }
-
-/** Names of figures that no run has, for a clear message. */
-export function unknownMetrics(records: ReadonlyMap<string, RunRecord>, metrics: readonly string[]): string[] {
-  for (const r of records.values()) if (r.figures !== null) return metrics.filter((m) => !(m in r.figures!));
-  return [];
-}

@@ -1,5 +1,7 @@
 /** A run's result as one flat row: `run --json` with keys joined by underscores, and what the sweep adds. */
+import { advice } from '../../scenarios/suggest.ts';
 import type { RunJson } from '../../sim/summary.ts';
+import { UsageError } from '../errors.ts';
 
 /** Exact integers of money as BigInt, everything else as numbers or texts; null where a figure does not exist. */
 export type FigureValue = number | bigint | string | null;
@@ -40,6 +42,14 @@ export const agentFigures = (result: RunJson): Figures =>
       a.each.map((e) => [agentFigure(kind, e.agent), e.payoffUsd]),
     ),
   );
+
+/** Refuses a name that no figure of a run has. `where` is the place of the name, or says it. */
+export function refuseUnknown(where: (index: number) => string, names: readonly string[], figures: Figures): void {
+  const known = Object.keys(figures).filter((k) => typeof figures[k] !== 'string');
+  const at = names.findIndex((n) => !(n in figures));
+  if (at >= 0)
+    throw new UsageError(`${where(at)}: no figure is called "${names[at]}"; ${advice(names[at]!, known, 'have')}`);
+}
 
 /** A figure as a number for statistics; NaN where it does not exist. */
 export function numberOf(value: FigureValue | undefined): number {

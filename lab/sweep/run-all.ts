@@ -7,12 +7,13 @@ import type { Task } from './task.ts';
 
 /**
  * Figures of every task; a run that fails is a usage error that names it. Tasks of one point are run one after the other: a worker keeps
- * what it has loaded.
+ * what it has loaded. `first` sees the figures of the first run; what it throws ends the work.
  */
 export async function runAll(
   given: readonly Task[],
   workers: number,
   label: { doing: string; done: string; quiet: boolean },
+  first?: (figures: Figures) => void,
 ): Promise<Figures[][]> {
   const tasks = [...given].sort((x, y) => x.point - y.point || x.replication - y.replication);
   const results: Figures[][] = [];
@@ -25,6 +26,7 @@ export async function runAll(
       const task = tasks[next++]!;
       const a = await pool.run(task);
       if (a.figures === null) throw new UsageError(`${task.scenario}: replication ${a.replication} fails: ${a.error}`);
+      if (done === 0) first?.(a.figures);
       results[a.point] ??= [];
       results[a.point]![a.replication] = a.figures;
       progress.update(++done / tasks.length, `${done}/${tasks.length} runs`);
@@ -32,9 +34,10 @@ export async function runAll(
   };
   try {
     await Promise.all(Array.from({ length: pool.size }, lane));
+    progress.done(label.done, label.quiet);
   } finally {
     await pool.close();
-    progress.done(label.done, label.quiet);
+    progress.done('', true);
   }
   return results;
 }

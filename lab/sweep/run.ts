@@ -3,6 +3,7 @@
  * results alone, so workers, shards and interruptions change nothing but the order of lines on disk.
  */
 import { UsageError } from '../errors.ts';
+import type { Figures } from './figures.ts';
 import { type Lookup, Needs } from './needs.ts';
 import { maxReplications, mostRuns, type Plan, type PlannedPoint, runId, substreamOf } from './plan.ts';
 import { openPool } from './pool.ts';
@@ -16,6 +17,8 @@ export interface SweepOptions {
   failFast: boolean;
   /** Failed runs of an earlier call are tried again. */
   retryFailed: boolean;
+  /** Sees the figures of every run that was made; what it throws ends the sweep. */
+  onFigures?: (figures: Figures) => void;
   onProgress: (done: number, total: number, failed: number) => void;
 }
 
@@ -132,6 +135,7 @@ export async function runSweep(plan: Plan, store: SweepStore, o: SweepOptions): 
           state.results[a.replication] = record;
           totals.made++;
           settled++;
+          if (a.figures !== null) o.onFigures?.(a.figures);
           if (metric !== null && a.figures !== null && !(metric in a.figures))
             throw new UsageError(
               `replications: no figure is called "${metric}"; have ${Object.keys(a.figures)

@@ -19,6 +19,11 @@ export interface SlurmOptions {
 const POLL_MS = 500;
 const TRIES = 3;
 
+/** A usage error where Slurm's commands cannot be called. */
+export function needSlurm(): void {
+  call('sbatch', ['--version']);
+}
+
 export async function runOnSlurm(study: string, plan: Plan, store: SweepStore, o: SlurmOptions): Promise<void> {
   const dir = join(store.dir, 'slurm');
   mkdirSync(dir, { recursive: true });

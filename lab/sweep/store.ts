@@ -50,8 +50,8 @@ export class SweepStore {
     return join(this.dir, 'results');
   }
 
-  /** Makes the directory; one that holds something else is refused. */
-  open(): void {
+  /** Refuses a directory that holds something else. */
+  refuseForeign(): void {
     try {
       if (existsSync(this.dir)) {
         const foreign = readdirSync(this.dir).filter(
@@ -73,6 +73,15 @@ export class SweepStore {
             `${this.dir}: holds ${foreign[0]}, which is no sweep's; give an empty directory or a sweep's own`,
           );
       }
+    } catch (e) {
+      throw diskFault(e, this.dir);
+    }
+  }
+
+  /** Makes the directory; one that holds something else is refused. */
+  open(): void {
+    this.refuseForeign();
+    try {
       makeDirectories(this.#results);
     } catch (e) {
       throw diskFault(e, this.dir);

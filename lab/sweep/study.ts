@@ -2,7 +2,7 @@
  * A sweep's study file: which scenario, which parameters, in which design, how often. YAML, checked against a schema; faults name file,
  * line and column. What it expands to is `design.ts`'s business.
  */
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { z } from 'zod';
 import { tableNames } from '../../core/record/schema.ts';
 import { ScenarioError } from '../../scenarios/index.ts';
@@ -120,7 +120,7 @@ export function loadStudyFile<S extends z.ZodType<{ scenario: string }>>(
     return {
       study: parsed.data,
       file,
-      scenario: join(dirname(file), parsed.data.scenario),
+      scenario: isAbsolute(parsed.data.scenario) ? parsed.data.scenario : join(dirname(file), parsed.data.scenario),
       placeOf: (path) => places.ofValue(path),
     };
   } catch (e) {

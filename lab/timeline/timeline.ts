@@ -18,6 +18,9 @@ export interface TimelineCounts {
 /** Takes a piece of text; resolves when it may get the next. */
 export type TextSink = (text: string) => Promise<void>;
 
+/** How a timeline's file begins. */
+export const TIMELINE_HEAD = '{"displayTimeUnit":"ms","traceEvents":[';
+
 /** Text gathered before it is handed on. */
 const PIECE = 1 << 16;
 
@@ -26,7 +29,7 @@ const MARKET = 1;
 
 class Writer {
   readonly #sink: TextSink;
-  #text = '{"displayTimeUnit":"ms","traceEvents":[\n';
+  #text = `${TIMELINE_HEAD}\n`;
   events = 0;
 
   constructor(sink: TextSink) {

@@ -24,7 +24,7 @@ export function resolvePools(s: ParsedScenario, fleet: Fleet, report: Report): P
     if (s.pricing.mechanism === 'posted')
       report(
         ['pricing', 'supply'],
-        `${s.pricing.mechanism} buys no supply; write mechanism: ${supplyAuctionNames.join(' or ')}`,
+        `${s.pricing.mechanism} buys no supply; take pricing.supply out (--set pricing.supply=) or write mechanism: ${supplyAuctionNames.join(' or ')}`,
       );
     if (s.pricing.supply.subsidy !== undefined && s.pricing.supply.subsidy.currency !== 0)
       report(['pricing', 'supply', 'subsidy'], 'not in USD; supply is paid in USD');

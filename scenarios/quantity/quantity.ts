@@ -134,7 +134,7 @@ export function toSteps(input: string | number, kind: Kind, evaluator?: Quantity
   const m = read(text, kind, evaluator);
   const size = kind.steps.reduce<Rational | null>((found, step) => found ?? m.in(step), null);
   if (size === null) throw new QuantityError(wrongKind(text, m, kind));
-  if (size.num < 0n) throw new QuantityError(`${quoted(text)} is negative; write zero or more`);
+  if (size.num < 0n) throw new QuantityError(`${quoted(text)} is negative; take the minus away`);
   if (ratCmp(size, rat(kind.most)) > 0)
     throw new QuantityError(`${quoted(text)} is too large; write at most "${kind.mostText}"`);
   if (size.den !== 1n && kind.rounding === 'exact')
@@ -163,7 +163,7 @@ export function toJobsPerHour(input: string | number, evaluator?: QuantityEvalua
   const size = m.in('job/hour');
   if (size === null) throw new QuantityError(wrongKind(text, m, jobRate));
   const rate = ratToNumber(size);
-  if (rate < 0) throw new QuantityError(`${quoted(text)} is negative; write zero or more`);
+  if (rate < 0) throw new QuantityError(`${quoted(text)} is negative; take the minus away`);
   if (rate > 1e9) throw new QuantityError(`${quoted(text)} is too large; write at most "1000000000 jobs/hour"`);
   return rate;
 }

@@ -68,7 +68,7 @@ test.each([
   ['', 'duration', '"" is not a duration; write a duration such as "90 minute"'],
   ['NaN hour', 'duration', '"NaN hour" is not a finite number; write a duration such as "90 minute"'],
   ['-Infinity s', 'duration', '"-Infinity s" is not a finite number; write a duration such as "90 minute"'],
-  ['-1 hour', 'duration', '"-1 hour" is negative; write zero or more'],
+  ['-1 hour', 'duration', '"-1 hour" is negative; take the minus away'],
   ['101 year', 'duration', '"101 year" is too large; write at most "100 year"'],
   ['1e999 s', 'duration', '"1e999 s" has too large an exponent; write a duration such as "90 minute"'],
   ['0.4 us', 'duration', '"0.4 us" is less than a us; write zero or at least "1 us"'],
@@ -91,7 +91,7 @@ test('ratios, rates and clock times that cannot be', () => {
     '"5 hour" is a duration, not a plain number; write a plain number such as "80 %"',
   );
   expect(problem(() => toRatio(Number.NaN))).toBe('"NaN" is not a finite number; write a plain number such as "80 %"');
-  expect(problem(() => toJobsPerHour('-2 jobs/hour'))).toBe('"-2 jobs/hour" is negative; write zero or more');
+  expect(problem(() => toJobsPerHour('-2 jobs/hour'))).toBe('"-2 jobs/hour" is negative; take the minus away');
   expect(problem(() => toJobsPerHour('3 hour'))).toContain('is a duration, not a rate of jobs');
   expect(problem(() => clockUs('24:00'))).toBe('"24:00" is no time of day; write 00:00 to 23:59');
 });

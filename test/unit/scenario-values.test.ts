@@ -28,7 +28,7 @@ test.each([
   [
     'negative',
     bent('0.4 USD/hour', '-0.4 USD/hour'),
-    '15:22: rtx-4090: "-0.4 USD/hour" is negative; write zero or more',
+    '15:22: rtx-4090: "-0.4 USD/hour" is negative; take the minus away',
   ],
   ['too large', bent('1 day', '1e30 day'), '2:10: horizon: "1e30 day" is too large; write at most "100 year"'],
   ['zero providers', bent('providers: 4', 'providers: 0'), '7:31: providers: 0 is too small; write at least 1'],
