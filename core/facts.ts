@@ -25,7 +25,12 @@ export const FactKind = {
   stake: 14,
   payer: 15,
   dispute: 16,
+  gpu: 17,
 } as const;
+
+/** A card of a machine that is up: in service, taking nothing new until it is reset, or lost. */
+export const CardState = { fine: 0, draining: 1, dead: 2 } as const;
+export type CardState = (typeof CardState)[keyof typeof CardState];
 
 /** Why a machine left: it broke, or its owner took it back. */
 export const DownCause = { failure: 0, owner: 1 } as const;
@@ -62,6 +67,18 @@ export interface NodeDownFact {
   kind: typeof FactKind.nodeDown;
   node: number;
   cause: DownCause;
+}
+
+/**
+ * The driver of a machine that stays up says something of one GPU. `state` is what the card is from now on; an error that leaves it as it was
+ * is only noted. `xid` is NVIDIA's number of the error, 0 = another reason.
+ */
+export interface GpuFact {
+  kind: typeof FactKind.gpu;
+  node: number;
+  gpu: number;
+  state: CardState;
+  xid: number;
 }
 
 export interface NodeUpFact {
@@ -190,10 +207,11 @@ export type Fact =
   | ProgressFact
   | StakeFact
   | PayerFact
-  | DisputeFact;
+  | DisputeFact
+  | GpuFact;
 
 /** Phase of each kind: release 0, failure 1, message 2, arrival 3; a cancel comes after the arrivals it may speak of. Indexed by kind. */
-export const phaseOfKind = [0, 0, 0, 0, 1, 1, 2, 2, 3, 4, 3, 3, 3, 2, 3, 3, 3] as const;
+export const phaseOfKind = [0, 0, 0, 0, 1, 1, 2, 2, 3, 4, 3, 3, 3, 2, 3, 3, 3, 1] as const;
 
 export const ActionKind = { start: 1, kill: 2, release: 3 } as const;
 

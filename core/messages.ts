@@ -36,6 +36,7 @@ export const MessageKind = {
   steal: 59,
   give: 60,
   given: 61,
+  card: 62,
 } as const;
 
 /** The terms a job is sold under; stored by Settlement with the hold and binding for the bill. */
@@ -287,6 +288,8 @@ export interface Inventory {
   node: number;
   term: number;
   up: boolean;
+  /** GPUs that are out of service, ascending; absent = none. */
+  out?: number[];
   leases: InventoryLease[];
 }
 export interface InventoryLease {
@@ -311,6 +314,13 @@ export interface Health {
   kind: typeof MessageKind.health;
   node: number;
   up: boolean;
+}
+/** Node -> Pool: one GPU of the machine takes no new work from now on, or is in service again. */
+export interface Card {
+  kind: typeof MessageKind.card;
+  node: number;
+  gpu: number;
+  out: boolean;
 }
 /** Settlement -> successor Pool: an unfinished contract of the pool you took over. */
 export interface Inherit {
@@ -389,5 +399,6 @@ export type Message =
   | Supersede
   | Withdraw
   | Broken
+  | Card
   | Progress
   | Metered;

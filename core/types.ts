@@ -344,6 +344,8 @@ export const Outcome = {
   notStarted: 6,
   /** Stopped by the pool to make room; its use is charged and the job waits again. */
   preempted: 7,
+  /** A GPU under it was lost while its machine stayed up. */
+  gpuFailure: 8,
 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 
@@ -356,6 +358,7 @@ export const outcomeNames = [
   'node-failure',
   'not-started',
   'preempted',
+  'gpu-failure',
 ] as const;
 export const statusNames = ['completed', 'failed', 'rejected', 'cancelled'] as const;
 
@@ -389,6 +392,8 @@ export const Code = {
   limit: 25,
   /** The user did not pay: its escrow ran dry, or a debit note went unaccepted. */
   unpaid: 26,
+  /** A GPU that was leased is out of service. */
+  gpuFailed: 27,
 } as const;
 export type Code = (typeof Code)[keyof typeof Code];
 
@@ -420,6 +425,7 @@ export const codeNames = [
   'job-failed',
   'limit',
   'unpaid',
+  'gpu-failed',
 ] as const;
 
 /** Attempts of one job share its number: hold = job * 4096 + attempt, and attempts count from 1. */

@@ -3,7 +3,7 @@
  * reported, gives it one stamp, runs every deadline before that stamp under the deadline's own stamp, makes all of it durable
  * with one sync, and only then lets actions leave. What the clock was late by is measured and kept out of core.
  */
-import { type Action, ActionKind, type Fact, FactKind } from '../core/facts.ts';
+import { type Action, ActionKind, CardState, type Fact, FactKind } from '../core/facts.ts';
 import type { MechanismRegistry } from '../core/interfaces.ts';
 import { JOURNAL_SCHEMA, type JournalHeader, JournalWriter } from '../core/journal/journal.ts';
 import { checkInvariants } from '../core/market/invariants.ts';
@@ -208,6 +208,9 @@ export class Executor {
     };
     this.market.nodes.forEach((agent, node) => {
       if (agent?.isUp === false) tell({ kind: FactKind.nodeUp, node });
+      for (let gpu = 0; gpu < (agent?.spec.gpus ?? 0); gpu++)
+        if (agent!.cardOf(gpu) !== CardState.fine)
+          tell({ kind: FactKind.gpu, node, gpu, state: CardState.fine, xid: 0 });
     });
     this.market.pools.forEach((p, pool) => {
       p?.nodes().forEach((node, local) => {

@@ -39,6 +39,8 @@ export interface ResolvedScenario {
   adversaries?: AdversarySpec;
   /** Machines that fail together, besides failing alone. */
   domains?: FailureDomain[];
+  /** GPUs that fail alone. */
+  cards?: CardFailures[];
   /** How long jobs of some personas take on which GPUs, what they fetch first, and who shares cards; absent = speeds alone tell. */
   performance?: PerformanceSpec;
   /** Private costs that are drawn per provider instead of given per group, by GPU class. */
@@ -259,6 +261,29 @@ export interface FailureModel {
   /** Kinds of failure with their weights, each with its own repair. */
   causes: { name: string; weight: number; repair: TimeFamily }[];
 }
+
+/** Single GPUs of some machines that fail while these stay. */
+export interface CardFailures {
+  nodes: number[];
+  errors: CardError[];
+}
+
+/** One kind of Xid error (scenarios/xids.ts) on each GPU. */
+export interface CardError {
+  xid: number;
+  card: 'stays' | 'drain' | 'dead';
+  ends: 'one' | 'all' | 'none';
+  /** Time of the card in service until the next. */
+  between: TimeFamily;
+  /** Of the reset or repair. */
+  repair: TimeFamily;
+  /** How often the card is replaced instead, and how long that takes. */
+  replaced?: { share: number; after: TimeFamily } | undefined;
+}
+
+/** Measured rates of errors of cards, by name. */
+export const cardPresetNames = ['delta-a100', 'delta-h100'] as const;
+export type CardPreset = (typeof cardPresetNames)[number];
 
 /** Published failure models, by name. */
 export const failurePresetNames = ['llama3-405b', 'meta-rsc1', 'meta-rsc2', 'infinitehbd'] as const;

@@ -15,6 +15,7 @@ import type { Row, TableName } from '../core/record/schema.ts';
 import { type MarketConfig, NEVER, type TimeUs } from '../core/types.ts';
 import type { AdversarySpec } from '../scenarios/adversary-spec.ts';
 import type {
+  CardFailures,
   DisputersSpec,
   EntrySpec,
   FailureDomain,
@@ -28,6 +29,7 @@ import { LadderQueue } from './kernel/ladder-queue.ts';
 import { type EventQueue, emptyEvent, type QueueState } from './kernel/queue.ts';
 import type { StreamState, Streams } from './kernel/streams.ts';
 import { type Acts, Adversaries, type AdversariesState } from './world/adversaries.ts';
+import { type CardsState, type CardTroubles, cardsOf } from './world/cards.ts';
 import type { Arrival, DemandSource } from './world/demand.ts';
 import { type DisputeErrors, Disputers, type DisputersState } from './world/disputers.ts';
 import { Domains } from './world/domains.ts';
@@ -77,6 +79,8 @@ export interface SimulationOptions {
   retries?: readonly RetryRule[];
   /** What fails together; absent = machines fail alone. */
   domains?: readonly FailureDomain[];
+  /** Single GPUs that fail while their machines stay; absent = none do. */
+  cards?: readonly CardFailures[];
   /** How long jobs take on which GPUs; absent = the speeds alone tell. */
   performance?: Performance;
   /** Machines that are not what their providers say. */
@@ -108,6 +112,7 @@ export interface SimulationState {
   network: unknown;
   stakers: StakeWorldState | null;
   entry: EntryState | null;
+  cards: CardsState | null;
   retries: RetriesState;
   adversaries: AdversariesState | null;
   disputers: DisputersState | null;
@@ -128,6 +133,7 @@ export class Simulation {
   readonly #demand: DemandSource;
   readonly #fleet: Fleet;
   readonly #domains: Domains;
+  readonly #cards: CardTroubles | null;
   readonly #entry: Entry | null;
   readonly #retries: Retries;
   readonly #adversaries: Adversaries | null;
@@ -215,6 +221,11 @@ export class Simulation {
             busy: (node) => this.#processes.busy?.(node) ?? false,
             horizonUs: options.horizonUs,
           });
+    this.#cards = cardsOf(
+      { queue: this.#queue, streams: options.streams, rules: options.cards, nodes: config.nodes },
+      this.#fleet,
+      this.#processes,
+    );
     this.#entry =
       options.entry === undefined
         ? null
@@ -315,6 +326,10 @@ export class Simulation {
   get failureCauses(): ReadonlyMap<string, number> {
     return this.#fleet.causes;
   }
+  /** Milli-GPU x us that failures and returning owners threw away; null = the world does not say. */
+  get lostMilliUs(): bigint | null {
+    return this.#processes.lostMilliUs ?? null;
+  }
   /** What audits found; null when nobody acts on stake. */
   get verification(): VerificationCounts | null {
     return this.#stakers?.counts ?? null;
@@ -367,6 +382,7 @@ export class Simulation {
     this.#opened = true;
     this.#fleet.open();
     this.#domains.open();
+    this.#cards?.open();
     this.#entry?.open();
     this.#adversaries?.open();
     this.#stakers?.open();
@@ -433,6 +449,7 @@ export class Simulation {
       else if (type === WorldEvent.domain)
         facts.push(...this.#domains.happen(t, a, b === 1, (node) => this.#processes.lose(node, t)));
       else if (type === WorldEvent.dispute) facts.push(...this.#disputers!.happen(a, b));
+      else if (type === WorldEvent.card) facts.push(...this.#cards!.happen(t, a, b));
       else if (type === WorldEvent.edge) facts.push(...this.#edge.happen(t, a, b));
       else if (type === WorldEvent.arrival) facts.push(...this.#arrive(t));
       else if (type === WorldEvent.retry) facts.push(...this.#submit(t, this.#retries.take(t, a)));
@@ -624,6 +641,7 @@ export class Simulation {
       network: this.#network?.snapshot() ?? null,
       stakers: this.#stakers?.snapshot() ?? null,
       entry: this.#entry?.snapshot() ?? null,
+      cards: this.#cards?.snapshot() ?? null,
       retries: this.#retries.snapshot(),
       adversaries: this.#adversaries?.snapshot() ?? null,
       disputers: this.#disputers?.snapshot() ?? null,
@@ -668,6 +686,7 @@ export class Simulation {
     this.#retries.restore(state.retries);
     if (state.adversaries !== null) this.#adversaries?.restore(state.adversaries);
     if (state.disputers !== null) this.#disputers?.restore(state.disputers);
+    if (state.cards !== null) this.#cards?.restore(state.cards);
     if (state.entry !== null) this.#entry?.restore(state.entry);
     if (state.stakers !== null) this.#stakers?.restore(state.stakers);
     if (state.mesh !== null) this.#mesh?.restore(state.mesh);

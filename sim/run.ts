@@ -182,6 +182,7 @@ export function prepareRun(given: ResolvedScenario, options: RunOptions): Prepar
           },
         }),
     ...(scenario.domains === undefined ? {} : { domains: scenario.domains }),
+    ...(scenario.cards === undefined ? {} : { cards: scenario.cards }),
     ...(scenario.performance === undefined
       ? {}
       : {
@@ -240,12 +241,24 @@ export function runScenario(scenario: ResolvedScenario, options: RunOptions): Ru
 
 export function finishRun({ simulation, recorder, summary, imputed }: PreparedRun): RunJson {
   simulation.finish();
-  const { now, submitted, checks, failureCauses, verification, wires, performance, supply, disputeErrors } = simulation;
+  const {
+    now,
+    submitted,
+    checks,
+    failureCauses,
+    lostMilliUs,
+    verification,
+    wires,
+    performance,
+    supply,
+    disputeErrors,
+  } = simulation;
   return resultOf(simulation.markets, recorder, summary, {
     now,
     submitted,
     checks,
     failureCauses,
+    lostMilliUs,
     verification,
     network: wires === null ? null : { ...wires, edge: simulation.edge },
     performance,
@@ -267,6 +280,7 @@ export function resultOf(
     checks: number;
     imputed?: string[];
     failureCauses?: ReadonlyMap<string, number>;
+    lostMilliUs?: bigint | null;
     verification?: VerificationCounts | null;
     network?: Omit<NetworkFacts, 'stolen'> | null;
     performance?: PerformanceFigures | null;
@@ -309,6 +323,7 @@ export function resultOf(
     checks: run.checks,
     imputed: run.imputed ?? [],
     failureCauses: run.failureCauses ?? new Map(),
+    lostMilliUs: run.lostMilliUs ?? null,
     verification: run.verification ?? null,
     network: run.network == null ? null : { ...run.network, stolen },
     performance: run.performance ?? null,

@@ -96,12 +96,16 @@ export interface RunJson {
   makespanSeconds: number;
   failures: {
     node: number;
+    /** Cards that went out of service while their machine stayed, and errors that left them in it. */
     gpu: number;
+    gpuErrors: number;
     aggregator: number;
     ownerReturns: number;
     restarts: number;
+    /** Metered use of leases that ended because what they stood on went; and, of attempts so ended, all parts, what no checkpoint kept. */
+    cutShortGpuHours: number;
     lostGpuHours: number;
-    /** Failures of machines by cause, also of machines that were down already. */
+    /** Failures of machines by cause, also of machines that were down already, and errors of cards by their Xid. */
     byCause: Record<string, number>;
   };
   money: MoneyJson;
@@ -157,6 +161,8 @@ export interface RunFacts {
   /** What was put in because a trace does not say it. */
   imputed: string[];
   failureCauses: ReadonlyMap<string, number>;
+  /** What failures threw away, less what checkpoints kept; null = only the rows tell, which do not know of checkpoints. */
+  lostMilliUs: bigint | null;
   verification: VerificationCounts | null;
   performance: PerformanceFigures | null;
   supply: SupplyFigures | null;
@@ -191,6 +197,8 @@ export class Summary implements RowSink {
   readonly #usefulMilliUs = new ExactSum();
   #lostMilliUs = 0n;
   #nodeFailures = 0;
+  #gpuFailures = 0;
+  #gpuErrors = 0;
   #ownerReturns = 0;
   readonly #rates: number[] = [];
   readonly #postedByClass = new Map<string, { sum: number; n: number }>();
@@ -294,7 +302,7 @@ export class Summary implements RowSink {
   }
 
   #device(d: Row<'devices'>): void {
-    this.#capacityMilliUs += BigInt(d.gpus * 1000) * BigInt(d.up_us);
+    this.#capacityMilliUs += BigInt(d.gpus) * BigInt(d.up_us) * 1000n - BigInt(d.gpu_out_us) * 1000n;
     this.#usedMilliUs += d.busy_milli_us;
   }
 
@@ -302,8 +310,9 @@ export class Summary implements RowSink {
     if (f.kind === 'node-down') {
       if (f.cause === 'owner') this.#ownerReturns++;
       else this.#nodeFailures++;
-      this.#lostMilliUs += f.lost_milli_us;
-    }
+    } else if (f.kind === 'gpu-dead' || f.kind === 'gpu-drain') this.#gpuFailures++;
+    else if (f.kind === 'gpu-error') this.#gpuErrors++;
+    this.#lostMilliUs += f.lost_milli_us;
   }
 
   #moneyIn(currency: string): Parties {
@@ -436,11 +445,13 @@ export class Summary implements RowSink {
       makespanSeconds: this.#firstSubmitUs < 0 ? 0 : Math.max(0, this.#lastFinishUs - this.#firstSubmitUs) / 1e6,
       failures: {
         node: this.#nodeFailures,
-        gpu: 0,
+        gpu: this.#gpuFailures,
+        gpuErrors: this.#gpuErrors,
         aggregator: facts.network?.crashes ?? 0,
         ownerReturns: this.#ownerReturns,
         restarts: facts.restarts,
-        lostGpuHours: hours(this.#lostMilliUs),
+        cutShortGpuHours: hours(this.#lostMilliUs),
+        lostGpuHours: hours(facts.lostMilliUs ?? this.#lostMilliUs),
         byCause: Object.fromEntries([...facts.failureCauses].sort((a, b) => (a[0] < b[0] ? -1 : 1))),
       },
       money: moneyJson('microUSD', usd),

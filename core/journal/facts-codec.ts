@@ -1,5 +1,5 @@
 /** Compact binary form of facts: a kind byte, then LEB128 fields. A typical fact takes 6 to 60 bytes. */
-import { type DisputeAct, type DownCause, type Fact, FactKind, type StakeAct } from '../facts.ts';
+import { type CardState, type DisputeAct, type DownCause, type Fact, FactKind, type StakeAct } from '../facts.ts';
 import type { Letter, Packet } from '../link/link.ts';
 import type { JobSpec, Outcome, TaskGroup } from '../types.ts';
 import type { ByteSink, ByteSource } from './bytes.ts';
@@ -27,6 +27,12 @@ export function writeFact(out: ByteSink, f: Fact, bare = false): void {
       return;
     case FactKind.nodeUp:
       out.uint(f.node);
+      return;
+    case FactKind.gpu:
+      out.uint(f.node);
+      out.uint(f.gpu);
+      out.u8(f.state);
+      out.uint(f.xid);
       return;
     case FactKind.packet:
       if (bare) writeBare(out, f.packet);
@@ -99,6 +105,8 @@ export function readFact(src: ByteSource, bare = false): Fact {
       return { kind, node: src.uint(), cause: src.u8() as DownCause };
     case FactKind.nodeUp:
       return { kind, node: src.uint() };
+    case FactKind.gpu:
+      return { kind, node: src.uint(), gpu: src.uint(), state: src.u8() as CardState, xid: src.uint() };
     case FactKind.packet:
       return { kind, packet: bare ? readBare(src) : (readPlain(src) as Packet) };
     case FactKind.contact:

@@ -4,8 +4,8 @@
  * only while no message is on its way. A checker returns what is wrong, in words, or null.
  */
 
-import type { NodeAgent } from '../node/node-agent.ts';
-import { mayRun } from '../node/node-agent.ts';
+import { CardState } from '../facts.ts';
+import { LeaseState, mayRun, type NodeAgent } from '../node/node-agent.ts';
 import { JobState } from '../pool/job.ts';
 import type { Pool } from '../pool/pool.ts';
 import { ContractState } from '../settlement/contract.ts';
@@ -179,6 +179,26 @@ export const invariants: readonly Invariant[] = [
     },
   },
   {
+    name: 'no-work-on-failed-gpus',
+    scope: 'safety',
+    about:
+      'On a dead GPU nothing is to start or goes on without an order to end; one that is to be reset takes on nothing new.',
+    check: (m) => {
+      for (const n of m.nodes) {
+        if (n === null) continue;
+        for (const l of n.occupants()) {
+          if (l.state > LeaseState.running) continue;
+          for (const g of l.gpus) {
+            const card = n.cardOf(g);
+            if (card === CardState.dead || (card === CardState.draining && l.state === LeaseState.claiming))
+              return `lease ${l.lease} stands on GPU ${g} of node ${n.spec.id}, which is out of service`;
+          }
+        }
+      }
+      return null;
+    },
+  },
+  {
     name: 'one-attempt-at-a-time',
     scope: 'safety',
     about: 'The nodes never run two attempts of one job, nor one part of a lease twice.',
@@ -292,7 +312,12 @@ export const invariants: readonly Invariant[] = [
           const there = n.isUp && p.hears(i);
           if (p.cluster.isUp(i) !== there) return `pool ${p.id} believes node ${n.spec.id} ${there ? 'down' : 'up'}`;
           for (let g = 0; g < n.spec.gpus; g++) {
-            const idle = p.cluster.freeMilliOf(i, g) + (p.supply?.closedMilli(i, g) ?? 0);
+            const out = n.cardOf(g) !== CardState.fine;
+            if (p.cluster.isOut(i, g) !== out)
+              return `GPU ${g} of node ${n.spec.id} is ${out ? 'out of' : 'in'} service, and pool ${p.id} has not heard`;
+            const offered = p.cluster.freeMilliOf(i, g) + (p.supply?.closedMilli(i, g) ?? 0);
+            if (out && offered > 0) return `pool ${p.id} offers GPU ${g} of node ${n.spec.id}, which is out of service`;
+            const idle = out ? p.cluster.heldMilliOf(i, g) : offered;
             if (idle !== n.freeMilliOf(g)) {
               return `GPU ${g} of node ${n.spec.id}: pool ${p.id} believes ${idle} milli free, the node has ${n.freeMilliOf(g)}`;
             }

@@ -451,6 +451,7 @@ function seqOf(f: Fact): number {
       return f.until;
     case FactKind.nodeDown:
     case FactKind.nodeUp:
+    case FactKind.gpu:
       return 0;
     default:
       return f.lease;

@@ -3,7 +3,7 @@
  * claims a hold before it spawns, kills at the limit, meters use and tells Settlement and its Pool. Cut off from both, it
  * finishes what it has claimed and starts nothing new.
  */
-import { ActionKind, DownCause, downCauseNames, type Fact, FactKind } from '../facts.ts';
+import { ActionKind, CardState, DownCause, downCauseNames, type Fact, FactKind, type GpuFact } from '../facts.ts';
 import { Inbox } from '../inbox.ts';
 import { removeAt } from '../lists.ts';
 import { type Input, type Machine, type Port, SETTLEMENT } from '../machine.ts';
@@ -23,6 +23,7 @@ import {
   type TimeUs,
   WHOLE_GPU,
 } from '../types.ts';
+import { Cards, type CardsState } from './cards.ts';
 
 export const LeaseState = { claiming: 0, starting: 1, running: 2, stopping: 3, releasing: 4, lapsed: 5 } as const;
 export type LeaseState = (typeof LeaseState)[keyof typeof LeaseState];
@@ -73,6 +74,8 @@ export interface NodeState {
   started: number;
   failures: number;
   meterAtUs: TimeUs;
+  /** Absent = every GPU is and was in service. */
+  cards?: CardsState;
 }
 
 export class NodeAgent implements Machine {
@@ -92,6 +95,7 @@ export class NodeAgent implements Machine {
   /** Memory slices of each GPU that MIG instances have. */
   readonly #slices: number[];
   readonly #mig: readonly MigProfile[];
+  readonly #cards = new Cards();
   #cpu: number;
   #ram: number;
   readonly #inbox = new Inbox();
@@ -221,6 +225,8 @@ export class NodeAgent implements Machine {
         return this.#down(now, input.cause);
       case FactKind.nodeUp:
         return this.#upAgain(now);
+      case FactKind.gpu:
+        return this.#card(now, input);
       default:
         throw new Error(`node ${this.spec.id}: cannot take input of kind ${input.kind}`);
     }
@@ -233,6 +239,8 @@ export class NodeAgent implements Machine {
     this.#seq = m.seq;
     if (now > m.startByUs) return this.#decline(m.lease, m.part, Code.late, from);
     if (!this.#up) return this.#decline(m.lease, m.part, Code.nodeDown, from);
+    if (m.gpus.some((g) => this.#cards.stateOf(g) !== CardState.fine))
+      return this.#decline(m.lease, m.part, Code.gpuFailed, from);
     if (!this.#hasRoom(m)) return this.#decline(m.lease, m.part, Code.noCapacity, from);
     const l: NodeLease = {
       lease: m.lease,
@@ -437,6 +445,8 @@ export class NodeAgent implements Machine {
 
   #down(now: TimeUs, cause: DownCause): void {
     if (!this.#up) return;
+    const sold = this.#available;
+    this.#cards.advance(now, true);
     this.#up = false;
     if (cause === DownCause.failure) this.#failures++;
     this.#upUs += now - this.#upSinceUs;
@@ -455,32 +465,78 @@ export class NodeAgent implements Machine {
         this.#free(l);
       }
     }
-    this.#failureRow(now, 'node-down', downCauseNames[cause], lost, lostMilliUs);
-    this.#tellHealth(false);
+    this.#failureRow(now, 'node-down', downCauseNames[cause], -1, lost, lostMilliUs);
+    this.#tellHealth();
+    this.#tellChain(sold);
   }
 
   #upAgain(now: TimeUs): void {
     if (this.#up) return;
+    const sold = this.#available;
+    this.#cards.advance(now, false);
     this.#up = true;
     this.#upSinceUs = now;
-    this.#failureRow(now, 'node-up', 'ok', 0, 0n);
-    this.#tellHealth(true);
+    this.#failureRow(now, 'node-up', 'ok', -1, 0, 0n);
+    this.#tellHealth();
+    this.#tellChain(sold);
   }
 
-  /** To the pool, and to the chain where it pays for availability or counts contributions. */
-  #tellHealth(up: boolean): void {
-    const health = { kind: MessageKind.health, node: this.index, up } as const;
-    if (this.#pool !== 0) this.#port.send(this.#pool, health);
-    if (this.#paidUp) this.#port.send(SETTLEMENT, health);
+  /** The machine goes on; a dead card takes what stands on it along, one that is to be reset takes on nothing new. */
+  #card(now: TimeUs, f: GpuFact): void {
+    const { gpu, state, xid } = f;
+    const was = this.#cards.stateOf(gpu);
+    const cause = xid > 0 ? `Xid ${xid}` : state === CardState.fine ? 'ok' : 'failure';
+    if (gpu >= this.spec.gpus) throw new Error(`node ${this.spec.id}: has no GPU ${gpu}`);
+    if (state === was) {
+      if (xid > 0) this.#failureRow(now, 'gpu-error', cause, gpu, 0, 0n);
+      return;
+    }
+    const sold = this.#available;
+    this.#cards.advance(now, this.#up);
+    this.#cards.set(gpu, state);
+    let lost = 0;
+    let lostMilliUs = 0n;
+    if (state !== CardState.fine) {
+      for (const l of [...this.#leases]) {
+        if (!l.gpus.includes(gpu)) continue;
+        if (l.state === LeaseState.claiming) this.#giveUp(l, Code.gpuFailed);
+        else if (state === CardState.dead && (l.state === LeaseState.starting || l.state === LeaseState.running)) {
+          lost++;
+          if (l.state === LeaseState.running)
+            lostMilliUs += BigInt(now - l.startedUs) * BigInt(l.gpuMilli * l.gpus.length);
+          this.#kill(now, l, Outcome.gpuFailure);
+        }
+      }
+    }
+    const kind = state === CardState.fine ? 'gpu-back' : state === CardState.dead ? 'gpu-dead' : 'gpu-drain';
+    this.#failureRow(now, kind, cause, gpu, lost, lostMilliUs);
+    const out = state !== CardState.fine;
+    if (out !== (was !== CardState.fine) && this.#pool !== 0)
+      this.#port.send(this.#pool, { kind: MessageKind.card, node: this.index, gpu, out });
+    this.#tellChain(sold);
   }
 
-  #failureRow(now: TimeUs, kind: string, cause: string, lost: number, lostMilliUs: bigint): void {
+  #tellHealth(): void {
+    if (this.#pool !== 0) this.#port.send(this.#pool, { kind: MessageKind.health, node: this.index, up: this.#up });
+  }
+
+  /** For the chain, where it pays for availability or counts contributions, a machine with a dead card is not up. */
+  get #available(): boolean {
+    return this.#up && !this.#cards.anyDead;
+  }
+  #tellChain(before: boolean): void {
+    const up = this.#available;
+    if (this.#paidUp && up !== before) this.#port.send(SETTLEMENT, { kind: MessageKind.health, node: this.index, up });
+  }
+
+  #failureRow(now: TimeUs, kind: string, cause: string, gpu: number, lost: number, lostMilliUs: bigint): void {
     this.#port.row('failures', {
       time_us: now,
       kind,
       cause,
       node: this.spec.id,
       provider: this.spec.provider,
+      gpu,
       leases_lost: lost,
       lost_milli_us: lostMilliUs,
     });
@@ -512,7 +568,15 @@ export class NodeAgent implements Machine {
         untilUs: this.#latestEnd(l),
       });
     }
-    this.#port.send(from, { kind: MessageKind.inventory, node: this.index, term, up: this.#up, leases });
+    const { out } = this.#cards;
+    this.#port.send(from, {
+      kind: MessageKind.inventory,
+      node: this.index,
+      term,
+      up: this.#up,
+      ...(out.length > 0 ? { out } : {}),
+      leases,
+    });
   }
 
   /** Row of the devices table; `poolId` is who holds the node. */
@@ -528,6 +592,7 @@ export class NodeAgent implements Machine {
       gpu_class: this.#className,
       gpus: this.spec.gpus,
       up_us: this.#upUs + (this.#up ? now - this.#upSinceUs : 0),
+      gpu_out_us: this.#cards.outUs(now, this.#up),
       busy_milli_us: busy,
       leases: this.#started,
       failures: this.#failures,
@@ -557,8 +622,12 @@ export class NodeAgent implements Machine {
   freeMilliOf(gpu: number): number {
     return this.#milli[gpu]!;
   }
+  cardOf(gpu: number): CardState {
+    return this.#cards.stateOf(gpu);
+  }
 
   snapshot(): NodeState {
+    const cards = this.#cards.snapshot();
     return {
       up: this.#up,
       term: this.#term,
@@ -572,6 +641,7 @@ export class NodeAgent implements Machine {
       started: this.#started,
       failures: this.#failures,
       meterAtUs: this.#meterAtUs,
+      ...(cards === undefined ? {} : { cards }),
     };
   }
 
@@ -587,6 +657,7 @@ export class NodeAgent implements Machine {
     this.#started = state.started;
     this.#failures = state.failures;
     this.#meterAtUs = state.meterAtUs;
+    if (state.cards !== undefined) this.#cards.restore(state.cards);
     let next = state.meterAtUs;
     for (const s of state.leases) {
       const l = { ...s, gpus: [...s.gpus] };

@@ -59,6 +59,13 @@ export class Cluster implements ClusterView {
   readonly #losses: Int32Array;
   /** Milli-GPU kept closed on every node. */
   readonly #closedMilli: Int32Array;
+  /** GPUs out of service: nothing of them is offered, and what is given back of them is kept here, not in `#milli`. */
+  readonly #out: Uint8Array;
+  readonly #heldMilli: Int32Array;
+  readonly #heldMemory: Float64Array;
+  /** GPUs of every node that are out, and milli-GPU of them that nobody has. */
+  readonly #outCards: Int32Array;
+  readonly #outMilli: Int32Array;
   /** Ring of the nodes that changed last: caches catch up from it. */
   readonly #changes: Int32Array;
   readonly #capacity = { milli: 0, cpu: 0, ram: 0 };
@@ -94,6 +101,8 @@ export class Cluster implements ClusterView {
     this.#island = Int32Array.from(nodes, (node) => node.island ?? 1);
     this.#losses = new Int32Array(n);
     this.#closedMilli = new Int32Array(n);
+    this.#outCards = new Int32Array(n);
+    this.#outMilli = new Int32Array(n);
     let ring = 1024;
     while (ring < n) ring *= 2;
     this.#changes = new Int32Array(ring);
@@ -114,6 +123,9 @@ export class Cluster implements ClusterView {
     this.#milli = new Int32Array(gpus).fill(WHOLE_GPU);
     this.#memory = new Float64Array(gpus);
     this.#slices = new Uint8Array(gpus);
+    this.#out = new Uint8Array(gpus);
+    this.#heldMilli = new Int32Array(gpus);
+    this.#heldMemory = new Float64Array(gpus);
     nodes.forEach((node, i) => {
       this.#memory.fill(classMemory[node.gpuClass]!, this.#gpuOffset[i], this.#gpuOffset[i + 1]);
     });
@@ -160,6 +172,7 @@ export class Cluster implements ClusterView {
     const at = this.#gpuOffset[node]! + gpu;
     const profiles = this.#mig[this.#class[node]!];
     const p = migProfile(profiles, mig);
+    if (this.#out[at] === 1) return 0;
     if (p === undefined || (this.#slices[at] === 0 && this.#milli[at] !== WHOLE_GPU)) return 0;
     return migPlace(profiles!, p, this.#slices[at]!);
   }
@@ -185,6 +198,18 @@ export class Cluster implements ClusterView {
   }
   freeRamMiB(node: number): number {
     return this.#ram[node]!;
+  }
+  /** The GPU takes nothing new, whatever is still on it. */
+  isOut(node: number, gpu: number): boolean {
+    return this.#out[this.#gpuOffset[node]! + gpu] === 1;
+  }
+  /** GPUs of the node that are out of service. */
+  outCards(node: number): number {
+    return this.#outCards[node]!;
+  }
+  /** Milli-GPU of a GPU out of service that nobody has. */
+  heldMilliOf(node: number, gpu: number): number {
+    return this.#heldMilli[this.#gpuOffset[node]! + gpu]!;
   }
   isUp(node: number): boolean {
     return this.#up[node] === 1;
@@ -341,10 +366,52 @@ export class Cluster implements ClusterView {
     this.#changed(node);
   }
 
+  /** A GPU goes out of service, or comes back: what nobody has of it is no capacity meanwhile. */
+  setOut(node: number, gpu: number, out: boolean): void {
+    const at = this.#gpuOffset[node]! + gpu;
+    if ((this.#out[at] === 1) === out) return;
+    const up = this.#up[node] === 1;
+    const c = this.#class[node]!;
+    const milli = out ? this.#milli[at]! : this.#heldMilli[at]!;
+    const sign = out ? -1 : 1;
+    this.#out[at] = out ? 1 : 0;
+    this.#outCards[node]! -= sign;
+    const memory = out ? this.#memory[at]! : this.#heldMemory[at]!;
+    this.#milli[at] = out ? 0 : milli;
+    this.#memory[at] = out ? 0 : memory;
+    this.#heldMilli[at] = out ? milli : 0;
+    this.#heldMemory[at] = out ? memory : 0;
+    this.#outMilli[node]! -= sign * milli;
+    this.freeMilliByNode[node]! += sign * milli;
+    if (milli === WHOLE_GPU) this.#setWhole(node, this.freeWholeByNode[node]! + sign);
+    if (up) {
+      this.capacityMilli[c]! += sign * milli;
+      this.#capacity.milli += sign * milli;
+    }
+    if (out) this.#losses[node]!++;
+    else if (up) this.freedVersion++;
+    this.#changed(node);
+  }
+
+  /** Which GPUs are out, as in another picture of the node. */
+  setCards(node: number, like: Cluster): void {
+    if (this.#outCards[node] === 0 && like.#outCards[node] === 0) return;
+    for (let g = 0; g < this.#gpuCount[node]!; g++) this.setOut(node, g, like.isOut(node, g));
+  }
+
+  #setWhole(node: number, whole: number): void {
+    const at = this.#class[node]! * this.#width;
+    if (this.#up[node] === 1) {
+      this.#histogram[at + this.freeWholeByNode[node]!]!--;
+      this.#histogram[at + whole]!++;
+    }
+    this.freeWholeByNode[node] = whole;
+  }
+
   setUp(node: number, up: boolean): void {
     if (this.isUp(node) === up) return;
     const c = this.#class[node]!;
-    const whole = this.#gpuCount[node]! * WHOLE_GPU;
+    const whole = this.#gpuCount[node]! * WHOLE_GPU - this.#outMilli[node]!;
     const sign = up ? 1 : -1;
     this.#up[node] = up ? 1 : 0;
     this.#histogram[c * this.#width + this.freeWholeByNode[node]!]! += sign;
@@ -366,8 +433,16 @@ export class Cluster implements ClusterView {
     let whole = before;
     // A whole GPU takes the memory with it; a fraction takes what it declared.
     const memory = a.gpuMilli === WHOLE_GPU ? full : a.gpuMemoryMiB;
+    let held = 0;
     for (const g of a.gpus) {
       const at = base + g;
+      if (this.#out[at] === 1) {
+        held += sign * a.gpuMilli;
+        this.#heldMilli[at]! += sign * a.gpuMilli;
+        this.#heldMemory[at]! += sign * memory;
+        if (a.slices !== undefined) this.#slices[at]! ^= a.slices;
+        continue;
+      }
       const wasWhole = this.#milli[at] === WHOLE_GPU;
       this.#milli[at]! += sign * a.gpuMilli;
       this.#memory[at]! += sign * memory;
@@ -378,13 +453,17 @@ export class Cluster implements ClusterView {
       else if (!wasWhole && isWhole) whole++;
     }
     const milli = sign * a.gpuMilli * a.gpus.length;
-    this.freeMilliByNode[node]! += milli;
+    this.freeMilliByNode[node]! += milli - held;
+    this.#outMilli[node]! += held;
     this.#cpu[node]! += sign * a.cpuMilli;
     this.#ram[node]! += sign * a.ramMiB;
     this.freeWholeByNode[node] = whole;
     if (a.closed === true) this.#closedMilli[node]! -= milli;
     if (this.#up[node] === 1) {
       if (a.closed !== true) this.usedMilli[c]! -= milli;
+      // What is given back of a GPU out of service is no capacity.
+      this.capacityMilli[c]! -= held;
+      this.#capacity.milli -= held;
       if (whole !== before) {
         this.#histogram[c * this.#width + before]!--;
         this.#histogram[c * this.#width + whole]!++;

@@ -163,6 +163,7 @@ export class Forecast {
       shape.gpuMilli === WHOLE_GPU &&
       shape.cpuMilli === 0 &&
       shape.ramMiB === 0 &&
+      this.#cluster.outCards(node) === 0 &&
       ends.every((a) => a.gpuMilli === WHOLE_GPU);
     return simple ? this.#wholeGpus(shape, node, ends) : this.#anything(shape, node, ends);
   }
@@ -198,6 +199,7 @@ export class Forecast {
       if (shape.gpus > 0) {
         let units = isWhole ? whole : 0;
         for (let g = 0; g < gpus && !isWhole; g++) {
+          if (c.isOut(node, g)) continue;
           if (shape.mig !== undefined) {
             units += c.instancesOn(node, shape.mig, slices[g]!, milli[g]!);
             continue;
@@ -215,6 +217,8 @@ export class Forecast {
     for (let k = slots(); k > 0; k--) times.push(0);
     for (const a of ends) {
       for (const g of a.gpus) {
+        // Nobody says when a GPU out of service comes back.
+        if (c.isOut(node, g)) continue;
         milli[g]! += a.gpuMilli;
         if (a.slices !== undefined) slices[g]! ^= a.slices;
         memory[g]! += a.gpuMilli === WHOLE_GPU ? 0 : a.gpuMemoryMiB;

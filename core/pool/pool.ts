@@ -215,6 +215,12 @@ export class Pool implements Machine, SchedulerHost {
       case MessageKind.health:
         if (this.#roster.health(now, input.node, input.up)) this.#scheduler.dirty = true;
         return;
+      case MessageKind.card: {
+        const local = this.#roster.card(input.node, input.gpu, input.out);
+        if (local !== undefined) this.#supply?.syncNode(this.cluster, local);
+        this.#scheduler.dirty = true;
+        return;
+      }
       case MessageKind.inherit:
         return this.#inherit(input);
       case MessageKind.broken:
@@ -549,6 +555,7 @@ export class Pool implements Machine, SchedulerHost {
       if (lease.stopped || job?.broken === true || reason === Outcome.cancelled)
         this.#orders.tell(local, { kind: MessageKind.stop, lease: l.lease, reason });
     }
+    this.#roster.cards(local, m.out);
     this.#supply?.syncNode(this.cluster, local);
     if (this.#roster.health(now, m.node, m.up)) this.#scheduler.dirty = true;
     this.#desk.wake(now);

@@ -14,6 +14,8 @@ export interface RosterState {
   healthy: boolean[];
   contactUntilUs: TimeUs[];
   losses: number[];
+  /** GPUs out of service: local number of the node, GPU. */
+  out?: [number, number][];
 }
 
 export class Roster {
@@ -68,6 +70,7 @@ export class Roster {
     this.term = term;
     const up = this.#nodes.map((_, i) => this.cluster.isUp(i));
     const losses = this.#losses();
+    const before = this.cluster;
     for (const n of nodes) {
       if (this.#local.has(n)) continue;
       this.#local.set(n, this.#nodes.length);
@@ -83,6 +86,7 @@ export class Roster {
     retake(this.cluster);
     up.forEach((u, i) => {
       this.cluster.setUp(i, u);
+      this.cluster.setCards(i, before);
       this.cluster.setLosses(i, losses[i]!);
     });
   }
@@ -111,6 +115,18 @@ export class Roster {
     if (local === undefined) return false;
     this.#healthy[local] = up;
     return this.#refresh(now, local);
+  }
+
+  /** A GPU of the node is out of service, or back. Answers the node's local number; undefined = not held. */
+  card(node: number, gpu: number, out: boolean): number | undefined {
+    const local = this.#local.get(node);
+    if (local !== undefined) this.cluster.setOut(local, gpu, out);
+    return local;
+  }
+
+  /** The machine's own list of those that are out. */
+  cards(local: number, out: readonly number[] = []): void {
+    for (let g = 0; g < this.cluster.gpusOf(local); g++) this.cluster.setOut(local, g, out.includes(g));
   }
 
   contact(now: TimeUs, node: number, until: TimeUs): boolean {
@@ -146,7 +162,16 @@ export class Roster {
     return Array.from({ length: this.cluster.nodeCount }, (_, i) => this.cluster.lossesOf(i));
   }
 
+  #out(): [number, number][] {
+    const out: [number, number][] = [];
+    for (let i = 0; i < this.cluster.nodeCount; i++)
+      for (let g = 0; this.cluster.outCards(i) > 0 && g < this.cluster.gpusOf(i); g++)
+        if (this.cluster.isOut(i, g)) out.push([i, g]);
+    return out;
+  }
+
   snapshot(): RosterState {
+    const out = this.#out();
     return {
       term: this.term,
       nodes: this.#nodes,
@@ -154,6 +179,7 @@ export class Roster {
       healthy: this.#healthy,
       contactUntilUs: this.#contactUntilUs,
       losses: this.#losses(),
+      ...(out.length > 0 ? { out } : {}),
     };
   }
 
@@ -163,6 +189,7 @@ export class Roster {
     this.#seqs = s.seqs;
     this.#healthy = s.healthy;
     this.#contactUntilUs = s.contactUntilUs;
+    for (const [local, gpu] of s.out ?? []) this.cluster.setOut(local, gpu, true);
     retake(this.cluster);
     for (let local = 0; local < this.#nodes.length; local++) {
       if (!this.#refresh(now, local)) this.#lapses.add(local, this.#contactUntilUs[local]!);

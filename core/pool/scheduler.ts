@@ -422,8 +422,9 @@ class Shadow {
     let capacity = 0;
     for (let n = 0; n < cluster.nodeCount; n++) {
       cluster.setUp(n, real.isUp(n));
+      cluster.setCards(n, real);
       cluster.setLosses(n, real.lossesOf(n));
-      if (real.isUp(n)) capacity += real.gpusOf(n) * 1000;
+      if (real.isUp(n)) capacity += (real.gpusOf(n) - real.outCards(n)) * 1000;
     }
     const answer: (readonly number[] | null)[] = [];
     const placed: Part[] = [];

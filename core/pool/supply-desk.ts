@@ -150,7 +150,8 @@ export class SupplyDesk {
   #idle(cluster: Cluster, local: number): number[] {
     const idle: number[] = [];
     for (let g = 0; g < cluster.gpusOf(local); g++)
-      if (cluster.freeMilliOf(local, g) + this.closedMilli(local, g) === WHOLE_GPU) idle.push(g);
+      if (!cluster.isOut(local, g) && cluster.freeMilliOf(local, g) + this.closedMilli(local, g) === WHOLE_GPU)
+        idle.push(g);
     return idle;
   }
 
@@ -173,6 +174,7 @@ export class SupplyDesk {
     // What is left of a GPU that a crossing lease shares is closed too: its award is not sold again.
     const want: { gpu: number; milli: number }[] = [];
     for (let gpu = 0; gpu < cluster.gpusOf(local); gpu++) {
+      if (cluster.isOut(local, gpu)) continue;
       const milli = open?.includes(gpu) === true ? 0 : cluster.freeMilliOf(local, gpu) + this.closedMilli(local, gpu);
       if (milli > 0) want.push({ gpu, milli });
     }

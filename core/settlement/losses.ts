@@ -1,5 +1,5 @@
 /**
- * Who pays for lost work, by named rule. An attempt is lost when its provider failed it (node-failure), it never started (not-started) or it
+ * Who pays for lost work, by named rule. An attempt is lost when its provider failed it (node-failure, gpu-failure), it never started (not-started) or it
  * was called off (aborted); every other use is paid whatever became of the job.
  *
  * - `provider-bears`: a lost attempt costs the user nothing, and nobody is paid for it.
@@ -19,7 +19,7 @@ export interface EndedPart extends PartUse {
 
 /** Did this part lose the attempt? */
 export const isAtFault = (outcome: Outcome): boolean =>
-  outcome === Outcome.nodeFailure || outcome === Outcome.notStarted;
+  outcome === Outcome.nodeFailure || outcome === Outcome.gpuFailure || outcome === Outcome.notStarted;
 
 /** The use that is billed, part by part: with `endUs` = `startUs` where a part is not. */
 export function billedUse(rule: LossRule, outcome: Outcome, parts: readonly EndedPart[]): PartUse[] {

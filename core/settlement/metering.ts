@@ -85,11 +85,17 @@ export function maxCharge(demand: GangDemand, quote: Pick<Quote, 'rates'>, limit
 
 /** Rule `provider-bears-own-failures`: lost or never started work costs the user nothing; all other use is paid. */
 export function isCharged(outcome: Outcome): boolean {
-  return outcome !== outcomes.nodeFailure && outcome !== outcomes.notStarted && outcome !== outcomes.aborted;
+  return (
+    outcome !== outcomes.nodeFailure &&
+    outcome !== outcomes.gpuFailure &&
+    outcome !== outcomes.notStarted &&
+    outcome !== outcomes.aborted
+  );
 }
 
 const precedence: readonly Outcome[] = [
   outcomes.nodeFailure,
+  outcomes.gpuFailure,
   outcomes.notStarted,
   outcomes.failed,
   outcomes.limit,

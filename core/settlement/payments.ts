@@ -399,7 +399,8 @@ export class Payments {
       this.#streams.delete(c.job);
       this.#finish(now, c, s, bill.shares);
     }
-    if (rules !== undefined && rules.creditBps > 0 && outcome === Outcome.nodeFailure) this.#credit(now, c, rules);
+    const failed = outcome === Outcome.nodeFailure || outcome === Outcome.gpuFailure;
+    if (rules !== undefined && rules.creditBps > 0 && failed) this.#credit(now, c, rules);
     this.#disputes.opened(now, c);
     return bill;
   }

@@ -4,10 +4,10 @@
  *
  *   healthy   nothing against it
  *   suspect   something was seen that may pass; it goes on working
- *   drain     what runs may end, but the card needs a reset before it is trusted: its machine takes no new leases meanwhile
- *   dead      gone, or its memory cannot be trusted: its machine is reported down and what ran on it is lost
+ *   drain     what runs may end, but the card needs a reset before it is trusted: it takes no new leases meanwhile
+ *   dead      gone, or its memory cannot be trusted: what runs on it is lost, and its machine goes on with its others
  */
-
+import { xidClasses } from '../../scenarios/xids.ts';
 import type { CardHealth } from './gpu-driver.ts';
 
 export type HealthState = 'healthy' | 'suspect' | 'drain' | 'dead';
@@ -22,11 +22,9 @@ export interface Observation {
 }
 
 /** Xids that a job causes: illegal access, a bad program, a stopped channel. They say nothing of the card. */
-export const APPLICATION_XIDS: ReadonlySet<number> = new Set([13, 31, 43, 45, 68, 109]);
-/** Contained or repaired: the card wants a reset when it can be spared. */
-const DRAIN_XIDS: ReadonlySet<number> = new Set([48, 63, 64, 94]);
-/** Fallen off the bus, uncontained memory error, firmware lost. */
-const DEAD_XIDS: ReadonlySet<number> = new Set([79, 95, 119, 120]);
+export const APPLICATION_XIDS: ReadonlySet<number> = new Set(
+  [...xidClasses].filter(([, c]) => c.card === 'stays').map(([xid]) => xid),
+);
 
 /** Looks in a row without the card before it is dead, and clean looks after which a suspicion is dropped. */
 export const MISSES = 3;
@@ -60,10 +58,9 @@ export class DeviceHealth {
       else against('suspect', 'not listed by the driver');
     }
     for (const x of o.xids) {
-      if (APPLICATION_XIDS.has(x)) this.evidence.push(`healthy: Xid ${x}, caused by a program`);
-      else if (DEAD_XIDS.has(x)) against('dead', `Xid ${x}`);
-      else if (DRAIN_XIDS.has(x)) against('drain', `Xid ${x}`);
-      else against('suspect', `Xid ${x}`);
+      const known = xidClasses.get(x);
+      if (known?.card === 'stays') this.evidence.push(`healthy: Xid ${x}, caused by a program`);
+      else against(known?.card ?? 'suspect', `Xid ${x}`);
     }
     if (o.uncorrected !== null) {
       // A count that fell: the driver was loaded anew, which is what a drained card was waiting for.
@@ -89,17 +86,16 @@ export class DeviceHealth {
   }
 }
 
-/** Watches the cards of a run and says when one changes its state. */
+/** Told of a card that changes its state, and of errors that leave it as it was; `xid` = the error's number, 0 = something else. */
+export type HealthSink = (card: string, state: HealthState, evidence: string, xid: number) => void;
+
+/** Watches the cards of a run and says when one changes its state or reports an error. */
 export class HealthWatch {
   readonly #health = new Map<string, DeviceHealth>();
   readonly #ask: () => Promise<CardHealth[]>;
-  readonly #onChange: (card: string, state: HealthState, evidence: string) => void;
+  readonly #onChange: HealthSink;
 
-  constructor(
-    cards: readonly string[],
-    onChange: (card: string, state: HealthState, evidence: string) => void,
-    ask: () => Promise<CardHealth[]>,
-  ) {
+  constructor(cards: readonly string[], onChange: HealthSink, ask: () => Promise<CardHealth[]>) {
     for (const c of cards) this.#health.set(c, new DeviceHealth());
     this.#ask = ask;
     this.#onChange = onChange;
@@ -121,7 +117,14 @@ export class HealthWatch {
         uncorrected: row?.uncorrected ?? null,
         xids: row?.xids ?? [],
       });
-      if (after !== before) this.#onChange(card, after, health.evidence.at(-1) ?? 'nothing against it for a while');
+      const xids = row?.xids ?? [];
+      const evidence = health.evidence.at(-1) ?? 'nothing against it for a while';
+      // The error that is as bad as the card is now brought it there; the others are only told.
+      const led = xids.findIndex((x) => (xidClasses.get(x)?.card ?? 'suspect') === after);
+      if (after !== before) this.#onChange(card, after, evidence, led < 0 ? 0 : xids[led]!);
+      xids.forEach((x, i) => {
+        if (after === before || i !== led) this.#onChange(card, after, `Xid ${x}`, x);
+      });
     }
   }
 }

@@ -11,15 +11,15 @@ import { Worker } from 'node:worker_threads';
 import {
   type Action,
   ActionKind,
-  DownCause,
+  CardState,
   FactKind,
   type ReleaseAction,
   type StartAction,
 } from '../../core/facts.ts';
-import { NEVER, Outcome } from '../../core/types.ts';
+import { Outcome } from '../../core/types.ts';
 import type { Device } from '../devices/devices.ts';
 import type { GpuDriver, GpuUse } from '../devices/gpu-driver.ts';
-import type { HealthState } from '../devices/health.ts';
+import type { HealthSink, HealthState } from '../devices/health.ts';
 import type { FactSink, Launcher, LeaseLimits, Work } from '../launcher.ts';
 import type { Remote } from '../launchers/slurm.ts';
 import { JobGroup, reapGroups } from './cgroup.ts';
@@ -56,10 +56,9 @@ export interface LocalOptions {
   /** Wall milliseconds between two looks after the cards; default ten seconds. */
   healthMs?: number;
   /** Looks after the cards; absent = there are none to look after. */
-  watch?: (onChange: (card: string, state: HealthState, evidence: string) => void) => { look(): Promise<void> };
-  /** Nodes that have a part of the card, and how many pools there are to be told; needed with `watch`. */
-  nodesOf?: (card: string) => readonly number[];
-  pools?: number;
+  watch?: (onChange: HealthSink) => { look(): Promise<void> };
+  /** The scenario's GPUs that are the card or a part of it; needed with `watch`. */
+  gpusOn?: (card: string) => readonly { node: number; gpu: number }[];
   /** Carries jobs to other machines; absent = they run here. */
   remote?: Remote;
   /** Told what an operator should know. */
@@ -95,6 +94,8 @@ interface Job {
   killTimer: NodeJS.Timeout | null;
   /** An order to stop was given. */
   ordered: boolean;
+  /** A GPU under it is dead. */
+  lost: boolean;
   /** Why this launcher ended it, if it did. */
   reason: string | null;
   challenge: Challenge | null;
@@ -120,9 +121,6 @@ export class LocalLauncher implements Launcher {
   #watch: NodeJS.Timeout | null = null;
   #gpuPoll: NodeJS.Timeout | null = null;
   #health: NodeJS.Timeout | null = null;
-  /** Dead GPUs of each node that has some, and those to be spared until they have been reset. */
-  readonly #dead = new Map<number, Set<string>>();
-  readonly #draining = new Map<number, Set<string>>();
   #sink: FactSink = () => {};
   #closed: (() => void) | null = null;
   #isClosed = false;
@@ -138,7 +136,7 @@ export class LocalLauncher implements Launcher {
     this.#sink = sink;
     this.#options.remote?.open();
     this.#before = this.#options.gpus?.use().catch(() => new Map<string, GpuUse>()) ?? null;
-    const watch = this.#options.watch?.((card, state, evidence) => this.#healthChanged(card, state, evidence));
+    const watch = this.#options.watch?.((...said) => this.#healthChanged(...said));
     if (watch !== undefined || this.#options.gpus !== undefined) {
       this.#health = setInterval(() => {
         void watch?.look();
@@ -164,38 +162,34 @@ export class LocalLauncher implements Launcher {
   }
 
   /**
-   * A node is down while one of its GPUs is dead: nothing may run on, because core counts its leases as lost. While one is to be
-   * drained the node takes no new leases and what runs goes on: a pool counts on no node that it does not hear of.
+   * Core takes the GPU out of the market and has what stands on a dead one ended; that is done at once, and nobody waits for a dead card's
+   * driver to say that its memory is back.
    */
-  #healthChanged(card: string, state: HealthState, evidence: string): void {
+  #healthChanged(card: string, state: HealthState, evidence: string, xid = 0): void {
     this.#options.say?.(`GPU ${card} is ${state} (${evidence})`);
-    for (const node of this.#options.nodesOf?.(card) ?? []) this.#nodeHealth(node, card, state);
-  }
-
-  #nodeHealth(node: number, card: string, state: HealthState): void {
-    const draining = setOf(this.#draining, node);
-    const wasHeard = draining.size === 0;
-    if (state === 'drain') draining.add(card);
-    else draining.delete(card);
-    if (wasHeard !== (draining.size === 0)) {
-      const until = wasHeard ? 0 : NEVER;
-      for (let pool = 0; pool < (this.#options.pools ?? 0); pool++)
-        this.#sink({ kind: FactKind.contact, pool, node, until });
-    }
-    const dead = setOf(this.#dead, node);
-    const wasUp = dead.size === 0;
-    if (state === 'dead') dead.add(card);
-    else dead.delete(card);
-    if (wasUp && dead.size > 0) {
+    const now = state === 'dead' ? CardState.dead : state === 'drain' ? CardState.draining : CardState.fine;
+    for (const { node, gpu } of this.#options.gpusOn?.(card) ?? []) {
+      this.#sink({ kind: FactKind.gpu, node, gpu, state: now, xid });
+      if (now !== CardState.dead) continue;
+      const id = this.#options.deviceOf(node, gpu).id;
       for (const job of this.#jobs.values()) {
-        if (job.action.node !== node) continue;
+        if (job.action.node !== node || !job.action.gpus.includes(gpu)) continue;
         job.reason ??= 'its GPU is dead';
+        job.lost = true;
         // One that is not up yet is ended as soon as it is.
         job.ordered = true;
+        this.#spare(job.key, id);
         if (job.state === 'up') this.#destroy(job);
       }
-      this.#sink({ kind: FactKind.nodeDown, node, cause: DownCause.failure });
-    } else if (!wasUp && dead.size === 0) this.#sink({ kind: FactKind.nodeUp, node });
+      for (const r of this.#releasing) if (r.action.node === node) this.#spare(r.key, id);
+    }
+  }
+
+  /** The lease is not held any longer for what is on this device. */
+  #spare(key: string, device: string): void {
+    const ids = this.#gpusOf.get(key)?.filter((d) => d !== device);
+    if (ids?.length === 0) this.#gpusOf.delete(key);
+    else if (ids !== undefined) this.#gpusOf.set(key, ids);
   }
 
   get run(): string {
@@ -302,6 +296,7 @@ export class LocalLauncher implements Launcher {
       state: 'starting',
       killTimer: null,
       ordered: false,
+      lost: false,
       reason: null,
       challenge: work?.challenge ?? null,
       verdict: null,
@@ -343,7 +338,7 @@ export class LocalLauncher implements Launcher {
         else {
           job.reason ??= 'the machine did not start it';
           job.exitCode = code;
-          return this.#over(job, job.ordered ? Outcome.aborted : Outcome.failed);
+          return this.#over(job, job.lost ? Outcome.gpuFailure : job.ordered ? Outcome.aborted : Outcome.failed);
         }
       }
       if (job.state !== 'up') return;
@@ -351,7 +346,13 @@ export class LocalLauncher implements Launcher {
       job.signal = sig;
       this.#leave(
         job,
-        job.ordered ? Outcome.aborted : code === 0 && job.reason === null ? Outcome.completed : Outcome.failed,
+        job.lost
+          ? Outcome.gpuFailure
+          : job.ordered
+            ? Outcome.aborted
+            : code === 0 && job.reason === null
+              ? Outcome.completed
+              : Outcome.failed,
       );
     });
   }
@@ -601,12 +602,6 @@ export class LocalLauncher implements Launcher {
 }
 
 const keyOf = (a: { lease: number; fence: number }): string => `${a.lease}:${a.fence}`;
-
-function setOf(sets: Map<number, Set<string>>, node: number): Set<string> {
-  const found = sets.get(node) ?? new Set<string>();
-  sets.set(node, found);
-  return found;
-}
 
 const idsOf = (devices: readonly Device[], kind: Device['kind']): string =>
   devices

@@ -89,8 +89,9 @@ interface Attempt {
 }
 
 const DENOMINATOR = 3_600_000_000_000n;
-const UNPAID_OUTCOMES = new Set(['node-failure', 'not-started', 'aborted']);
-const AT_FAULT = new Set(['node-failure', 'not-started']);
+const UNPAID_OUTCOMES = new Set(['node-failure', 'gpu-failure', 'not-started', 'aborted']);
+const GPU_OR_NODE = new Set(['node-failure', 'gpu-failure']);
+const AT_FAULT = new Set(['node-failure', 'gpu-failure', 'not-started']);
 /** Why money moves under contracts. */
 export const CONTRACT_REASONS = new Set([
   'escrow',
@@ -586,7 +587,7 @@ export class ContractAudit {
 
   #credits(a: Attempt): [string, bigint][] {
     const bps = BigInt(this.#rules.creditBps);
-    if (bps === 0n || a.over!.outcome !== 'node-failure') return [];
+    if (bps === 0n || !GPU_OR_NODE.has(a.over!.outcome)) return [];
     const parts = [...a.parts];
     const use = parts.map(([, p]) => ({
       rate: p.rate,

@@ -106,7 +106,7 @@ function gpuTime(devices: Rows, placements: Rows): { gpu: object; useful: number
   let used = 0n;
   for (let i = 0; i < devices.length; i++) {
     count += devices.int('gpus', i);
-    capacity += devices.big('gpus', i) * 1000n * devices.big('up_us', i);
+    capacity += 1000n * (devices.big('gpus', i) * devices.big('up_us', i) - devices.big('gpu_out_us', i));
     used += devices.big('busy_milli_us', i);
   }
   let useful = 0n;
@@ -247,14 +247,18 @@ function economics(input: FiguresInput, currency: string, token: bigint, money: 
 function downs(failures: Rows): object {
   let ownerReturns = 0;
   let node = 0;
-  let lost = 0n;
+  let gpu = 0;
+  let gpuErrors = 0;
+  let cut = 0n;
   for (let i = 0; i < failures.length; i++) {
-    if (failures.text('kind', i) !== 'node-down') continue;
-    if (failures.text('cause', i) === 'owner') ownerReturns++;
-    else node++;
-    lost += failures.big('lost_milli_us', i);
+    const kind = failures.text('kind', i);
+    if (kind === 'node-down' && failures.text('cause', i) === 'owner') ownerReturns++;
+    else if (kind === 'node-down') node++;
+    else if (kind === 'gpu-dead' || kind === 'gpu-drain') gpu++;
+    else if (kind === 'gpu-error') gpuErrors++;
+    cut += failures.big('lost_milli_us', i);
   }
-  return { node, ownerReturns, lostGpuHours: hours(lost) };
+  return { node, gpu, gpuErrors, ownerReturns, cutShortGpuHours: hours(cut) };
 }
 
 const show = (x: unknown): string => (x === undefined ? 'nothing' : JSON.stringify(x));

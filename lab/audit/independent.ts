@@ -7,6 +7,7 @@
 import { FrameType, type JournalHeader, readJournal } from '../../core/journal/journal.ts';
 import { billedEnd, CONTRACT_REASONS, ContractAudit, type OtherBooks, type Sold, sharesOf } from './contract.ts';
 import { DISPUTE_REASONS, type DisputeActs, DisputeAudit } from './disputes.ts';
+import { MachineHealth } from './health.ts';
 import { apportion, type HoldCharge, Split } from './split.ts';
 import { type StakeActs, StakeAudit } from './stake.ts';
 import { type Health, SupplyAudit } from './supply.ts';
@@ -48,8 +49,6 @@ export interface AuditReport {
 const SUBMIT = 8;
 const STARTED = 1;
 const EXITED = 2;
-const NODE_DOWN = 4;
-const NODE_UP = 5;
 const STAKE = 14;
 const PAYER = 15;
 const DISPUTE = 16;
@@ -60,6 +59,8 @@ const STAKE_REASONS = new Set([
 ]);
 /** Outcome of an exit that a restarted executor reports for a process that died with its predecessor. */
 const LOST = 5;
+/** Outcome of an exit because the GPU failed under the process. */
+const GPU_LOST = 8;
 
 interface LeaseLife {
   started: number;
@@ -121,8 +122,7 @@ interface World {
 function readWorld(bytes: Uint8Array): World {
   let header: JournalHeader | null = null;
   const leases = new Map<number, LeaseLife>();
-  const downs = new Map<string, Set<number>>();
-  const health: Health = new Map();
+  const machines = new MachineHealth();
   const limits = new Map<number, number>();
   const users = new Map<number, string>();
   const sold = new Map<number, Sold>();
@@ -152,27 +152,14 @@ function readWorld(bytes: Uint8Array): World {
         const life = leases.get(f.lease);
         if (life !== undefined && life.exited < 0) {
           life.exited = frame.now;
-          life.lost = f.outcome === LOST;
+          life.lost = f.outcome === LOST || f.outcome === GPU_LOST;
         }
-      } else if (f.kind === NODE_UP) noteHealth(health, header!, f.node, frame.now, true);
-      else if (f.kind === NODE_DOWN) {
-        noteHealth(health, header!, f.node, frame.now, false);
-        const id = header!.config.nodes[f.node]!.id;
-        const at = downs.get(id) ?? new Set<number>();
-        at.add(frame.now);
-        downs.set(id, at);
-      }
+      } else machines.fact(header!, frame.now, f);
     }
   }
   acts.sort((a, b) => a.at - b.at || a.seq - b.seq);
+  const { downs, health } = machines;
   return { header: header!, leases, downs, health, limits, users, sold, silences, acts, disputes, end };
-}
-
-function noteHealth(health: Health, header: JournalHeader, node: number, now: number, up: boolean): void {
-  const id = header.config.nodes[node]!.id;
-  const list = health.get(id) ?? [];
-  list.push({ at: BigInt(now), up });
-  health.set(id, list);
 }
 
 /** The last listed rate of each pool and class: fixed prices never change. */
@@ -196,7 +183,17 @@ function priceList(prices: AuditTable): Map<string, bigint> {
 }
 
 /** Which outcome of a part decides the gang's. */
-const RANK = ['node-failure', 'not-started', 'failed', 'limit', 'cancelled', 'preempted', 'aborted', 'completed'];
+const RANK = [
+  'node-failure',
+  'gpu-failure',
+  'not-started',
+  'failed',
+  'limit',
+  'cancelled',
+  'preempted',
+  'aborted',
+  'completed',
+];
 
 /** Every lease against the journal's stamps, every charge against its own multiplication. */
 function checkLeases(
@@ -229,7 +226,12 @@ function checkLeases(
             ? end === start + limit
             : outcome === 'node-failure'
               ? world.downs.get(c['node']![i] as string)?.has(end) === true || (life!.lost && end === life!.exited)
-              : end >= start && (life!.exited < 0 || end <= life!.exited);
+              : outcome === 'gpu-failure'
+                ? String(c['gpus']![i])
+                    .split('+')
+                    .some((g) => world.downs.get(`${String(c['node']![i])}#${g}`)?.has(end) === true) ||
+                  (life!.lost && end === life!.exited)
+                : end >= start && (life!.exited < 0 || end <= life!.exited);
       if (!fair || end > start + limit)
         fail(`${where}: ends ${outcome} at ${end}, which the journal does not bear out`);
     } else if (end >= 0) fail(`${where}: never started but ends at ${end}`);

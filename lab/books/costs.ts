@@ -79,7 +79,7 @@ export async function efficiency(dir: string, b: Books): Promise<Efficiency> {
     const used = big(devices['busy_milli_us']![i]);
     const n = life.get(devices['node']![i] as string);
     c.gpus += Number(gpus);
-    c.up += gpus * 1000n * big(devices['up_us']![i]);
+    c.up += 1000n * (gpus * big(devices['up_us']![i]) - big(devices['gpu_out_us']![i]));
     c.used += used;
     // A card that is registered several times draws its power once.
     const id = devices['node']![i] as string;

@@ -324,18 +324,17 @@ async function serveStatus(
 }
 
 /** What a run with GPUs has looked after: memory that must come back, cards that may die. */
-function gpuCare(plan: ExecutionPlan): Pick<LocalOptions, 'gpus' | 'watch' | 'nodesOf' | 'pools'> {
-  const nodes = new Map<string, number[]>();
-  for (const { device, node } of plan.devices) {
-    if (device.card !== undefined) nodes.set(device.card, [...(nodes.get(device.card) ?? []), node]);
+function gpuCare(plan: ExecutionPlan): Pick<LocalOptions, 'gpus' | 'watch' | 'gpusOn'> {
+  const parts = new Map<string, { node: number; gpu: number }[]>();
+  for (const { device, node, gpu } of plan.devices) {
+    if (device.card !== undefined) parts.set(device.card, [...(parts.get(device.card) ?? []), { node, gpu }]);
   }
-  const driver = nodes.size === 0 ? undefined : gpuDrivers().find((d) => d.devices().some((x) => nodes.has(x.card!)));
+  const driver = parts.size === 0 ? undefined : gpuDrivers().find((d) => d.devices().some((x) => parts.has(x.card!)));
   if (driver === undefined) return {};
   return {
     gpus: driver,
-    watch: (onChange) => new HealthWatch([...nodes.keys()], onChange, () => driver.health()),
-    nodesOf: (card) => [...new Set(nodes.get(card) ?? [])],
-    pools: plan.scenario.market.pools.length,
+    watch: (onChange) => new HealthWatch([...parts.keys()], onChange, () => driver.health()),
+    gpusOn: (card) => parts.get(card) ?? [],
   };
 }
 

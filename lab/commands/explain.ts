@@ -20,6 +20,7 @@ const filterTexts: Record<(typeof filterNames)[number], string> = {
   down: 'down',
   class: 'other class, or above its bid',
   'card-memory': 'card too small',
+  'gpus-out': 'GPUs out of service',
   'gpus-busy': 'GPUs busy',
   cpu: 'too few processors free',
   ram: 'too little memory free',
@@ -131,7 +132,7 @@ export function readableExplanation(e: Explanation & { adversaries?: Suspect[] }
       lines.push(
         t.startUs < 0
           ? `  attempt ${t.attempt}: ${t.outcome}`
-          : `  attempt ${t.attempt}: ${seconds(t.startUs)} to ${seconds(t.endUs)} after the start, ${seconds(t.endUs - t.startUs)}, ${t.outcome}`,
+          : `  attempt ${t.attempt}: ${seconds(t.startUs)} to ${seconds(t.endUs)} after the start, ${seconds(t.endUs - t.startUs)}, ${t.outcome}${t.lostTo === null ? '' : ` (${t.lostTo})`}`,
       );
       for (const p of t.parts.slice(0, 12))
         lines.push(

@@ -88,7 +88,7 @@ export function runSupply(scenario: ResolvedScenario, o: SupplyRunOptions = {}):
       const own = (hours * cost.get(r.node)!) / MICRO;
       if (a === undefined) return;
       a.leases++;
-      if (r.outcome === 'node-failure') {
+      if (r.outcome === 'node-failure' || r.outcome === 'gpu-failure') {
         a.lostUseCost += own;
         a.hit = true;
         return;
@@ -99,7 +99,7 @@ export function runSupply(scenario: ResolvedScenario, o: SupplyRunOptions = {}):
       a.earned += Math.min(due, Number(r.charge_micro) / MICRO);
     },
     failures(r: Row<'failures'>): void {
-      if (r.kind !== 'node-down' || r.cause !== 'failure') return;
+      if (!((r.kind === 'node-down' && r.cause === 'failure') || r.kind === 'gpu-dead')) return;
       for (const a of byNode.get(r.node) ?? []) if (r.time_us > a.fromUs && r.time_us < a.untilUs) a.hit = true;
     },
     accounts(r: Row<'accounts'>): void {

@@ -84,7 +84,7 @@ const keys: Record<TableName, readonly string[]> = {
   prices: ['pool', 'epoch', 'gpu_class'],
   supply: ['pool', 'epoch', 'node'],
   samples: ['pool', 'time_us'],
-  failures: ['node', 'time_us', 'kind'],
+  failures: ['node', 'time_us', 'kind', 'gpu', 'cause'],
   preemptions: ['lease_id', 'time_us'],
   devices: ['node'],
   stakes: ['time_us', 'act', 'staker', 'provider', 'pool', 'offence_id'],

@@ -47,7 +47,7 @@ type JobRow = Pick<
   Row<'jobs'>,
   'user' | 'final_state' | 'submission_time_us' | 'finish_time_us' | 'turnaround_time_us' | 'charged_micro'
 >;
-type DeviceRow = Pick<Row<'devices'>, 'gpus' | 'up_us' | 'busy_milli_us'>;
+type DeviceRow = Pick<Row<'devices'>, 'gpus' | 'up_us' | 'gpu_out_us' | 'busy_milli_us'>;
 
 function outcomesOf(jobs: readonly JobRow[], devices: readonly DeviceRow[]): Outcomes {
   const completionSeconds: number[] = [];
@@ -65,7 +65,7 @@ function outcomesOf(jobs: readonly JobRow[], devices: readonly DeviceRow[]): Out
   let up = 0;
   for (const d of devices) {
     busy += Number(d.busy_milli_us) / 1000;
-    up += d.up_us * d.gpus;
+    up += d.up_us * d.gpus - d.gpu_out_us;
   }
   const n = completionSeconds.length;
   return {
@@ -97,6 +97,7 @@ export function measured(jobs: TableData, devices: TableData): Outcomes {
     Array.from({ length: devices.rows }, (_, i) => ({
       gpus: Number(d['gpus']![i]),
       up_us: Number(d['up_us']![i]),
+      gpu_out_us: Number(d['gpu_out_us']![i]),
       busy_milli_us: d['busy_milli_us']![i] as bigint,
     })),
   );

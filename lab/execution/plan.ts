@@ -79,6 +79,8 @@ export function assignDevices(scenario: ResolvedScenario, devices: readonly Devi
     'demand.personas.*.retry': scenario.retries,
     'demand.personas.*.performance, image, isolation or fleet.classes.*.sharing': scenario.performance,
     'fleet.groups.*.entry': scenario.entry,
+    'failures.gpus': scenario.cards,
+    'failures.shared': scenario.domains,
     'fleet.groups.*.lies': scenario.nodes.find((n) => n.lies !== undefined),
   };
   for (const [key, value] of Object.entries(simulated))

@@ -84,7 +84,10 @@ export interface Explanation {
     attempt: number;
     startUs: number;
     endUs: number;
+    /** Of a gang the cause, not what followed from it. */
     outcome: string;
+    /** What failed under it, as the machine said; null = nothing did. */
+    lostTo: string | null;
     parts: {
       node: string;
       provider: string;
@@ -273,14 +276,19 @@ interface Kept {
   placements: Row<'placements'>[];
   transfers: Row<'transfers'>[];
   disputes: Row<'disputes'>[];
+  failures: Row<'failures'>[];
 }
 
 /** Null when the journal has no such job. */
 export function explainJob(journal: Iterable<Frame>, registry: MechanismRegistry, target: number): Explanation | null {
   const watcher = new Watcher(target);
-  const kept: Kept = { job: null, placements: [], transfers: [], disputes: [] };
+  const kept: Kept = { job: null, placements: [], transfers: [], disputes: [], failures: [] };
   const rows: RowSink = {
     row<T extends TableName>(table: T, row: Row<T>): void {
+      if (table === 'failures') {
+        const f = row as Row<'failures'>;
+        if (f.gpu >= 0 || f.leases_lost > 0) kept.failures.push(f);
+      }
       if (table !== 'jobs' && table !== 'placements' && table !== 'transfers' && table !== 'disputes') return;
       if ((row as Row<'jobs'>).job_id !== target) return;
       if (table === 'jobs') kept.job = row as Row<'jobs'>;
@@ -390,7 +398,8 @@ function explanation(
       attempt,
       startUs: Math.min(...parts.map((p) => p.start_us)),
       endUs: Math.max(...parts.map((p) => p.end_us)),
-      outcome: parts.find((p) => p.outcome !== 'completed')?.outcome ?? 'completed',
+      outcome: causeOf(parts)?.outcome ?? 'completed',
+      lostTo: lostTo(causeOf(parts), kept.failures),
       parts: parts.map((p) => ({
         node: p.node,
         provider: p.provider,
@@ -426,6 +435,20 @@ function explanation(
       bondMicro: text(d.bond_micro),
     })),
   };
+}
+
+/** The part that ended the attempt: one whose provider failed it before those that were called off for it. */
+const causeOf = (parts: readonly Row<'placements'>[]): Row<'placements'> | undefined =>
+  parts.find((p) => p.outcome !== 'completed' && p.outcome !== 'aborted') ??
+  parts.find((p) => p.outcome !== 'completed');
+
+/** The machine's own word on what was lost under the part. */
+function lostTo(p: Row<'placements'> | undefined, failures: readonly Row<'failures'>[]): string | null {
+  if (p === undefined || (p.outcome !== 'node-failure' && p.outcome !== 'gpu-failure')) return null;
+  const gpus = p.gpus.split('+').map(Number);
+  const f = failures.find((x) => x.node === p.node && x.time_us === p.end_us && (x.gpu < 0 || gpus.includes(x.gpu)));
+  if (f === undefined) return null;
+  return f.gpu < 0 ? `${f.node}: ${f.cause}` : `${f.node} GPU ${f.gpu}: ${f.cause}`;
 }
 
 function placedBy(d: Decision, nameOf: (local: number) => string): NonNullable<Explanation['placed']> {

@@ -17,6 +17,7 @@ export function slotsOn(cluster: Cluster, node: number, s: TaskShape): number {
   else if (s.gpus > 0) {
     let fit = 0;
     for (let g = 0; g < cluster.gpusOf(node); g++) {
+      if (cluster.isOut(node, g)) continue;
       if (s.mig !== undefined) {
         fit += cluster.instancesOn(node, s.mig, cluster.slicesOf(node, g), cluster.freeMilliOf(node, g));
         continue;
@@ -33,16 +34,16 @@ export function slotsOn(cluster: Cluster, node: number, s: TaskShape): number {
 }
 
 /** Reasons a machine cannot take a task, in the order they are looked at. */
-export const filterNames = ['down', 'class', 'card-memory', 'gpus-busy', 'cpu', 'ram', 'fits'] as const;
+export const filterNames = ['down', 'class', 'card-memory', 'gpus-out', 'gpus-busy', 'cpu', 'ram', 'fits'] as const;
 export type FilterName = (typeof filterNames)[number];
 
-/** What keeps the task off the node now; `class` = another class, or one its bid cannot pay. */
+/** What keeps the task off the node now; `class` = another class, or one its bid cannot pay; `gpus-out` = with its failed GPUs it would do. */
 export function filterOf(cluster: Cluster, node: number, s: TaskShape): FilterName {
   if (!cluster.isUp(node)) return 'down';
   if (s.allowed[cluster.classOf(node)] === 0) return 'class';
   if (s.gpus > 0 && cluster.gpuMemoryOf(node) < s.gpuMemoryMiB) return 'card-memory';
   if (cluster.fits(node, s)) return 'fits';
-  if (s.gpus > 0 && !hasGpus(cluster, node, s)) return 'gpus-busy';
+  if (s.gpus > 0 && !hasGpus(cluster, node, s)) return withOut(cluster, node, s) ? 'gpus-out' : 'gpus-busy';
   return cluster.freeCpuMilli(node) < s.cpuMilli ? 'cpu' : 'ram';
 }
 
@@ -50,6 +51,15 @@ function hasGpus(cluster: Cluster, node: number, s: TaskShape): boolean {
   if (s.gpuMilli === 1000) return cluster.freeWholeGpus(node) >= s.gpus;
   let fit = 0;
   for (let g = 0; g < cluster.gpusOf(node); g++) if (cluster.gpuFits(node, g, s)) fit++;
+  return fit >= s.gpus;
+}
+
+/** The node would have the GPUs if those out of service that nobody has were not. */
+function withOut(cluster: Cluster, node: number, s: TaskShape): boolean {
+  if (cluster.outCards(node) === 0) return false;
+  let fit = 0;
+  for (let g = 0; g < cluster.gpusOf(node); g++)
+    if (cluster.gpuFits(node, g, s) || cluster.heldMilliOf(node, g) >= s.gpuMilli) fit++;
   return fit >= s.gpus;
 }
 

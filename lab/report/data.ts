@@ -45,7 +45,7 @@ const placementColumns = [
 
 const sampleColumns = ['time_us', 'pool', 'waiting_jobs', 'running_jobs', 'used_milli', 'capacity_milli'] as const;
 const priceColumns = ['time_us', 'pool', 'gpu_class', 'rate_micro_per_gpu_hour', 'utilisation_bps'] as const;
-const failureColumns = ['time_us', 'kind', 'cause', 'node', 'leases_lost', 'lost_milli_us'] as const;
+const failureColumns = ['time_us', 'kind', 'cause', 'node', 'gpu', 'leases_lost', 'lost_milli_us'] as const;
 const deviceColumns = [
   'node',
   'provider',
@@ -53,6 +53,7 @@ const deviceColumns = [
   'gpu_class',
   'gpus',
   'up_us',
+  'gpu_out_us',
   'busy_milli_us',
   'leases',
   'failures',

@@ -89,7 +89,10 @@ export function machineSection(run: RunData): Section {
   const busiest = all
     .map((n) => ({
       name: n.name,
-      use: d.up_us[n.row]! > 0 ? d.busy_milli_us[n.row]! / (d.up_us[n.row]! * n.gpus * 1000) : 0,
+      use:
+        d.up_us[n.row]! > 0
+          ? d.busy_milli_us[n.row]! / Math.max(1, d.up_us[n.row]! * n.gpus - d.gpu_out_us[n.row]!) / 1000
+          : 0,
       leases: d.leases[n.row]!,
     }))
     .sort((a, b) => b.use - a.use || byCodeUnits(a.name, b.name));

@@ -227,7 +227,7 @@ export function revenueSection(run: RunData): Section {
     groups.set(name, g);
     g.machines++;
     g.gpus += d.gpus[i]!;
-    g.up += (d.gpus[i]! * d.up_us[i]!) / 3.6e9;
+    g.up += (d.gpus[i]! * d.up_us[i]! - d.gpu_out_us[i]!) / 3.6e9;
     g.busy += d.busy_milli_us[i]! / 3.6e12;
     g.cost += (d.busy_milli_us[i]! / 3.6e12) * (costOf.get(d.node[i]!) ?? 0);
     g.classes.add(d.gpu_class[i]!);

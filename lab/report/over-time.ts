@@ -2,7 +2,7 @@
 import type { RunData } from './data.ts';
 import { byCodeUnits } from './data.ts';
 import { group, percent, round, seconds, short } from './numbers.ts';
-import { lines, type Series, ticks, timeAxis } from './svg.ts';
+import { html, lines, type Series, ticks, timeAxis } from './svg.ts';
 
 export interface Section {
   id: string;
@@ -180,40 +180,54 @@ function thin(points: [number, number][]): [number, number][] {
   return per <= 1 ? points : points.filter((_, i) => i % per === 0);
 }
 
+/** What took capacity away: a machine that broke, its owner, a GPU alone. */
+const losses = ['failure', 'owner', 'gpu'] as const;
+type Loss = (typeof losses)[number];
+
+function lossOf(kind: string, cause: string): Loss | null {
+  if (kind === 'gpu-dead' || kind === 'gpu-drain') return 'gpu';
+  if (kind !== 'node-down') return null;
+  return cause === 'owner' ? 'owner' : 'failure';
+}
+
 export function failureSection(run: RunData): Section {
   const f = run.failures;
-  const byGroup = new Map<string, { failures: number; owner: number; leases: number; lost: number }>();
-  const marks: { at: number; owner: boolean }[] = [];
+  const byGroup = new Map<string, Record<Loss, number> & { leases: number; lost: number }>();
+  const marks: { at: number; loss: Loss }[] = [];
   for (let i = 0; i < f.rows; i++) {
-    if (f.kind[i] !== 'node-down') continue;
-    const owner = f.cause[i] === 'owner';
+    const loss = lossOf(f.kind[i]!, f.cause[i]!);
+    if (loss === null) continue;
     const name = run.groupOf.get(f.node[i]!) ?? 'unknown';
-    const g = byGroup.get(name) ?? { failures: 0, owner: 0, leases: 0, lost: 0 };
+    const g = byGroup.get(name) ?? { failure: 0, owner: 0, gpu: 0, leases: 0, lost: 0 };
     byGroup.set(name, g);
-    if (owner) g.owner++;
-    else g.failures++;
+    g[loss]++;
     g.leases += f.leases_lost[i]!;
     g.lost += f.lost_milli_us[i]! / 3.6e12;
-    marks.push({ at: f.time_us[i]!, owner });
+    marks.push({ at: f.time_us[i]!, loss });
   }
   const { failures, gpu } = run.result;
   if (marks.length === 0) return { id: 'failures', title: 'No machine was lost', html: '' };
   const buckets = 60;
-  const count = (owner: boolean): [number, number][] => {
+  const count = (loss: Loss): [number, number][] => {
     const n = new Array<number>(buckets).fill(0);
-    for (const m of marks) if (m.owner === owner) n[Math.min(buckets - 1, Math.floor((m.at / run.endUs) * buckets))]!++;
+    for (const m of marks) if (m.loss === loss) n[Math.min(buckets - 1, Math.floor((m.at / run.endUs) * buckets))]!++;
     return [...n.map((v, i): [number, number] => [(i * run.endUs) / buckets, v]), [run.endUs, n[buckets - 1]!]];
   };
+  const withCards = marks.some((m) => m.loss === 'gpu');
   const series: Series[] = [
-    { name: 'machine failures', color: 1, points: count(false), step: true, fill: true },
-    { name: 'taken back by the owner', color: 0, points: count(true), step: true, fill: true },
+    { name: 'machine failures', color: 1, points: count('failure'), step: true, fill: true },
+    { name: 'taken back by the owner', color: 0, points: count('owner'), step: true, fill: true },
+    ...(withCards
+      ? [{ name: 'single GPUs out of service', color: 2, points: count('gpu'), step: true, fill: true }]
+      : []),
   ];
+  const cards = withCards ? `, ${group(failures.gpu)} single GPUs` : '';
   const most = Math.max(1, ...series.flatMap((s) => s.points.map((p) => p[1])));
   const chart = lines(
     {
       id: 'down',
       title: 'Machines lost over time',
-      about: `${failures.node} failures and ${failures.ownerReturns} returns to owners, in ${buckets} equal intervals.`,
+      about: `${failures.node} failures and ${failures.ownerReturns} returns to owners${cards}, in ${buckets} equal intervals.`,
       x: timeAxis(run.endUs),
       y: {
         from: 0,
@@ -226,14 +240,16 @@ export function failureSection(run: RunData): Section {
   );
   const rows = [...byGroup]
     .sort((a, b) => byCodeUnits(a[0], b[0]))
-    .map(([name, g]) => [name, group(g.failures), group(g.owner), group(g.leases), short(g.lost)]);
+    .map(([name, g]) => [name, ...losses.map((l) => group(g[l])), group(g.leases), short(g.lost)]);
   const share = gpu.usedGpuHours > 0 ? failures.lostGpuHours / gpu.usedGpuHours : 0;
+  const causes = Object.entries(failures.byCause).map(([cause, n]) => [html(cause), group(n)]);
   return {
     id: 'failures',
-    title: `${group(failures.node)} failures and ${group(failures.ownerReturns)} owner returns threw away ${short(round(failures.lostGpuHours, 1))} GPU-hours, ${percent(share)} of what was used`,
+    title: `${group(failures.node)} failures and ${group(failures.ownerReturns)} owner returns${cards} threw away ${short(round(failures.lostGpuHours, 1))} GPU-hours, ${percent(share)} of what was used`,
     html:
       figure('Machines lost', chart) +
-      htmlTable(['group', 'failures', 'owner returns', 'leases lost', 'GPU-hours lost'], rows),
+      htmlTable(['group', 'failures', 'owner returns', 'GPUs alone', 'leases lost', 'GPU-hours cut short'], rows) +
+      (causes.length > 0 ? htmlTable(['cause', 'times'], causes) : ''),
   };
 }
 

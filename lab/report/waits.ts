@@ -264,7 +264,7 @@ function sweep(run: RunData, watches: Watch[], specs: Map<number, JobSpec>, live
   );
   // Machines whose first change is to come up were down before.
   const first = new Map<string, string>();
-  for (let i = 0; i < f.rows; i++) if (!first.has(f.node[i]!)) first.set(f.node[i]!, f.kind[i]!);
+  for (let i = 0; i < f.rows; i++) if (f.gpu[i]! < 0 && !first.has(f.node[i]!)) first.set(f.node[i]!, f.kind[i]!);
   for (const [id, n] of index) cluster.setUp(n, first.get(id) !== 'node-up');
   const count = (n: number, sign: 1 | -1): void => {
     const pool = market.nodes[n]!.pool;
@@ -296,8 +296,10 @@ function sweep(run: RunData, watches: Watch[], specs: Map<number, JobSpec>, live
     if (at !== now) for (const w of watches) account(w, at);
     now = at;
     count(n, -1);
-    if (order === 1) cluster.setUp(n, f.kind[row] === 'node-up');
-    else if (order === 2) {
+    if (order === 1 && f.gpu[row]! < 0) cluster.setUp(n, f.kind[row] === 'node-up');
+    else if (order === 1) {
+      if (f.kind[row] !== 'gpu-error') cluster.setOut(n, f.gpu[row]!, f.kind[row] !== 'gpu-back');
+    } else if (order === 2) {
       const g = groupOf(specs.get(p.job_id[row]!)!, p.part[row]!);
       const a: Allocation = {
         lease: row,

@@ -49,9 +49,11 @@ const run = z.object({
   failures: z.object({
     node: count,
     gpu: count,
+    gpuErrors: count,
     aggregator: count,
     ownerReturns: count,
     restarts: count,
+    cutShortGpuHours: z.number(),
     lostGpuHours: z.number(),
     byCause: z.record(z.string(), count),
   }),

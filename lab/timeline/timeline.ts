@@ -290,7 +290,7 @@ async function slices(
           else madeRoom.delete(job);
         }
         const outcome = p.outcome[i]!;
-        if (outcome === 'node-failure' || outcome === 'aborted' || outcome === 'preempted')
+        if (outcome === 'node-failure' || outcome === 'gpu-failure' || outcome === 'aborted' || outcome === 'preempted')
           cut.set(job, { pid, tid, at: Math.max(start, p.end_us[i]! - 1), outcome });
         if (outcome === 'preempted') {
           const by = await preemptors.of(p.lease_id[i]!);
@@ -338,12 +338,27 @@ async function counters(dir: string, out: Writer): Promise<void> {
   }
 }
 
+const CARD_SAYS: Readonly<Record<string, string>> = {
+  'gpu-dead': 'failed',
+  'gpu-drain': 'is to be reset',
+  'gpu-back': 'is back',
+  'gpu-error': 'reports an error',
+};
+
 async function losses(dir: string, out: Writer, pids: Map<string, number>): Promise<void> {
-  for await (const f of rowGroups(dir, 'failures', ['time_us', 'kind', 'cause', 'node', 'leases_lost'])) {
+  for await (const f of rowGroups(dir, 'failures', ['time_us', 'kind', 'cause', 'node', 'gpu', 'leases_lost'])) {
     for (let i = 0; i < f.rows; i++) {
       const pid = pids.get(f.node[i]!);
       if (pid === undefined) continue;
-      const name = f.kind[i] === 'node-up' ? 'up' : f.cause[i] === 'owner' ? 'taken back by its owner' : 'failure';
+      const card = f.gpu[i]! < 0 ? null : `GPU ${f.gpu[i]!}`;
+      const name =
+        card !== null
+          ? `${card} ${CARD_SAYS[f.kind[i]!]!} (${f.cause[i]!})`
+          : f.kind[i] === 'node-up'
+            ? 'up'
+            : f.cause[i] === 'owner'
+              ? 'taken back by its owner'
+              : 'failure';
       const args = { 'leases lost': f.leases_lost[i]! };
       if (out.put({ ph: 'i', s: 'p', cat: f.kind[i]!, name, pid, tid: 1, ts: f.time_us[i]!, args })) await out.flush();
     }

@@ -171,11 +171,11 @@ function leavesOf(value: unknown, path = '', out = new Map<string, string>()): M
 }
 
 async function machinesOf(file: File): Promise<Machines> {
-  const { rows, columns: c } = await numbersOf(file, ['gpus', 'up_us', 'busy_milli_us', 'leases']);
+  const { rows, columns: c } = await numbersOf(file, ['gpus', 'up_us', 'gpu_out_us', 'busy_milli_us', 'leases']);
   const twentieths = new Array<number>(20).fill(0);
   let idle = 0;
   for (let i = 0; i < rows; i++) {
-    const all = c.gpus[i]! * c.up_us[i]! * 1000;
+    const all = (c.gpus[i]! * c.up_us[i]! - c.gpu_out_us[i]!) * 1000;
     const share = all > 0 ? c.busy_milli_us[i]! / all : 0;
     if (c.leases[i] === 0) idle++;
     twentieths[Math.min(19, Math.floor(share * 20))]!++;

@@ -11,6 +11,7 @@ import { fields } from '../schema/fields.ts';
 import { issueText, labelled, problemsOf } from '../schema/messages.ts';
 import { type ParsedScenario, scenarioSchema } from '../schema/scenario.ts';
 import { resolveAdversaries } from './adversaries.ts';
+import { resolveCards } from './cards.ts';
 import { resolvePayers } from './contract.ts';
 import { resolveDemand } from './demand.ts';
 import { resolveDisputes } from './disputes.ts';
@@ -88,6 +89,7 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
   const entry = entryOf(s, report);
   const retries = retriesOf(s, report);
   const domains = resolveDomains(s, fleet, report);
+  const cards = resolveCards(s, fleet, report);
   const performance = demand === null ? null : resolvePerformance(s, fleet, demand, report, open);
   if (demand !== null) resolveThroughputs(pools, s, fleet, demand, performance, report);
   if (s.output.sample < 1) report(['output', 'sample'], 'no time at all; write a duration above zero, or "none"');
@@ -126,6 +128,7 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
     ...(staking === null ? {} : { stakers: staking.world }),
     ...(adversaries === null ? {} : { adversaries: adversaries.spec }),
     ...(domains.length === 0 ? {} : { domains }),
+    ...(cards.length === 0 ? {} : { cards }),
     ...(retries.length === 0 ? {} : { retries }),
     ...(entry.length === 0 ? {} : { entry }),
     ...(performance === null ? {} : { performance }),

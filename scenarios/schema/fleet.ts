@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { rat } from '../../core/num/index.ts';
 import { failurePresetNames, fleetFormats } from '../resolved.ts';
+import { cardFailuresSchema } from './cards.ts';
 import { type Fields, name, names, whole } from './fields.ts';
 import { sharingSchema } from './performance.ts';
 
@@ -252,7 +253,8 @@ export function failuresSchema(f: Fields) {
         )
         .describe('Failures of what machines share, besides their own. Default none.')
         .prefault([]),
+      gpus: cardFailuresSchema(f),
       trace: trace.optional(),
     })
-    .describe('When machines break. Default: never.');
+    .describe('When machines and GPUs break. Default: never.');
 }

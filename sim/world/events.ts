@@ -16,6 +16,7 @@ export const WorldEvent = {
   retry: 14,
   adversary: 15,
   dispute: 16,
+  card: 17,
 } as const;
 
 /** Phases, in the order of core's fact phases. */

@@ -219,6 +219,11 @@ export class Performance {
     return beside;
   }
 
+  /** Shares of the machine's cards lie in one context, so that an error of one ends them all. */
+  inOneContext(node: number): boolean {
+    return this.#spec.classes[this.#nodes[node]!.gpuClass]!.isolation === 'mps';
+  }
+
   #account(now: TimeUs, node: number, card: Card): void {
     const first = card.tenants[0]?.user;
     if (card.tenants.some((t) => t.user !== first)) {

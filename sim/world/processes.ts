@@ -1,7 +1,8 @@
 import { type Action, ActionKind, type Fact, FactKind, type StartAction } from '../../core/facts.ts';
 import { IdMap } from '../../core/id-map.ts';
 import { removeAt } from '../../core/lists.ts';
-import { Outcome, type TimeUs, WHOLE_GPU } from '../../core/types.ts';
+import { ExactSum } from '../../core/num/index.ts';
+import { NEVER, Outcome, type TimeUs, WHOLE_GPU } from '../../core/types.ts';
 import type { EventQueue } from '../kernel/queue.ts';
 import { Phase, WorldEvent } from './events.ts';
 import type { Performance, PerformanceState } from './performance.ts';
@@ -60,8 +61,12 @@ interface ProcessState {
   state: 'starting' | 'up' | 'dying';
   /** Counted among the parts that are up. */
   counted: boolean;
-  /** Its GPUs, where a performance model asks for them, and whether it has only shares of them. */
-  gpus?: readonly number[];
+  gpus: readonly number[];
+  /** Milli-GPU that it has of them all. */
+  milli: number;
+  /** Since when it is up; -1 = not yet. */
+  sinceUs: TimeUs;
+  /** It has only shares of its GPUs, and a performance model asks. */
   shares?: boolean;
   /** Where processes may stay after their work: limit, start and size; since when it stays, -1 = it works. */
   tail?: { limitUs: TimeUs; upUs: TimeUs; milli: number; fromUs: TimeUs; agent: string };
@@ -89,6 +94,8 @@ interface GangState {
   speedMilli: number;
   /** Work done before its speed last changed; `workUs` is without it. */
   doneUs: TimeUs;
+  /** A part of it was lost: what was thrown away has been counted. */
+  broken?: true;
   /** Longest that one of its machines has to fetch its image: part of the overhead. */
   fetchUs: TimeUs;
   /** Its speed without neighbours on its cards, and its entry of the models. */
@@ -112,6 +119,8 @@ export interface ProcessModel {
   lose(node: number, now: TimeUs): void;
   /** A stamp passes: what running jobs report at it. */
   advance?(now: TimeUs): Fact[];
+  /** Milli-GPU x us of attempts cut short by what failed or was taken back, less what checkpoints kept. */
+  readonly lostMilliUs?: bigint;
   /** Something runs on the machine. */
   busy?(node: number): boolean;
   /** The job is over. */
@@ -123,6 +132,7 @@ export interface ProcessModel {
 export interface ProcessesState {
   /** Work that jobs have done and kept. */
   kept: [number, TimeUs][];
+  lostMilliUs: bigint;
   gangs: [number, GangState][];
   performance?: PerformanceState;
 }
@@ -161,6 +171,9 @@ export class Processes implements ProcessModel {
   /** By lease of the first part; an attempt of one part is found by its process. */
   readonly #gangs = new IdMap<Gang>();
   readonly #kept = new Map<number, TimeUs>();
+  #lost = new ExactSum();
+  /** Told when a process is gone. */
+  onGone: ((node: number, now: TimeUs) => void) | null = null;
 
   /** `speedMilli[node]`: thousandths of the reference speed. */
   constructor(
@@ -230,6 +243,9 @@ export class Processes implements ProcessModel {
       event,
       state: 'starting',
       counted: false,
+      gpus: a.gpus,
+      milli: a.gpuMilli * a.gpus.length,
+      sinceUs: -1,
       gang,
     };
     if (this.#tails !== null)
@@ -238,16 +254,12 @@ export class Processes implements ProcessModel {
     else gang.members.push(p);
     this.#add(p);
     if (this.#performance !== null) this.#settle(now, p, a, this.#performance);
-    if (this.#lies.size > 0) {
-      p.gpus = a.gpus;
-      this.#disturb(now, this.#besideLies(a.node));
-    }
+    if (this.#lies.size > 0) this.#disturb(now, this.#besideLies(a.node));
   }
 
   /** The process fetches what its machine lacks and takes its place among the tenants of its cards. */
   #settle(now: TimeUs, p: Process, a: StartAction, performance: Performance): void {
     const { gang } = p;
-    p.gpus = a.gpus;
     p.shares = a.gpuMilli < WHOLE_GPU && a.gpus.length > 0;
     if (gang.model !== undefined) {
       const fetchUs = performance.fetchUs(gang.model, a.node);
@@ -282,13 +294,10 @@ export class Processes implements ProcessModel {
     gang.aloneMilli ??=
       gang.model === undefined || performance === null
         ? gang.speedMilli
-        : performance.speedMilli(
-            gang.model,
-            gang.members.map((m) => ({ node: m.node, gpus: m.gpus! })),
-          ) * (performance.scales(gang.model) ? 1 : (gang.part ?? 1));
+        : performance.speedMilli(gang.model, gang.members) * (performance.scales(gang.model) ? 1 : (gang.part ?? 1));
     let crowding = 1000;
     for (const m of gang.members)
-      if (m.shares) crowding = Math.max(crowding, performance!.crowdingMilli(m.node, m.gpus!));
+      if (m.shares) crowding = Math.max(crowding, performance!.crowdingMilli(m.node, m.gpus));
     let truth = 1;
     for (const m of gang.members) truth = Math.min(truth, this.#truthOf(m.node));
     return ((gang.aloneMilli * 1000) / crowding) * truth;
@@ -299,7 +308,7 @@ export class Processes implements ProcessModel {
     const lies = this.#lies.get(node);
     if (lies === undefined) return 1;
     let used = 0;
-    for (const p of this.#onNode[node]!) used += p.gpus?.length ?? 0;
+    for (const p of this.#onNode[node]!) used += p.gpus.length;
     return 1000 / lies.speedFactorMilli / Math.max(1, used / lies.realGpus);
   }
 
@@ -323,8 +332,9 @@ export class Processes implements ProcessModel {
 
   #kill(now: TimeUs, lease: number): void {
     const p = this.#processes.get(lease);
-    if (p === undefined || p.state === 'dying') return;
-    this.#queue.cancel(p.event);
+    if (p === undefined || (p.state === 'dying' && p.event !== 0)) return;
+    // One that hangs on a dead card has nothing left to save.
+    if (p.event !== 0) this.#queue.cancel(p.event);
     const saveUs = p.state === 'up' ? (this.#times.checkpoint?.saveUs ?? 0) : 0;
     p.state = 'dying';
     this.#endTail(p, now);
@@ -338,13 +348,13 @@ export class Processes implements ProcessModel {
     );
   }
 
-  /** The gang works no more; `told` = it had the time to write a checkpoint. */
-  #pause(gang: Gang, now: TimeUs, told: boolean): void {
+  /** The gang works no more; `told` = it had the time to write a checkpoint. Answers the run time since the last that was written. */
+  #pause(gang: Gang, now: TimeUs, told: boolean): TimeUs {
     const { checkpoint, progress } = this.#times;
-    if (gang.upUs < 0) return;
+    if (gang.upUs < 0) return NEVER;
     const ran = Math.max(0, now - gang.upUs - gang.overheadUs);
     gang.upUs = -1;
-    if (checkpoint === undefined) return;
+    if (checkpoint === undefined) return NEVER;
     const { everyUs, writeUs = 0 } = checkpoint;
     const cycleUs = runTime(everyUs, gang.speedMilli) + writeUs;
     // Whole cycles of work and write; 0 when writing takes no time, as then work alone tells.
@@ -357,7 +367,20 @@ export class Processes implements ProcessModel {
     const all = gang.doneUs + done;
     const durable = writeUs > 0 ? cycles * everyUs : all - (all % everyUs);
     const kept = told ? all : everyUs > 0 ? durable : 0;
-    if (kept > 0) this.#kept.set(gang.job, (this.#kept.get(gang.job) ?? 0) + kept);
+    if (kept === 0) return NEVER;
+    this.#kept.set(gang.job, (this.#kept.get(gang.job) ?? 0) + kept);
+    if (told) return 0;
+    return writeUs > 0 ? ran - cycles * cycleUs : runTime(all - durable, gang.speedMilli);
+  }
+
+  /** The gang of the process has lost it, and with it what no checkpoint has kept: once, for all its parts. */
+  #break(p: Process, now: TimeUs): void {
+    const { gang } = p;
+    if (gang.broken === true) return;
+    const since = this.#pause(gang, now, false);
+    if (gang.parts > 1) gang.broken = true;
+    for (const m of gang.members)
+      if (m.state === 'up') this.#lost.addProduct(Math.min(since, now - m.sinceUs), m.milli);
   }
 
   advance(now: TimeUs): Fact[] {
@@ -408,6 +431,7 @@ export class Processes implements ProcessModel {
   #started(now: TimeUs, lease: number): Fact {
     const p = this.#processes.get(lease)!;
     p.state = 'up';
+    p.sinceUs = now;
     p.counted = true;
     p.event = 0;
     if (p.tail !== undefined) p.tail.upUs = now;
@@ -472,10 +496,51 @@ export class Processes implements ProcessModel {
   lose(node: number, now: TimeUs): void {
     for (const p of [...this.#onNode[node]!]) {
       this.#endTail(p, now);
-      if (p.state === 'up') this.#pause(p.gang, now, false);
+      if (p.state === 'up') this.#break(p, now);
       if (p.event !== 0) this.#queue.cancel(p.event);
       this.#forget(p, now);
     }
+  }
+
+  /** Leases whose process is up on the GPU, ascending. */
+  upOn(node: number, gpu: number): number[] {
+    const up = this.#onNode[node]!.filter((p) => p.state === 'up' && p.gpus.includes(gpu));
+    return up.map((p) => p.lease).sort((a, b) => a - b);
+  }
+
+  idleOn(node: number, gpu: number): boolean {
+    return this.#onNode[node]!.every((p) => !p.gpus.includes(gpu));
+  }
+
+  /** The process dies of an error of its card. */
+  crash(lease: number, now: TimeUs, outcome: Outcome): Fact {
+    const p = this.#processes.get(lease)!;
+    this.#endTail(p, now);
+    if (outcome !== Outcome.failed) this.#break(p, now);
+    else this.#pause(p.gang, now, false);
+    if (p.event !== 0) this.#queue.cancel(p.event);
+    this.#forget(p, now);
+    return { kind: FactKind.exited, node: p.node, lease, fence: p.fence, outcome, clean: true };
+  }
+
+  /** The GPU is gone and what is on it hangs: nothing is saved, and each process dies once it is told to. */
+  hang(node: number, gpu: number, now: TimeUs): void {
+    for (const p of this.#onNode[node]!) {
+      if (p.state === 'dying' || !p.gpus.includes(gpu)) continue;
+      this.#endTail(p, now);
+      if (p.state === 'up') this.#break(p, now);
+      if (p.event !== 0) this.#queue.cancel(p.event);
+      p.event = 0;
+      p.state = 'dying';
+    }
+  }
+
+  together(node: number, lease: number): boolean {
+    return this.#processes.get(lease)?.shares === true && this.#performance!.inOneContext(node);
+  }
+
+  get lostMilliUs(): bigint {
+    return this.#lost.value;
   }
 
   #forget(p: Process, now: TimeUs): void {
@@ -488,7 +553,8 @@ export class Processes implements ProcessModel {
     if (p.counted) gang.up--;
     if (gang.members.length === 0 && gang.parts > 1) this.#gangs.delete(p.lease - p.part);
     if (this.#lies.size > 0) this.#disturb(now, this.#besideLies(p.node));
-    if (p.shares) this.#disturb(now, this.#performance!.leave(now, p.node, p.gpus!, p.lease));
+    this.onGone?.(p.node, now);
+    if (p.shares) this.#disturb(now, this.#performance!.leave(now, p.node, p.gpus, p.lease));
   }
 
   get size(): number {
@@ -501,12 +567,14 @@ export class Processes implements ProcessModel {
     return {
       ...(this.#performance === null ? {} : { performance: this.#performance.snapshot() }),
       kept: [...this.#kept],
+      lostMilliUs: this.#lost.value,
       gangs: [...gangs].map(([g, base]) => [base, { ...g, members: g.members.map(({ gang: _, ...m }) => copyOf(m)) }]),
     };
   }
 
   restore(state: ProcessesState): void {
     if (state.performance !== undefined) this.#performance!.restore(state.performance);
+    this.#lost = new ExactSum(state.lostMilliUs);
     for (const [job, us] of state.kept) this.#kept.set(job, us);
     for (const [base, g] of state.gangs) {
       const gang: Gang = { ...g, members: [] };

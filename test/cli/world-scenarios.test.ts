@@ -11,6 +11,7 @@ import { root } from '../support/cli.ts';
 const scenarios: [string, string][] = [
   ['owner-returns', '1 day'],
   ['rack-outage', '4 day'],
+  ['gpu-failures', '3 day'],
   ['cold-start', '6 hour'],
   ['fixed-vgpu-fragmentation', '7 hour'],
   ['price-spike', '10 hour'],

@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { type Action, ActionKind, type Fact, FactKind, type StartAction } from '../../core/facts.ts';
-import { NEVER, Outcome } from '../../core/types.ts';
+import { type Action, ActionKind, CardState, type Fact, FactKind, type StartAction } from '../../core/facts.ts';
+import { Outcome } from '../../core/types.ts';
 import { findDevices } from '../../executor/devices/devices.ts';
 import type { CardHealth, GpuUse } from '../../executor/devices/gpu-driver.ts';
 import {
   APPLICATION_XIDS,
   CLEAN,
   DeviceHealth,
+  type HealthSink,
   type HealthState,
   HealthWatch,
   MISSES,
@@ -183,6 +184,9 @@ describe('health', () => {
       [B, 'healthy'],
       [A, 'healthy'],
     ]);
+    rows = [{ ...fine(A), xids: [31] }, fine(B)];
+    await watch.look();
+    expect(changes.splice(4)).toEqual([[A, 'healthy']]);
     rows = [{ ...fine(A), xids: [79], gone: true }];
     await watch.look();
     expect(changes.slice(4)).toEqual([
@@ -207,7 +211,7 @@ describe.skipIf(process.platform === 'win32')('a launcher of jobs on GPUs (a twi
           const id = gpu === 0 ? A : B;
           return { id, kind: 'nvidia', name: '', memoryMiB: 0, card: id };
         },
-        nodesOf: () => [0],
+        gpusOn: (card) => [{ node: 0, gpu: card === A ? 0 : 1 }],
         timeScale: 1,
         graceMs: 200,
         utilisation: 1,
@@ -340,55 +344,51 @@ describe.skipIf(process.platform === 'win32')('a launcher of jobs on GPUs (a twi
     });
   });
 
-  test('while a card is to be drained its node takes no new leases and what runs goes on', async () => {
-    let change: (uuid: string, state: HealthState, evidence: string) => void = () => {};
+  test('the market hears of cards that are to be reset, dead, back, and of errors that condemn none', async () => {
+    let change: HealthSink = () => {};
     const watch: LocalOptions['watch'] = (onChange) => {
       change = onChange;
       return { look: () => Promise.resolve() };
     };
-    await launched({ watch, pools: 2 }, async (launcher, facts, until) => {
+    await launched({ watch }, async (launcher, facts, until) => {
       launcher.act(start, work('sleep 600'), null);
       await until(FactKind.started);
-      const contacts = (): [number, number][] =>
-        facts.flatMap((f) => (f.kind === FactKind.contact ? [[f.pool, f.until] as [number, number]] : []));
-      change(A, 'drain', 'Xid 48');
-      change(B, 'drain', 'Xid 63');
-      change(A, 'healthy', 'reset');
-      expect(contacts()).toEqual([
-        [0, 0],
-        [1, 0],
+      change(A, 'drain', 'Xid 48', 48);
+      change(B, 'suspect', 'not listed by the driver', 0);
+      change(A, 'healthy', 'reset', 0);
+      change(A, 'healthy', 'Xid 31', 31);
+      const node = 0;
+      const kind = FactKind.gpu;
+      expect(facts.slice(1)).toEqual([
+        { kind, node, gpu: 0, state: CardState.draining, xid: 48 },
+        { kind, node, gpu: 1, state: CardState.fine, xid: 0 },
+        { kind, node, gpu: 0, state: CardState.fine, xid: 0 },
+        { kind, node, gpu: 0, state: CardState.fine, xid: 31 },
       ]);
-      change(B, 'dead', 'Xid 79');
-      expect(contacts().slice(2)).toEqual([
-        [0, NEVER],
-        [1, NEVER],
-      ]);
-      expect(await until(FactKind.nodeDown)).toMatchObject({ node: 0 });
       expect(launcher.running).toBe(1);
     });
   });
 
-  test('when a GPU dies its node is down and nothing runs on; when it is back the node is up', async () => {
-    let change: (uuid: string, state: HealthState, evidence: string) => void = () => {};
+  test('when a GPU dies only what is on it is ended, and nobody waits for its driver to say that it is free', async () => {
+    let change: HealthSink = () => {};
     const said: string[] = [];
     const watch: LocalOptions['watch'] = (onChange) => {
       change = onChange;
       return { look: () => Promise.resolve() };
     };
-    await launched({ watch, say: (t) => said.push(t) }, async (launcher, facts, until) => {
+    const { gpus } = answers([{ pids: [], usedMiB: 0 }]);
+    await launched({ watch, gpus, say: (t) => said.push(t) }, async (launcher, facts, until) => {
       launcher.act(start, work('sleep 600'), null);
       await until(FactKind.started);
-      change(A, 'suspect', 'x');
-      expect(facts).toHaveLength(1);
-      change(A, 'dead', 'Xid 79');
-      change(B, 'dead', 'Xid 79');
-      expect(await until(FactKind.nodeDown)).toMatchObject({ node: 0 });
-      await until(FactKind.exited);
-      change(A, 'healthy', 'clean');
-      expect(facts.some((f) => f.kind === FactKind.nodeUp)).toBe(false);
-      change(B, 'healthy', 'clean');
-      await until(FactKind.nodeUp);
-      expect(said[1]).toMatch(/is dead \(Xid 79\)/);
+      const other = { ...start, lease: 2, fence: 2, job: 2, gpus: [1] };
+      launcher.act(other, work('sleep 600'), null);
+      await until(FactKind.started);
+      change(A, 'dead', 'Xid 79', 79);
+      expect(await until(FactKind.exited)).toMatchObject({ lease: 1, outcome: Outcome.gpuFailure, clean: true });
+      expect(facts.find((f) => f.kind === FactKind.gpu)).toMatchObject({ gpu: 0, state: CardState.dead, xid: 79 });
+      expect(facts.some((f) => f.kind === FactKind.nodeDown)).toBe(false);
+      expect(launcher.running).toBe(1);
+      expect(said[0]).toMatch(/is dead \(Xid 79\)/);
     });
   });
 });

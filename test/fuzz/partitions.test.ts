@@ -1,5 +1,5 @@
 /**
- * Several aggregators on bad wires: loss, duplicates, reordering, partitions, crashes, takeovers, stealing, failures. In every run every law
+ * Several aggregators on bad wires: loss, duplicates, reordering, partitions, crashes, takeovers, stealing, failures of machines and GPUs. In every run every law
  * holds after every step, every job ends once, no GPU is sold twice, and every bill adds up (`npm run soak -- partitions --runs 5000`).
  */
 import { describe, expect, test } from 'vitest';
@@ -19,7 +19,7 @@ const BLOCK = 25;
 
 describe('partitions, crashes and takeovers', () => {
   const total = runs(50);
-  const seen = { takeovers: 0, crashes: 0, partitions: 0, stolen: 0, completed: 0 };
+  const seen = { takeovers: 0, crashes: 0, partitions: 0, stolen: 0, completed: 0, cards: 0 };
   for (let first = 1; first <= total; first += BLOCK)
     test(`runs ${first} to ${Math.min(total, first + BLOCK - 1)}`, () => {
       for (let seed = first; seed < first + BLOCK && seed <= total; seed++) {
@@ -33,6 +33,7 @@ describe('partitions, crashes and takeovers', () => {
           seen.crashes += wires.crashes;
           seen.partitions += wires.partitions;
           for (const m of sim.markets) for (const p of m.pools) seen.stolen += p?.counts.stolen ?? 0;
+          seen.cards += rows.of('failures').filter((f) => f.gpu >= 0).length;
           seen.completed += rows.of('jobs').filter((j) => j.final_state === 'completed').length;
         } catch (e) {
           throw new Error(`${what}: ${(e as Error).message}`, { cause: e });
@@ -49,6 +50,7 @@ describe('partitions, crashes and takeovers', () => {
     expect(seen.crashes).toBeGreaterThan(total / 4);
     expect(seen.takeovers).toBeGreaterThan(total / 4);
     expect(seen.stolen).toBeGreaterThan(total / 4);
+    expect(seen.cards).toBeGreaterThan(total);
     expect(seen.completed).toBeGreaterThan((total * JOBS) / 3);
   });
 });
@@ -92,6 +94,32 @@ const canaries: { law: string; rule: string; mutation: Mutation }[] = [
     },
   },
 ];
+
+canaries.push(
+  {
+    law: 'no-work-on-failed-gpus',
+    rule: 'a machine takes no lease on a GPU that is out of service',
+    mutation: {
+      file: 'core/node/node-agent.ts',
+      from: 'if (m.gpus.some((g) => this.#cards.stateOf(g) !== CardState.fine))',
+      to: 'if (m.gpus.length < 0)',
+    },
+  },
+  {
+    law: 'no-work-on-failed-gpus',
+    rule: 'what stands on a GPU that is lost is told to end',
+    mutation: {
+      file: 'core/node/node-agent.ts',
+      from: 'else if (state === CardState.dead && (l.state',
+      to: 'else if (l.parts < 0 && (l.state',
+    },
+  },
+  {
+    law: 'pool-sees-its-nodes',
+    rule: 'a machine tells its new pool which GPUs are out of service',
+    mutation: { file: 'core/node/node-agent.ts', from: '...(out.length > 0 ? { out } : {}),', to: '' },
+  },
+);
 
 const FILES = [
   'core/node/node-agent.ts',

@@ -4,7 +4,7 @@
  *   node test/independent/billed-as-quoted.mjs RUNDIR...
  *
  * The contract: each attempt is charged once, floor(sum over its parts of rate x milli-GPU x us / 3.6e12) micro-units; under `escrow` each part
- * costs its price per block, rounded up, for every block boundary it ran over. An attempt that the provider failed (node-failure, not-started)
+ * costs its price per block, rounded up, for every block boundary it ran over. An attempt that the provider failed (node-failure, gpu-failure, not-started)
  * or that was called off (aborted) is billed as the scenario's rule of losses says, by default not at all. The rate of a part is that of the award
  * it was sold under; an attempt costs at most what was quoted; a job's charge is the sum over its attempts. What the user paid on balance
  * for an attempt, from all transfers, is its charge, the adjustments that are listed for it and the disputes about it, and nothing else.
@@ -12,9 +12,19 @@
 import { readFileSync } from 'node:fs';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 
-const free = new Set(['node-failure', 'not-started', 'aborted']);
-const atFault = new Set(['node-failure', 'not-started']);
-const rank = ['node-failure', 'not-started', 'failed', 'limit', 'cancelled', 'preempted', 'aborted', 'completed'];
+const free = new Set(['node-failure', 'gpu-failure', 'not-started', 'aborted']);
+const atFault = new Set(['node-failure', 'gpu-failure', 'not-started']);
+const rank = [
+  'node-failure',
+  'gpu-failure',
+  'not-started',
+  'failed',
+  'limit',
+  'cancelled',
+  'preempted',
+  'aborted',
+  'completed',
+];
 const signs = { unpaid: -1n, 'debt-paid': 1n, 'refund-short': 1n, credit: -1n, 'credit-short': 0n };
 const disputes = new Set(['dispute-upheld', 'bond-lost']);
 const HOUR = 3_600_000_000_000n;

@@ -9,6 +9,7 @@ import { Simulation, type SimulationOptions } from '../../sim/driver.ts';
 import { Streams } from '../../sim/kernel/streams.ts';
 import type { Arrival } from '../../sim/world/demand.ts';
 import type { Crash, Partition } from '../../sim/world/network.ts';
+import { cardTroubles } from './card-troubles.ts';
 import { generator, ListDemand, pool, Rows, SECOND } from './market.ts';
 import { wires } from './wires.ts';
 import { workload } from './workload.ts';
@@ -92,6 +93,7 @@ export function meshWorld(seed: number, jobs: number): MeshWorld {
   const lives = some(0.4) ? w.lives : undefined;
   const mesh = { heartbeat: { everyUs: every, ttlUs: every * (1 + below(4)) }, takeover };
   const processes = { startUs: below(2 * SECOND), killUs: below(5 * SECOND) };
+  const cards = cardTroubles(seed, nodes.length, 0.4);
   const options = {
     network: wires(config, seed, {
       loss,
@@ -106,6 +108,7 @@ export function meshWorld(seed: number, jobs: number): MeshWorld {
     mesh,
     ...(routing === undefined ? {} : { routing }),
     ...(lives === undefined ? {} : { lives }),
+    ...(cards.length === 0 ? {} : { cards }),
     processes,
   };
   const faults = [
@@ -116,6 +119,7 @@ export function meshWorld(seed: number, jobs: number): MeshWorld {
     ...(stealing === undefined ? [] : ['stealing']),
     ...(routing === undefined ? [] : [routing.policy.name]),
     ...(lives === undefined ? [] : ['failures']),
+    ...(cards.length === 0 ? [] : ['failing GPUs']),
   ].join(', ');
   return { config, arrivals, options, faults };
 }

@@ -19,6 +19,9 @@ function randomCluster(seed: number) {
   nodes.forEach((_, i) => {
     cluster.setUp(i, below(8) > 0);
   });
+  nodes.forEach((n, i) => {
+    if (below(3) === 0 && n.gpus > 0) cluster.setOut(i, below(n.gpus), true);
+  });
   const shapes = new Shapes(2);
   const randomGang = (): GangShape =>
     shapes.gang(
@@ -64,6 +67,7 @@ function slowFits(
   if (cpu < shape.cpuMilli || ram < shape.ramMiB) return false;
   let ok = 0;
   for (let g = 0; g < n.gpus; g++) {
+    if (cluster.isOut(node, g)) continue;
     const on = held.filter((a) => a.gpus.includes(g));
     const milli = 1000 - on.reduce((s, a) => s + a.gpuMilli, 0);
     const memory =
@@ -98,18 +102,27 @@ describe('cluster', () => {
           cluster.give(gone!.node, gone!.a, true);
         }
         if (below(10) === 0) cluster.setUp(below(nodes.length), below(2) === 0);
+        const changing = below(nodes.length);
+        if (below(4) === 0 && nodes[changing]!.gpus > 0)
+          cluster.setOut(changing, below(nodes[changing]!.gpus), below(2) === 0);
         const used = [0, 0];
         const capacity = [0, 0];
         nodes.forEach((n, i) => {
           if (!cluster.isUp(i)) return;
           capacity[n.gpuClass]! += n.gpus * 1000;
           used[n.gpuClass]! += cluster.allocations[i]!.reduce((s, a) => s + a.gpuMilli * a.gpus.length, 0);
+          // Of a GPU out of service only what is in use counts.
+          for (let g = 0; g < n.gpus; g++) {
+            const on = cluster.allocations[i]!.filter((a) => a.gpus.includes(g)).reduce((s, a) => s + a.gpuMilli, 0);
+            if (cluster.isOut(i, g)) capacity[n.gpuClass]! -= 1000 - on;
+          }
         });
         expect([...cluster.usedMilli]).toEqual(used);
         expect([...cluster.capacityMilli]).toEqual(capacity);
       }
       for (const h of held) cluster.give(h.node, h.a, true);
       nodes.forEach((n, i) => {
+        for (let g = 0; g < n.gpus; g++) cluster.setOut(i, g, false);
         expect(cluster.freeWholeGpus(i)).toBe(n.gpus);
         expect(cluster.freeMilli(i)).toBe(n.gpus * 1000);
         expect([cluster.freeCpuMilli(i), cluster.freeRamMiB(i)]).toEqual([n.cpuMilli, n.ramMiB]);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { DownCause, type Fact, FactKind } from '../../core/facts.ts';
+import { CardState, DownCause, type Fact, FactKind } from '../../core/facts.ts';
 import { ByteSink, ByteSource, crc32, decodeUtf8 } from '../../core/journal/bytes.ts';
 import { readFact, writeFact } from '../../core/journal/facts-codec.ts';
 import {
@@ -24,6 +24,7 @@ const facts: Fact[] = [
   { kind: FactKind.exited, node: 3, lease: 7, fence: 1, outcome: Outcome.limit, clean: false },
   { kind: FactKind.released, node: 0, lease: 7, fence: 1 },
   { kind: FactKind.nodeDown, node: 40_000, cause: DownCause.owner },
+  { kind: FactKind.gpu, node: 40_000, gpu: 7, state: CardState.draining, xid: 94 },
   { kind: FactKind.nodeUp, node: 40_000 },
   { kind: FactKind.contact, pool: 1, node: 2, until: Number.MAX_SAFE_INTEGER },
   { kind: FactKind.submit, pool: 1, spec: spec(12, { user: 'zoë-🎬', classes: [0, 1], bids: [5, 6] }) },

@@ -1,5 +1,6 @@
 /** Every law can be broken, and its checker then names it: a law that cannot fail is no law. */
 import { describe, expect, test } from 'vitest';
+import { CardState } from '../../core/facts.ts';
 import { checkInvariants, InvariantViolation, invariants } from '../../core/market/invariants.ts';
 import type { NodeLease } from '../../core/node/node-agent.ts';
 import type { Position } from '../../core/settlement/stake-book.ts';
@@ -63,6 +64,10 @@ const breakers: Record<string, (m: ReturnType<typeof busy>) => void> = {
   },
   'gpu-capacity': (m) => {
     firstLease(m).gpuMilli = 500;
+  },
+  'no-work-on-failed-gpus': (m) => {
+    const n = m.nodes.find((x) => [...x!.occupants()].length > 0)!;
+    n.cardOf = () => CardState.dead;
   },
   'one-attempt-at-a-time': (m) => {
     const leases = [...m.nodes[0]!.occupants(), ...m.nodes[1]!.occupants()];

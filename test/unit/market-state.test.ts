@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { clonePlain } from '../../core/plain.ts';
 import { Simulation, type SimulationState } from '../../sim/driver.ts';
 import { Streams } from '../../sim/kernel/streams.ts';
+import { cardTroubles } from '../support/card-troubles.ts';
 import { generator, ListDemand, type Rows, simulation } from '../support/market.ts';
 import { runs } from '../support/runs.ts';
 import { workload } from '../support/workload.ts';
@@ -21,7 +22,11 @@ const outcome = (sim: Simulation, rows: Rows): Outcome => ({
 
 function whole(seed: number): Outcome {
   const w = workload(seed, 150);
-  const { sim, rows } = simulation(w.config, w.arrivals, { lives: w.lives, seed });
+  const { sim, rows } = simulation(w.config, w.arrivals, {
+    lives: w.lives,
+    cards: cardTroubles(seed, w.config.nodes.length, 1, 8),
+    seed,
+  });
   sim.finish();
   return outcome(sim, rows);
 }
@@ -31,7 +36,11 @@ describe('state is plain data', () => {
     test(`snapshot and restore into a fresh instance at random stamps changes nothing (workload ${seed})`, () => {
       const w = workload(seed, 150);
       const r = generator(seed + 1000);
-      let { sim, rows } = simulation(w.config, w.arrivals, { lives: w.lives, seed });
+      let { sim, rows } = simulation(w.config, w.arrivals, {
+        lives: w.lives,
+        cards: cardTroubles(seed, w.config.nodes.length, 1, 8),
+        seed,
+      });
       const last = w.arrivals.at(-1)!.timeUs;
       let restores = 0;
       for (let t = Math.floor((r() * last) / 8); t < last; t += Math.floor((r() * last) / 6)) {
@@ -53,7 +62,11 @@ describe('state is plain data', () => {
     test(`dropping every policy cache at random moments changes nothing (workload ${seed})`, () => {
       const w = workload(seed, 150);
       const r = generator(seed + 2000);
-      const { sim, rows } = simulation(w.config, w.arrivals, { lives: w.lives, seed });
+      const { sim, rows } = simulation(w.config, w.arrivals, {
+        lives: w.lives,
+        cards: cardTroubles(seed, w.config.nodes.length, 1, 8),
+        seed,
+      });
       const last = w.arrivals.at(-1)!.timeUs;
       for (let t = 0; t < last; t += 1 + Math.floor((r() * last) / 40)) {
         sim.runUntil(t);
@@ -65,13 +78,19 @@ describe('state is plain data', () => {
 
     test(`every law holds after every step, failures included (workload ${seed})`, () => {
       const w = workload(seed, 150);
-      const { sim, rows } = simulation(w.config, w.arrivals, { lives: w.lives, seed, checkEveryEvent: true });
+      const { sim, rows } = simulation(w.config, w.arrivals, {
+        lives: w.lives,
+        cards: cardTroubles(seed, w.config.nodes.length, 1, 8),
+        seed,
+        checkEveryEvent: true,
+      });
       sim.finish();
       const states = new Map<string, number>();
       for (const j of rows.of('jobs')) states.set(j.final_state, (states.get(j.final_state) ?? 0) + 1);
       expect(rows.of('jobs')).toHaveLength(150);
       expect(states.get('completed')).toBeGreaterThan(20);
-      expect(rows.of('failures').length).toBeGreaterThan(5);
+      expect(rows.of('failures').filter((f) => f.gpu < 0).length).toBeGreaterThan(5);
+      expect(rows.of('failures').filter((f) => f.gpu >= 0).length).toBeGreaterThan(5);
     });
   }
 
