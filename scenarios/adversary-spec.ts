@@ -9,8 +9,8 @@ interface Agents {
   others: string[];
   /** They are counted, and act as the others do: the counterpart with the same private values and random numbers. */
   honest: boolean;
-  /** Ways to take away what stands against them, each with the changes of the scenario that do it (`path=value`). */
-  without?: { name: string; sets: string[] }[];
+  /** Other rules to try them under, each with the changes of the scenario that make it (`path=value`). */
+  variants?: { name: string; sets: string[] }[];
 }
 
 /** Providers who give a job's machine to whoever pays more. Honest ones take such offers only while nothing runs there. */

@@ -1,4 +1,4 @@
-/** `janction payoffs SCENARIO`: what each kind of adversary gains over playing by the rules, with and without what stands against it. */
+/** `janction payoffs SCENARIO`: what each kind of adversary gains over playing by the rules, under the scenario's rules and others. */
 import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
 import { type AdversaryKind, adversaryKinds } from '../../scenarios/adversary-spec.ts';
@@ -29,8 +29,8 @@ interface MeanHalf {
 }
 
 interface Arm {
-  /** '' = as the scenario says; else the name under which it says what is taken away. */
-  without: string;
+  /** '' = the scenario as it stands; else the name that it gives the other rules. */
+  variant: string;
   set: string[];
   /** Payoff per agent, USD. */
   cheating: MeanHalf;
@@ -68,9 +68,9 @@ export async function payoffsCommand(path: string, flags: PayoffsFlags): Promise
     if (!(present as readonly string[]).includes(k))
       throw new UsageError(`--kind ${k}: the scenario has none; have ${present.join(', ')}`);
   const kinds = flags.kind.length === 0 ? present : present.filter((k) => flags.kind.includes(k));
-  const arms: { kind: AdversaryKind; without: string; set: string[] }[] = kinds.flatMap((kind) => [
-    { kind, without: '', set: [] },
-    ...(adversaries![kind]!.without ?? []).map((w) => ({ kind, without: w.name, set: w.sets })),
+  const arms: { kind: AdversaryKind; variant: string; set: string[] }[] = kinds.flatMap((kind) => [
+    { kind, variant: '', set: [] },
+    ...(adversaries![kind]!.variants ?? []).map((v) => ({ kind, variant: v.name, set: v.sets })),
   ]);
   const tasks: Task[] = [];
   for (const [i, arm] of arms.entries()) {
@@ -120,7 +120,7 @@ export async function payoffsCommand(path: string, flags: PayoffsFlags): Promise
     const spec = adversaries![arm.kind]!;
     json[arm.kind] ??= { agents: spec.agents.length, others: spec.others.length, arms: [] };
     json[arm.kind]!.arms.push({
-      without: arm.without,
+      variant: arm.variant,
       set: arm.set,
       cheating: mh(own.b),
       honest: mh(own.a),
@@ -140,7 +140,7 @@ export function readablePayoffs(r: PayoffsJson): string {
   const pm = (x: MeanHalf): string => `${n(x.mean)} ± ${n(x.half)}`;
   const parts = Object.entries(r.kinds).map(([kind, k]) => {
     const rows = k.arms.map((a) => [
-      a.without === '' ? 'as it stands' : `without ${a.without}`,
+      a.variant === '' ? 'as it stands' : a.variant,
       pm(a.cheating),
       pm(a.honest),
       pm(a.gain),
@@ -159,7 +159,9 @@ export function readablePayoffs(r: PayoffsJson): string {
 export function addPayoffs(program: Command): void {
   program
     .command('payoffs')
-    .description('what each kind of adversary gains over playing by the rules, with and without what stands against it')
+    .description(
+      'what each kind of adversary gains over playing by the rules, as the scenario stands and under other rules',
+    )
     .argument('<scenario>', 'scenario file with adversaries')
     .addOption(new Option('--replications <n>', 'pairs of runs').argParser(pairsOf).default(20))
     .addOption(
@@ -175,7 +177,7 @@ export function addPayoffs(program: Command): void {
       'after',
       `
 Each pair is one run in which the agents cheat and one in which the same agents play by the rules (adversaries.KIND.honest), on the same
-private values and random numbers. Rows "without ..." are those that the scenario names under adversaries.KIND.without. Exit 0 whatever is found.
+private values and random numbers. Other rules are those that the scenario names under adversaries.KIND.variants. Exit 0 whatever is found.
 
 Examples:
   janction payoffs scenarios/who-cheats-gains/scenario.yaml

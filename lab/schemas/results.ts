@@ -136,7 +136,7 @@ const payoffs = z.object({
       others: count,
       arms: z.array(
         z.object({
-          without: z.string().describe('Empty: as the scenario says.'),
+          variant: z.string().describe('Empty: as the scenario stands.'),
           set: z.array(z.string()),
           cheating: plusMinus.describe('Payoff per agent, USD.'),
           honest: plusMinus,

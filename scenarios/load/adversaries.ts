@@ -146,9 +146,9 @@ export function resolveAdversaries(
   for (const kind of adversaryKinds) {
     const x = spec[kind];
     if (x === undefined) continue;
-    const { without } = a[kind]!;
-    if (without !== undefined)
-      x.without = Object.entries(without).map(([name, changes]) => ({
+    const { variants } = a[kind]!;
+    if (variants !== undefined)
+      x.variants = Object.entries(variants).map(([name, changes]) => ({
         name,
         sets: Object.entries(changes).map(([path, value]) => `${path}=${value}`),
       }));

@@ -10,23 +10,23 @@ export function adversariesSchema(f: Fields) {
     .prefault(false);
   const share = (of: string) =>
     f.share(`Share of ${of} who are such; which ones is drawn by the seed. Default 20 %.`).prefault('20 %');
-  const without = z
+  const variants = z
     .record(
       z.string().regex(/^[^\p{Cc}]{1,60}$/u),
       z.record(z.string().min(1), z.union([z.string(), z.number(), z.boolean()])),
-      { error: 'no mapping of names to changes; write one such as { credit: { billing.contract.credit: 0 % } }' },
+      { error: 'no mapping of names to changes; write one such as { no credit: { billing.contract.credit: 0 % } }' },
     )
     .describe(
-      'Ways to take away what stands against them, as changes of the scenario by path: `janction payoffs` runs each.',
+      'Other rules to try them under, as changes of the scenario by path, by name: `janction payoffs` runs each.',
     )
     .optional();
   const providers = {
     group: names('Group of the fleet, or list of groups.'),
     share: share('their providers'),
     honest,
-    without,
+    variants,
   };
-  const users = { persona: name('Persona.'), share: share('its users'), honest, without };
+  const users = { persona: name('Persona.'), share: share('its users'), honest, variants };
   const idle = (about: string) => f.durationOr('never', `${about} Default never.`).prefault('never');
   const leavers = z
     .strictObject({

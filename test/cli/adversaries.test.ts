@@ -76,7 +76,7 @@ describe('janction payoffs', () => {
     group: lab
     share: 50 %
     noticed: 1 minute
-    without: { users who look: { adversaries.overbillers.noticed: never } }
+    variants: { nobody looks: { adversaries.overbillers.noticed: never } }
   squatters: { persona: users, share: 25 %, keep: 10 minute }
 `,
   );
@@ -91,9 +91,9 @@ describe('janction payoffs', () => {
     const { overbillers, squatters } = r.kinds;
     expect(overbillers).toMatchObject({ agents: 2, others: 2 });
     expect(squatters).toMatchObject({ agents: 1, others: 3 });
-    expect(overbillers!.arms.map((a) => [a.without, a.set])).toEqual([
+    expect(overbillers!.arms.map((a) => [a.variant, a.set])).toEqual([
       ['', []],
-      ['users who look', ['adversaries.overbillers.noticed=never']],
+      ['nobody looks', ['adversaries.overbillers.noticed=never']],
     ]);
     for (const a of [...overbillers!.arms, ...squatters!.arms]) {
       expect(a.gain.mean).toBeCloseTo(a.cheating.mean - a.honest.mean, 9);
@@ -102,7 +102,7 @@ describe('janction payoffs', () => {
     }
     expect(overbillers!.arms[1]!.gain.mean).toBeGreaterThan(overbillers!.arms[0]!.gain.mean);
     const shown = janction(['payoffs', file, '--replications', '3', '--quiet', '--kind', 'overbillers']);
-    expect(shown.out).toContain('without users who look');
+    expect(shown.out).toContain('nobody looks');
     expect(shown.out).not.toContain('squatters');
   });
 
@@ -110,7 +110,7 @@ describe('janction payoffs', () => {
     [[join(root, 'scenarios/quickstart/scenario.yaml')], 'names no adversaries'],
     [[file, '--kind', 'ring'], 'the scenario has none; have overbillers, squatters'],
     [[file, '--replications', '1'], 'want a whole number from 2'],
-    [[file, '--set', 'adversaries.overbillers.without={ nothing: { no.such.key: 1 } }'], 'no.such.key'],
+    [[file, '--set', 'adversaries.overbillers.variants={ nothing: { no.such.key: 1 } }'], 'no.such.key'],
   ])('%j is refused: %s', (args, what) => {
     const a = janction(['payoffs', ...args, '--quiet']);
     expect(a.code).toBe(2);
