@@ -5,6 +5,7 @@
  */
 
 import type { JournalHeader } from '../../core/journal/journal.ts';
+import { adversaryFigures } from './adversaries.ts';
 import type { AuditTable } from './independent.ts';
 
 export interface FiguresInput {
@@ -13,7 +14,13 @@ export interface FiguresInput {
     seed: number;
     tables: Record<string, number>;
     journalBytes: number;
-    scenario: { seed: number; warmupUs: number; market: object; nodes: readonly object[] };
+    scenario: {
+      seed: number;
+      warmupUs: number;
+      market: object;
+      nodes: readonly object[];
+      adversaries?: object;
+    };
     result: object;
   };
   header: JournalHeader;
@@ -349,16 +356,20 @@ export function auditFigures(input: FiguresInput): FiguresReport {
       useful,
     ),
   };
+  const parts = manifest.scenario.adversaries as Parameters<typeof adversaryFigures>[0];
+  const adversaries = adversaryFigures(parts, transfers, new Rows(tables['adjustments']!), market.currencies[0]!.code);
   const figures = {
     engine: input.header.engine,
     seed: manifest.scenario.seed,
     journalBytes: input.journalBytes,
     tables: Object.fromEntries(Object.entries(tables).map(([name, t]) => [name, t.rows])),
-    result: { ...result, seed: manifest.seed },
+    result: { ...result, adversaries, seed: manifest.seed },
   };
   const difference = compare('', figures, manifest, count) ?? livingJobs(manifest.result, count);
-  const notRecomputed = beyond('', result, manifest.result).filter(
-    (n) => !['schema', 'scenario', 'seed', 'fingerprint'].includes(n),
-  );
+  // The kinds of adversaries have the same figures.
+  const left = beyond('', { ...result, adversaries }, manifest.result)
+    .filter((n) => !['schema', 'scenario', 'seed', 'fingerprint'].includes(n))
+    .map((n) => n.replace(/^adversaries\.[^.]+\./, 'adversaries.*.'));
+  const notRecomputed = [...new Set(left)];
   return { checked: count.n, notRecomputed, difference };
 }

@@ -28,6 +28,15 @@ describe.each([
     expect(result!.invariants.violations).toBe(0);
     expect(result!.invariants.checks).toBeGreaterThan(1000);
     expect((await auditCommand(out)).firstDifference).toBeNull();
+    // What an agent got from the market is among the figures that are worked out again.
+    const manifest = join(out, 'run.json');
+    const text = readFileSync(manifest, 'utf8');
+    const first = result!.adversaries!['leavers']!.marketUsd;
+    const bad = text.replace(`"marketUsd": ${first}`, `"marketUsd": ${first + 1}`);
+    expect(bad).not.toBe(text);
+    writeFileSync(manifest, bad);
+    expect((await auditCommand(out)).firstDifference!.what).toContain('adversaries.leavers.marketUsd');
+    writeFileSync(manifest, text);
   });
 
   test('its report says what each agent had, as the result does', async () => {
