@@ -171,6 +171,7 @@ export class SupplyDesk {
   syncNode(cluster: Cluster, local: number): void {
     const open = this.#open.get(local);
     const have = this.#closed.get(local) ?? [];
+    const endUs = Math.min(NEVER, (this.#epoch + 1) * this.#config.epochUs);
     // What is left of a GPU that a crossing lease shares is closed too: its award is not sold again.
     const want: { gpu: number; milli: number }[] = [];
     for (let gpu = 0; gpu < cluster.gpusOf(local); gpu++) {
@@ -180,14 +181,14 @@ export class SupplyDesk {
     }
     if (
       have.length === want.length &&
-      have.every((a, i) => a.gpus[0] === want[i]!.gpu && a.gpuMilli === want[i]!.milli)
+      // Closed until the next clearing: what stays closed over one is so until the one after it.
+      have.every((a, i) => a.gpus[0] === want[i]!.gpu && a.gpuMilli === want[i]!.milli && a.endUs === endUs)
     )
       return;
     const milliOf = (list: readonly number[]): number => list.reduce((s, x) => s + x, 0);
     const opens = milliOf(want.map((w) => w.milli)) < milliOf(have.map((a) => a.gpuMilli));
     this.reopen(cluster, local, opens);
     if (want.length === 0) return;
-    const endUs = Math.min(NEVER, (this.#epoch + 1) * this.#config.epochUs);
     const allocations = want.map(
       ({ gpu, milli }): Allocation => ({
         lease: 0,

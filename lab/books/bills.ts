@@ -2,7 +2,7 @@
 import type { ResolvedScenario } from '../../scenarios/resolved.ts';
 import { UsageError } from '../errors.ts';
 import type { TableData } from '../rundir/parquet.ts';
-import { readManifest, readRunTable } from '../rundir/reader.ts';
+import { readManifest, readRunTable, scenarioOf } from '../rundir/reader.ts';
 
 export interface Movement {
   id: number;
@@ -145,7 +145,7 @@ export async function readBooks(dir: string): Promise<Books> {
     balances,
     adjustments,
     payers,
-    resolved: manifest.scenario,
+    resolved: scenarioOf(manifest),
     charged: new Map([
       [result.money.unit.replace(/^micro/, ''), result.money.charged],
       [result.moneyJct.unit.replace(/^micro/, ''), result.moneyJct.charged],

@@ -11,6 +11,8 @@ import { journalFrames, readManifest } from '../rundir/reader.ts';
 
 const codeTexts = {
   'no-room': 'too few GPUs were free in the classes it may use',
+  'not-bought':
+    'enough GPUs were idle in the classes it may use, but its pool had not bought them in its supply auction',
   scattered:
     'enough GPUs were free, but not as its tasks need them: together, or with processors and memory beside them',
   'queue-order': 'there was room, but the queue kept it behind others or for a reservation',
@@ -18,13 +20,14 @@ const codeTexts = {
 
 const filterTexts: Record<(typeof filterNames)[number], string> = {
   down: 'down',
-  class: 'other class, or above its bid',
-  'card-memory': 'card too small',
-  'gpus-out': 'GPUs out of service',
-  'gpus-busy': 'GPUs busy',
-  cpu: 'too few processors free',
-  ram: 'too little memory free',
-  fits: 'fits',
+  class: 'of another class, or above its bid',
+  'card-memory': 'with too small cards',
+  'not-bought': 'idle but not bought',
+  'gpus-out': 'with GPUs out of service',
+  'gpus-busy': 'with too few free GPUs',
+  cpu: 'with too few free processors',
+  ram: 'with too little free memory',
+  fits: 'with room',
 };
 
 export function explainCommand(dir: string, job: number): Explanation & { adversaries?: Suspect[] } {
@@ -68,6 +71,9 @@ const filters = (p: Pass): string =>
     .map((f) => `${group(p.filters[f])} ${filterTexts[f]}`)
     .join(', ');
 
+const free = (p: Pass): string =>
+  `${short(p.freeGpus)} GPUs free in its classes${p.notBoughtGpus > 0 ? `, ${short(p.notBoughtGpus)} idle but not bought` : ''}`;
+
 export function readableExplanation(e: Explanation & { adversaries?: Suspect[] }): string {
   const a = e.asked;
   const w = e.wait;
@@ -88,15 +94,16 @@ export function readableExplanation(e: Explanation & { adversaries?: Suspect[] }
         ? '  no job that came later started before it'
         : `  ${group(w.overtakenBy.jobs)} jobs that came later started before it (${w.overtakenBy.first.join(', ')}${more})`,
     );
-    if (w.policy !== null) lines.push(`  the policy says: ${w.policy.code}: ${w.policy.about}`);
+    const hope =
+      e.supplyAuction && w.policy !== null
+        ? ' (GPUs that are not bought count as free at the next clearing, where they may stay unbought)'
+        : '';
+    if (w.policy !== null) lines.push(`  the policy says: ${w.policy.code}: ${w.policy.about}${hope}`);
   }
-  if (w.firstPass !== null)
-    lines.push(
-      `  machines when it came: ${filters(w.firstPass)}; ${short(w.firstPass.freeGpus)} GPUs free in its classes`,
-    );
+  if (w.firstPass !== null) lines.push(`  machines when it came: ${filters(w.firstPass)}; ${free(w.firstPass)}`);
   if (w.lastPass !== null && w.lastPass !== w.firstPass && w.lastPass.timeUs > w.firstPass!.timeUs)
     lines.push(
-      `  machines at the last pass without it (${seconds(w.lastPass.timeUs)}): ${filters(w.lastPass)}; ${short(w.lastPass.freeGpus)} GPUs free`,
+      `  machines at the last pass without it (${seconds(w.lastPass.timeUs)}): ${filters(w.lastPass)}; ${free(w.lastPass)}`,
     );
   if (e.placed !== null) {
     const { chosen, others, candidates } = e.placed;

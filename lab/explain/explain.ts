@@ -29,7 +29,9 @@ export interface Stretch {
   fromUs: number;
   toUs: number;
   code: WaitCode;
+  /** In the classes the job may use; beside them idle ones that its pool had not bought in its supply auction. */
   freeGpus: number;
+  notBoughtGpus: number;
   /** Jobs of the pool that waited and had come earlier. */
   ahead: number;
 }
@@ -37,6 +39,7 @@ export interface Stretch {
 export interface Pass {
   timeUs: number;
   freeGpus: number;
+  notBoughtGpus: number;
   filters: Record<FilterName, number>;
 }
 
@@ -54,6 +57,8 @@ export interface Explanation {
   pool: string;
   state: string;
   reason: string;
+  /** Its pool sells only what it bought in its supply auction. */
+  supplyAuction: boolean;
   asked: { tasks: number; gpus: number; milliGpu: number; limitSeconds: number; classes: string[] };
   submittedUs: number;
   startedUs: number | null;
@@ -65,7 +70,9 @@ export interface Explanation {
     stretchesInAll: number;
     firstPass: Pass | null;
     lastPass: Pass | null;
+    /** Jobs of the pool that waited then and had come earlier, those put back into the queue among them. */
     aheadWhenItCame: number;
+    /** Jobs that came later and started before it first did, each counted once. */
     overtakenBy: { jobs: number; first: number[] };
     /** What the queueing policy itself says of the last pass. */
     policy: WaitReason | null;
@@ -118,6 +125,8 @@ export interface Explanation {
 
 /** Stretches kept: a wait of weeks has thousands. */
 const MOST_STRETCHES = 40;
+/** Overtakers that are named. */
+const OVERTAKERS = 10;
 
 interface Decision {
   timeUs: number;
@@ -142,8 +151,8 @@ class Watcher {
   last: Pass | null = null;
   policy: WaitReason | null = null;
   aheadWhenItCame = 0;
-  readonly overtakers: number[] = [];
-  overtaken = 0;
+  /** Jobs that came later, and when each was first given machines while this one waited. */
+  readonly overtakers = new Map<number, number>();
   job: WaitingJob | null = null;
 
   constructor(target: number) {
@@ -157,7 +166,8 @@ class Watcher {
     const s = standing(view.cluster as Cluster, job.shape);
     let ahead = 0;
     for (const w of waiting) if (w.order < job.order) ahead++;
-    const pass: Pass = { timeUs: now, freeGpus: s.freeMilli / 1000, filters: s.filters };
+    const free = { freeGpus: s.freeMilli / 1000, notBoughtGpus: s.closedMilli / 1000 };
+    const pass: Pass = { timeUs: now, ...free, filters: s.filters };
     if (this.first === null) {
       this.first = pass;
       this.aheadWhenItCame = ahead;
@@ -166,7 +176,7 @@ class Watcher {
     this.policy = inner.explain?.(job, view) ?? null;
     if (this.#open?.code === s.code) return;
     this.close(now);
-    this.#open = { fromUs: now, toUs: now, code: s.code, freeGpus: s.freeMilli / 1000, ahead };
+    this.#open = { fromUs: now, toUs: now, code: s.code, ...free, ahead };
   }
 
   /** The job left the queue, or its reason changed. */
@@ -221,10 +231,8 @@ class Spy extends WatchedQueueing {
           if (!started) w.decision = before;
           else if (w.decision !== null) (w.decision as Decision).timeUs = view.now;
         }
-        if (started && job.order > order && this.#waiting.has(w.job!)) {
-          w.overtaken++;
-          if (w.overtakers.length < 10) w.overtakers.push(job.spec.job);
-        }
+        const later = job.order > order && this.#waiting.has(w.job!);
+        if (started && later && !w.overtakers.has(job.spec.job)) w.overtakers.set(job.spec.job, view.now);
         return started;
       },
     });
@@ -362,16 +370,20 @@ function explanation(
   for (const p of placements) attempts.set(p.attempt, [...(attempts.get(p.attempt) ?? []), p]);
   const started = job === null ? -1 : job.starting_time_us;
   const gpusOf = (groups: JobSpec['groups']): number => groups.reduce((n, g) => n + g.tasks * g.gpus, 0);
+  const poolOf = (id: string | undefined) => config.pools.find((p) => p.id === id) ?? config.pools[pool]!;
   const classes = w.job?.shape.groups[0]?.shape.allowed;
+  // What overtook it in a wait after its first start did not delay that.
+  const overtakers = [...w.overtakers].filter(([, at]) => started < 0 || at < started).map(([n]) => n);
   const text = String;
   return {
     schema: 'janction.explain/1',
     job: spec.job,
     user: spec.user,
     label: spec.label,
-    pool: job?.pool ?? config.pools[pool]!.id,
+    pool: poolOf(job?.pool).id,
     state: job?.final_state ?? live,
     reason: job?.reason ?? 'ok',
+    supplyAuction: poolOf(job?.pool).supply !== undefined,
     asked: {
       tasks: spec.groups.reduce((n, g) => n + g.tasks, 0),
       gpus: gpusOf(spec.groups),
@@ -390,7 +402,7 @@ function explanation(
       firstPass: w.first,
       lastPass: w.last,
       aheadWhenItCame: w.aheadWhenItCame,
-      overtakenBy: { jobs: w.overtaken, first: w.overtakers },
+      overtakenBy: { jobs: overtakers.length, first: overtakers.slice(0, OVERTAKERS) },
       policy: w.policy,
     },
     placed: w.decision === null ? null : placedBy(w.decision, nameOf),

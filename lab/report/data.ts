@@ -1,10 +1,8 @@
 /** A run directory as the report needs it: columns in memory, names resolved, nothing drawn yet. */
 import type { ResolvedScenario } from '../../scenarios/resolved.ts';
-import { Streams } from '../../sim/kernel/streams.ts';
 import type { RunJson } from '../../sim/summary.ts';
-import { withCosts } from '../../sim/world/costs.ts';
 import { type ColumnsOf, readColumns } from '../rundir/columns.ts';
-import { readManifest } from '../rundir/reader.ts';
+import { readManifest, scenarioOf } from '../rundir/reader.ts';
 import type { Manifest } from '../rundir/writer.ts';
 
 const jobColumns = [
@@ -115,8 +113,7 @@ export interface RunData {
 export async function readRun(dir: string): Promise<RunData> {
   const manifest = readManifest(dir);
   const { result } = manifest;
-  // Private costs that were drawn are drawn again: the scenario holds only their distribution.
-  const scenario = withCosts(manifest.scenario, new Streams(manifest.seed));
+  const scenario = scenarioOf(manifest);
   return {
     dir,
     manifest,

@@ -5,6 +5,7 @@ import { adversarySection } from './adversaries.ts';
 import { clearingSection } from './clearing.ts';
 import { compareSection } from './compare.ts';
 import type { RunData } from './data.ts';
+import { divisionOf } from './division.ts';
 import { machineSection } from './machines.ts';
 import { moneySection, revenueSection } from './money.ts';
 import { networkSection } from './network.ts';
@@ -150,10 +151,7 @@ function asked(run: RunData): Section {
     ['queueing', list(unique(m.pools.map((p) => ref(p.queueing))))],
     ['placement', list(unique(m.pools.map((p) => ref(p.placement))))],
     ['pricing', `${list(unique(m.pools.map((p) => ref(p.pricing))))}, renewed every ${seconds(m.epochUs)}`],
-    [
-      'each charge is divided',
-      `providers ${m.shares.providerBps / 100} %, stakers ${m.shares.stakerBps / 100} %, aggregator ${m.shares.aggregatorBps / 100} %, verifiers ${m.shares.verifierBps / 100} %, treasury ${m.shares.treasuryBps / 100} %`,
-    ],
+    ['each charge is divided', divisionOf(m).map(html).join('<br>')],
     ['length', s.horizonUs >= NEVER ? `until every job was over: ${seconds(run.endUs)}` : seconds(run.endUs)],
     ['warm-up', s.warmupUs === 0 ? 'none' : `${seconds(s.warmupUs)}; jobs submitted before are not in waits`],
   ];

@@ -151,13 +151,13 @@ export function longestSection(run: RunData): Section {
   return {
     id: 'longest',
     title: `The longest wait was ${seconds(first.waitUs)} (job ${first.job}): ${html(reasonOf(first))}`,
-    html: `${htmlTable(['job', 'kind', 'waited', 'came at', 'GPUs', 'ahead', 'overtaken by', '<b class="c1">no room</b> <b class="c4">scattered</b> <b class="c0">queue order</b>', 'why'], rows, [0, 1, 7, 8], true)}
-<p class="note"><b>ahead</b>: jobs of its pool that were waiting when it came. <b>overtaken by</b>: jobs that came later and started earlier. The reasons ask whether the job would have fitted on the machines as they were filled; the scheduler’s own account: <code>janction explain ${html(run.dir)} ${first.job}</code>. A job’s link shows it on the machines below.</p>`,
+    html: `${htmlTable(['job', 'kind', 'waited', 'came at', 'GPUs', 'ahead', 'overtaken by', '<b class="c1">no room</b> <b class="c3">not bought</b> <b class="c4">scattered</b> <b class="c0">queue order</b>', 'why'], rows, [0, 1, 7, 8], true)}
+<p class="note"><b>ahead</b>: jobs of its pool that had come before it and not started. <b>overtaken by</b>: jobs that came later and started earlier. Both count jobs that were over when the run ended; the scheduler’s own account, <code>npx janction explain ${html(run.dir)} ${first.job}</code>, also counts jobs that were still waiting or running then, and those ahead that had been put back into the queue. The reasons ask whether the job would have fitted on the machines as they were filled. A job’s link shows it on the machines below.</p>`,
   };
 }
 
 function shares(w: LongWait): string {
   const part = (x: number, color: number, name: string): string =>
     x < 0.005 ? '' : `<i class="c${color}" style="width:${Math.round(x * 100)}%" title="${name} ${percent(x)}"></i>`;
-  return `<span class="split" role="img" aria-label="no room ${percent(w.noRoom)}, scattered ${percent(w.scattered)}, queue order ${percent(w.queueOrder)}">${part(w.noRoom, 1, 'no room')}${part(w.scattered, 4, 'scattered')}${part(w.queueOrder, 0, 'queue order')}</span>`;
+  return `<span class="split" role="img" aria-label="no room ${percent(w.noRoom)}, not bought ${percent(w.notBought)}, scattered ${percent(w.scattered)}, queue order ${percent(w.queueOrder)}">${part(w.noRoom, 1, 'no room')}${part(w.notBought, 3, 'not bought')}${part(w.scattered, 4, 'scattered')}${part(w.queueOrder, 0, 'queue order')}</span>`;
 }

@@ -14,6 +14,7 @@ import { type JobSpec, NEVER, type TaskGroup } from '../../core/types.ts';
 import { slotsOn } from '../explain/fit.ts';
 import { journalFrames } from '../rundir/reader.ts';
 import type { RunData } from './data.ts';
+import { percent } from './numbers.ts';
 
 export interface LongWait {
   job: number;
@@ -24,24 +25,29 @@ export interface LongWait {
   waitUs: number;
   gpus: number;
   tasks: number;
-  /** GPU classes its bid could pay, when the pool has others too; empty = any. */
+  /** GPU classes it may use and its bid could pay, when the pool has others too; empty = any. */
   classes: string[];
-  /** Jobs of the pool that were waiting when it came, and later ones that started before it. */
+  /** Jobs of the pool that had come before and not started when it came, and later ones that started before it: of those that were over
+   * when the run ended, which is what the tables hold. */
   ahead: number;
   overtakenBy: number;
-  /** Shares of the wait: too few free GPUs; enough, but not as its tasks need them; room, but others were chosen. */
+  /**
+   * Shares of the wait: too few free GPUs; enough idle ones, in a pool that sells only what it bought in its supply auction (the tables do
+   * not say which of its GPUs it had bought); enough, but not as its tasks need them; room, but others were chosen.
+   */
   noRoom: number;
+  notBought: number;
   scattered: number;
   queueOrder: number;
-  /** The pool sells only what it bought in its supply auction: room on a machine is then no room. */
-  auction: boolean;
-  /** Most GPUs it could have used that were free at once while it waited. */
+  /** Most GPUs it could have used that were free at once while they were too few. */
   mostFree: number;
 }
 
 interface Watch extends LongWait {
   poolIndex: number;
   allowed: Uint8Array;
+  /** Its pool buys its supply. */
+  auction: boolean;
   milli: number;
   /** Demands of its tasks with the number of tasks, and how many of them would fit now. */
   demands: { shape: TaskShape; tasks: number; slots: number }[];
@@ -66,6 +72,7 @@ export function longestWaits(run: RunData, count: number): LongWait[] {
   return watches.map((w) => {
     const total = Math.max(1, w.spent[0] + w.spent[1] + w.spent[2]);
     const { job, label, pool, submitUs, startUs, waitUs, gpus, tasks, classes, ahead, overtakenBy, auction } = w;
+    const [short, apart, passedOver] = w.spent.map((s) => s / total) as [number, number, number];
     return {
       job,
       label,
@@ -78,10 +85,10 @@ export function longestWaits(run: RunData, count: number): LongWait[] {
       classes,
       ahead,
       overtakenBy,
-      auction,
-      noRoom: (auction ? total : w.spent[0]) / total,
-      scattered: auction ? 0 : w.spent[1] / total,
-      queueOrder: auction ? 0 : w.spent[2] / total,
+      noRoom: short,
+      notBought: auction ? apart + passedOver : 0,
+      scattered: auction ? 0 : apart,
+      queueOrder: auction ? 0 : passedOver,
       mostFree: w.mostFreeMilli / 1000,
     };
   });
@@ -163,6 +170,7 @@ function watch(run: RunData, row: number, specs: Map<number, JobSpec>, shapes: S
     classes: limited ? classes.filter((c) => held.has(c)).map((c) => market.classes[c]!.name) : [],
     ...crowd(run, row),
     noRoom: 0,
+    notBought: 0,
     scattered: 0,
     queueOrder: 0,
     auction: market.pools[poolIndex]!.supply !== undefined,
@@ -279,8 +287,8 @@ function sweep(run: RunData, watches: Watch[], specs: Map<number, JobSpec>, live
   const account = (w: Watch, until: number): void => {
     const t = Math.min(until, w.startUs);
     if (t <= w.lastUs) return;
-    w.mostFreeMilli = Math.max(w.mostFreeMilli, w.freeMilli);
     const kind = w.freeMilli < w.milli ? 0 : w.demands.some((d) => d.slots < d.tasks) ? 1 : 2;
+    if (kind === 0) w.mostFreeMilli = Math.max(w.mostFreeMilli, w.freeMilli);
     w.spent[kind] += t - w.lastUs;
     w.lastUs = t;
   };
@@ -325,15 +333,18 @@ function sweep(run: RunData, watches: Watch[], specs: Map<number, JobSpec>, live
 
 /** The reason in one sentence; it begins with the code. */
 export function reasonOf(w: LongWait): string {
-  const percent = (x: number): string => `${Math.round(x * 100)} %`;
-  const most = Math.max(w.noRoom, w.scattered, w.queueOrder);
+  const most = Math.max(w.noRoom, w.notBought, w.scattered, w.queueOrder);
   const gpus = w.gpus === 1 ? '1 GPU' : `${w.gpus} GPUs`;
-  const kind = w.classes.length === 0 ? '' : ` of ${w.classes.join(' or ')} (all that its bid could pay)`;
+  const kind = w.classes.length === 0 ? '' : ` of ${w.classes.join(' or ')} (all that it may use and could pay)`;
   const asked = `${gpus}${kind}${w.tasks > 1 ? ` for ${w.tasks} tasks at once` : w.gpus > 1 ? ' on one machine' : ''}`;
-  if (w.auction) return `no-room: it asked for ${asked}, and what its pool had bought in its supply auction was taken`;
   if (most === w.noRoom)
-    return `no-room: it asked for ${asked}; for ${percent(w.noRoom)} of the wait fewer were free (at most ${Math.round(w.mostFree * 10) / 10})`;
+    return `no-room: it asked for ${asked}; for ${part(w.noRoom)} of the wait fewer were free (at most ${Math.round(w.mostFree * 10) / 10})`;
+  if (most === w.notBought)
+    return `not-bought: it asked for ${asked}, and what its pool had bought in its supply auction was taken; for ${part(w.notBought)} of the wait as many or more stood idle`;
   if (most === w.scattered)
-    return `scattered: it asked for ${asked}; enough were free for ${percent(w.scattered + w.queueOrder)} of the wait, but hardly ever together on machines as its tasks need them`;
-  return `queue-order: there was room for ${percent(w.queueOrder)} of the wait, but the queue gave it to others (${w.overtakenBy} later jobs started first)`;
+    return `scattered: it asked for ${asked}; enough were free for ${part(w.scattered + w.queueOrder)} of the wait, but hardly ever together on machines as its tasks need them`;
+  return `queue-order: there was room for ${part(w.queueOrder)} of the wait, but the queue gave it to others (${w.overtakenBy} later jobs started first)`;
 }
+
+/** A share of the whole: 100 % is all of it. */
+const part = (x: number): string => (x < 1 && x >= 0.9995 ? 'more than 99.9 %' : percent(x));

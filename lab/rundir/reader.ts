@@ -2,6 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Frame, JournalError, readJournal } from '../../core/journal/journal.ts';
 import type { TableName } from '../../core/record/schema.ts';
+import type { ResolvedScenario } from '../../scenarios/resolved.ts';
+import { Streams } from '../../sim/kernel/streams.ts';
+import { withCosts } from '../../sim/world/costs.ts';
 import { oneLine, UsageError } from '../errors.ts';
 import { readTable, type TableData } from './parquet.ts';
 import type { Manifest } from './writer.ts';
@@ -29,6 +32,11 @@ export function readManifest(dir: string): Manifest {
     );
   }
   return manifest;
+}
+
+/** The run's scenario with the private costs of its providers: the manifest holds only their distribution, so they are drawn again. */
+export function scenarioOf(manifest: Manifest): ResolvedScenario {
+  return withCosts(manifest.scenario, new Streams(manifest.seed));
 }
 
 export function readJournalBytes(dir: string): Uint8Array {

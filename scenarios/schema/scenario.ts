@@ -59,7 +59,10 @@ function pricingSchema(f: Fields) {
         .describe('Reserve prices of the supply auction.')
         .prefault({}),
     })
-    .describe('How supply is bought under an auction (pvcg, pay-as-bid, uniform-price).');
+    .describe(
+      'How supply is bought under an auction (pvcg, pay-as-bid, uniform-price). Suppliers are paid by their awards and the treasury gets ' +
+        'the rest of the charges: billing.shares does not apply, and aggregators get nothing.',
+    );
   const own = z.strictObject({ rates: rates.optional(), adjust: adjust.optional() });
   return z
     .strictObject({
