@@ -73,7 +73,17 @@ export function slotsOn(cluster: Cluster, node: number, s: TaskShape): number {
 }
 
 /** Reasons a machine cannot take a task, in the order they are looked at. */
-export const filterNames = ['down', 'class', 'card-memory', 'not-bought', 'gpus-out', 'gpus-busy', 'cpu', 'ram', 'fits'] as const;
+export const filterNames = [
+  'down',
+  'class',
+  'card-memory',
+  'not-bought',
+  'gpus-out',
+  'gpus-busy',
+  'cpu',
+  'ram',
+  'fits',
+] as const;
 export type FilterName = (typeof filterNames)[number];
 
 /**
