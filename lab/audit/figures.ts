@@ -297,7 +297,7 @@ function beyond(path: string, ours: unknown, theirs: unknown): string[] {
 /** A setting of the manifest that the market never had. */
 function unknown(path: string, ours: unknown, theirs: unknown): string | null {
   const more = beyond(path, ours, theirs)[0];
-  return more === undefined ? null : `run.json says ${more}, the journal nothing`;
+  return more === undefined ? null : `run.json says ${more}, the run nothing`;
 }
 
 /** Whoever was submitted and has not ended runs or waits: no table has them one by one. */
@@ -308,6 +308,11 @@ function livingJobs(result: object, count: { n: number }): string | null {
   return running! + pending! === living
     ? null
     : `run.json says jobs.running = ${running} and jobs.pending = ${pending}, but ${living} have not ended`;
+}
+
+/** First figure of a whole result that another does not repeat, extra ones included; null when they are one. */
+export function differenceOf(again: object, result: object): string | null {
+  return compare('result', again, result, { n: 0 }) ?? unknown('result', again, result);
 }
 
 export function auditFigures(input: FiguresInput): FiguresReport {

@@ -2,14 +2,19 @@ import type { Command } from 'commander';
 import { FrameType, JournalError, type JournalHeader, readJournal } from '../../core/journal/journal.ts';
 import { InvariantViolation } from '../../core/market/invariants.ts';
 import { type TableName, tableNames } from '../../core/record/schema.ts';
-import { auditFigures } from '../audit/figures.ts';
+import { canonicalScenario } from '../../scenarios/index.ts';
+import { runScenario } from '../../sim/run.ts';
+import { auditFigures, differenceOf } from '../audit/figures.ts';
 import { auditIndependently } from '../audit/independent.ts';
 import { replayCheck } from '../audit/replay-check.ts';
-import { Finding, oneLine } from '../errors.ts';
+import { Finding, oneLine, UsageError } from '../errors.ts';
 import { print } from '../flags.ts';
-import { ModuleChanged, modulesOfRun } from '../modules/registry.ts';
+import { traceRows } from '../load.ts';
+import { keptModules, ModuleChanged, modulesOfRun, solversOf } from '../modules/registry.ts';
 import type { TableData } from '../rundir/parquet.ts';
 import { readJournalBytes, readManifest, readRunTable } from '../rundir/reader.ts';
+import type { Manifest } from '../rundir/writer.ts';
+import { sha256 } from './run.ts';
 
 export interface AuditResult {
   schema: 'janction.audit/1';
@@ -18,12 +23,29 @@ export interface AuditResult {
   auditor: { submitted: number; transfers: number; accounts: number; holds: number; leases: number };
   /** Figures of run.json worked out again from the tables, and those that follow from no table. */
   figures: { checked: number; notRecomputed: string[] };
+  /** It was simulated again, and every figure compared. */
+  rerun?: true;
   /** The first place that does not add up, and who found it. */
-  firstDifference: { by: 'journal' | 'replay' | 'auditor' | 'manifest' | 'module'; what: string } | null;
+  firstDifference: { by: 'journal' | 'replay' | 'auditor' | 'manifest' | 'module' | 'rerun'; what: string } | null;
+}
+
+/** Simulates the run again from its own manifest: every figure must come back, those included that no table holds. */
+function rerun(dir: string, manifest: Manifest): string | null {
+  if (manifest.execution !== undefined)
+    throw new UsageError(`${dir}: was executed, not simulated, and cannot be made again; leave --rerun out`);
+  const { scenario } = manifest;
+  const rows = traceRows(scenario);
+  const again = runScenario(scenario, {
+    ...keptModules(dir, manifest),
+    solvers: solversOf(manifest.modules ?? []),
+    checkEveryEvent: manifest.result.invariants.checks > manifest.result.invariants.registered,
+    ...(rows === undefined ? {} : { traceRows: rows }),
+  });
+  return differenceOf(again, manifest.result);
 }
 
 /** Replays a run through core and lets the independent auditor work out every balance again. */
-export async function auditCommand(dir: string): Promise<AuditResult> {
+export async function auditCommand(dir: string, flags: { rerun?: boolean } = {}): Promise<AuditResult> {
   const manifest = readManifest(dir);
   const journal = readJournalBytes(dir);
   const tables = {} as Record<TableName, TableData>;
@@ -74,6 +96,13 @@ export async function auditCommand(dir: string): Promise<AuditResult> {
     result.figures = figures;
     if (difference !== null) differ('manifest', difference);
   }
+  if (manifest.scenarioSha256 !== sha256(canonicalScenario(manifest.scenario)))
+    differ('manifest', 'run.json says scenarioSha256 of another scenario than the one it holds');
+  if (flags.rerun === true && result.firstDifference === null) {
+    const difference = rerun(dir, manifest);
+    result.rerun = true;
+    if (difference !== null) differ('rerun', difference);
+  }
   return result;
 }
 
@@ -93,6 +122,7 @@ export function readableAudit(dir: string, a: AuditResult): string {
     `  the independent auditor folded ${a.auditor.transfers} transfers into ${a.auditor.accounts} accounts, worked out ${a.auditor.holds} charges of ${a.auditor.leases} leases`,
     `  worked out ${a.figures.checked} figures of run.json from the tables; from no table follow ${a.figures.notRecomputed.join(', ')}`,
   ];
+  if (a.rerun === true) lines.push('  simulated it again and compared every figure of run.json');
   if (a.firstDifference !== null)
     lines.push(`  first difference, found by the ${a.firstDifference.by}: ${a.firstDifference.what}`);
   return `${lines.join('\n')}\n`;
@@ -103,10 +133,11 @@ export function addAudit(program: Command): void {
     .command('audit')
     .description('replay a run through core and recompute every balance independently; exit 1 on any difference')
     .argument('<rundir>', 'directory written by run --out')
+    .option('--rerun', 'simulate it again as well and compare every figure, those included that no table holds')
     .option('--json', 'print one JSON document instead of text')
-    .addHelpText('after', '\nExample:\n  janction audit runs/q7 --json')
-    .action(async (dir: string, flags: { json?: boolean }) => {
-      const result = await auditCommand(dir);
+    .addHelpText('after', '\nExample:\n  janction audit runs/q7 --rerun --json')
+    .action(async (dir: string, flags: { json?: boolean; rerun?: boolean }) => {
+      const result = await auditCommand(dir, flags);
       print(flags.json === true ? `${JSON.stringify(result)}\n` : readableAudit(dir, result));
       if (result.firstDifference !== null) throw new Finding('');
     });

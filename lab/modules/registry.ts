@@ -81,11 +81,16 @@ export function modulesOf(scenario: ResolvedScenario, scenarioPath: string): Mod
     return { ref, kind: m.kind, name: m.name, sha256: m.source.sha256, file };
   });
   const registry = registryWith(loaded);
-  const bidder = (ref: MechanismRef): Bidder => guardedBidder(loaded.get(ref.name)!, ref.params);
+  const bidder = bidderOf(loaded);
   tryOut(registry, scenario.market.pools);
   for (const ref of biddersOf(scenario)) bidder(ref);
   return { registry, bidder, records, sources };
 }
+
+const bidderOf =
+  (loaded: ReadonlyMap<string, LoadedModule>) =>
+  (ref: MechanismRef): Bidder =>
+    guardedBidder(loaded.get(ref.name)!, ref.params);
 
 /** Builds every mechanism once before anything is written, so that what cannot be built is said at once. */
 function tryOut(registry: MechanismRegistry, pools: readonly PoolSpec[]): void {
@@ -99,7 +104,9 @@ function tryOut(registry: MechanismRegistry, pools: readonly PoolSpec[]): void {
 export class ModuleChanged extends UsageError {}
 
 /** Modules as a finished run keeps them. Throws ModuleChanged when a source is not the one that ran. */
-export function modulesOfRun(dir: string, manifest: Manifest): MechanismRegistry {
+export const modulesOfRun = (dir: string, manifest: Manifest): MechanismRegistry => keptModules(dir, manifest).registry;
+
+export function keptModules(dir: string, manifest: Manifest): Pick<ModuleSet, 'registry' | 'bidder'> {
   const loaded = new Map<string, LoadedModule>();
   for (const r of manifest.modules ?? []) {
     const source = readModule(join(dir, r.file), r.ref);
@@ -115,7 +122,7 @@ export function modulesOfRun(dir: string, manifest: Manifest): MechanismRegistry
         join(dir, 'run.json'),
         `names no source of the module ${ref}; the run directory is damaged`,
       );
-  return registryWith(loaded);
+  return { registry: registryWith(loaded), bidder: bidderOf(loaded) };
 }
 
 /** For the journal's header: what must be there to replay it. */

@@ -59,11 +59,7 @@ describe('figures of run.json', () => {
     ['engine', (m) => void (m.engine = 'janction-lab 0.0.9'), /engine = "janction-lab 0\.0\.9"/],
     ['rows', (m) => void m.tables.jobs--, /tables\.jobs/],
     ['epoch', (m) => void m.scenario.market.epochUs++, /scenario\.market\.epochUs/],
-    [
-      'more',
-      (m) => void Object.assign(m.scenario.market, { rebate: 5 }),
-      /scenario\.market\.rebate, the journal nothing/,
-    ],
+    ['more', (m) => void Object.assign(m.scenario.market, { rebate: 5 }), /scenario\.market\.rebate, the run nothing/],
   ];
   test('each that the tables decide, one unit beside what they say, is named', async () => {
     await inTemp(async (dir) => {
@@ -122,6 +118,17 @@ describe('audit', () => {
         );
       });
       expect(forged.firstDifference).toMatchObject({ by: 'manifest', what: expect.stringMatching(/money\.charged/) });
+      // What no table holds takes a second run.
+      const welfare = await tampered('welfare', (d) => {
+        const path = join(d, 'run.json');
+        writeFileSync(path, readFileSync(path, 'utf8').replace(/"welfare": [\d.]+/, '"welfare": 99999'));
+      });
+      expect(welfare.firstDifference).toBeNull();
+      expect((await auditCommand(join(dir, 'welfare'), { rerun: true })).firstDifference).toMatchObject({
+        by: 'rerun',
+        what: expect.stringMatching(/result\.economics\.welfare = 99999/),
+      });
+      expect(await auditCommand(honest, { rerun: true })).toMatchObject({ rerun: true, firstDifference: null });
       const byte = await tampered('byte', (d) => {
         const bytes = readFileSync(join(d, 'journal'));
         bytes[Math.floor(bytes.length / 2)]! ^= 1;
