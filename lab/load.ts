@@ -42,6 +42,7 @@ export async function loadScenario(
   sets: readonly string[],
   seed: number | null,
   onList: (path: string) => void = () => {},
+  purpose: 'simulate' | 'execute' = 'simulate',
 ): Promise<ResolvedScenario> {
   const bytes = bytesOf(path, 'give the path of a scenario file, for example scenarios/quickstart/scenario.yaml');
   const open = (list: string): Generator<Uint8Array> => {
@@ -51,11 +52,11 @@ export async function loadScenario(
   const all = seed === null ? sets : [...sets, `seed=${seed}`];
   try {
     try {
-      return resolveScenario(bytes, path, all, undefined, open);
+      return resolveScenario(bytes, path, all, undefined, open, purpose);
     } catch (e) {
       if (!(e instanceof NeedsUnits)) throw e;
       const { evaluator } = await import('../scenarios/units-mathjs.ts');
-      return resolveScenario(bytes, path, all, evaluator, open);
+      return resolveScenario(bytes, path, all, evaluator, open, purpose);
     }
   } catch (e) {
     if (e instanceof ScenarioError) throw new UsageError(e.message);

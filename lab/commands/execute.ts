@@ -103,7 +103,7 @@ export async function executeCommand(path: string | undefined, flags: ExecuteFla
 }
 
 async function makePlan(path: string, flags: ExecuteFlags): Promise<ExecutionPlan> {
-  const loaded = await loadScenario(path, flags.set, flags.seed ?? null);
+  const loaded = await loadScenario(path, flags.set, flags.seed ?? null, undefined, 'execute');
   const own = refsOf(loaded)[0];
   if (own !== undefined)
     throw new UsageError(

@@ -25,6 +25,7 @@ import { resolveNetwork, resolveRouting } from './network.ts';
 
 import { applySets } from './overrides.ts';
 import { resolvePerformance } from './performance.ts';
+import { refuseSimulated } from './simulated-only.ts';
 import { resolveStaking } from './stake.ts';
 import { resolveThroughputs } from './throughputs.ts';
 
@@ -32,7 +33,7 @@ import { resolveThroughputs } from './throughputs.ts';
  * The scenario that a file and its overrides describe.
  *
  * `file` is the name used in messages, `sets` the texts of `--set`, in order; `open` gives the bytes of a machine list that the
- * scenario names. Throws ScenarioError with every fault found, or NeedsUnits when a quantity is an expression and no evaluator
+ * scenario names; `purpose` execute also refuses what only a simulated world does. Throws ScenarioError with every fault found, or NeedsUnits when a quantity is an expression and no evaluator
  * was given.
  */
 export function resolveScenario(
@@ -41,6 +42,7 @@ export function resolveScenario(
   sets: readonly string[] = [],
   evaluator?: QuantityEvaluator,
   open?: OpenFile,
+  purpose: 'simulate' | 'execute' = 'simulate',
 ): ResolvedScenario {
   const text = decodeScenario(source, file);
   const places = new Places(file, text);
@@ -55,6 +57,7 @@ export function resolveScenario(
     problems.push({ place: part === 'key' ? places.ofKey(path) : places.ofValue(path), text: labelled(path, what) });
   };
   const resolved = resolve(parsed.data, report, open);
+  if (purpose === 'execute') refuseSimulated(parsed.data, report);
   // Only what is otherwise sound says which machines there are.
   if (resolved !== null && problems.length === 0) checkFits(parsed.data, resolved, report);
   if (resolved === null || problems.length > 0) throw new ScenarioError(inOrder(problems));
