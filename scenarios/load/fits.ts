@@ -66,7 +66,10 @@ export class Machines {
   #misfitOf(t: TaskGroup, kinds: readonly Kind[]): Omit<Misfit, 'group'> | null {
     const most = (of: (k: Kind) => number): number => kinds.reduce((n, k) => Math.max(n, of(k)), 0);
     if (kinds.length === 0)
-      return { field: 'classes', text: 'no machine is of a class it may use; allow other classes' };
+      return {
+        field: 'classes',
+        text: 'no machine is of a class it may use; allow other classes, or add such machines',
+      };
     const gpus = most((k) => k.gpus);
     if (t.gpus > gpus)
       return {

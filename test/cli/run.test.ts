@@ -169,7 +169,7 @@ describe('jobs that can never fit', () => {
       writeFileSync(scenario, yaml(list));
       const a = await janctionInside(['run', scenario, '--json', '--out', join(dir, 'run')]);
       expect([a.code, a.out, readdirSync(dir)]).toEqual([2, '', ['s.yaml']]);
-      expect(a.err).toMatch(/^error: [^\n]+s\.yaml:7:45: gpus: 3 GPUs for one task, [^\n]+\n$/);
+      expect(a.err).toMatch(/^error: [^\n]+s\.yaml:7:50: gpus: 3 GPUs for one task, [^\n]+\n$/);
       writeFileSync(scenario, yaml(`${list}\n  neverFits: reject`));
       const b = await janctionInside(['run', scenario, '--json', '--quiet']);
       expect([b.code, (JSON.parse(b.out) as RunJson).jobs.rejected]).toEqual([0, 1]);

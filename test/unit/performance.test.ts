@@ -271,7 +271,12 @@ describe('in a scenario', () => {
       'memory: 24 GiB }',
       'memory: 24 GiB }\n    - { name: slice, model: h100-sxm, mig: 1g.10gb }',
     );
-    const s = resolveScenario(source, 'f.yaml', [], undefined, open);
+    // None of the machines is of that class: said before anything runs.
+    expect(refused(source)).toContain('no machine is of a class it may use');
+    const sold = source
+      .replace('class: rtx-4090 }', 'class: rtx-4090 }\n    - { name: halls, gpus: 7, class: slice }')
+      .replace('rtx-4090: 0.4', 'slice: 0.1 USD/hour, rtx-4090: 0.4');
+    const s = resolveScenario(sold, 'f.yaml', [], undefined, open);
     expect(s.demand.kind === 'personas' && s.demand.personas[0]!.classes).toEqual([1]);
   });
 

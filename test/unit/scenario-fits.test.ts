@@ -58,7 +58,7 @@ test.each([
   [
     'a class of the other pool',
     job('classes: §large'),
-    'classes: no machine is of a class it may use; allow other classes',
+    'classes: no machine is of a class it may use; allow other classes, or add such machines',
   ],
   [
     'cores',

@@ -89,6 +89,8 @@ demand:
       shapes:
         - { weight: 2, gpus: 1, share: 25 %, memory: 2 GiB, cpu: 500 millicore, ram: 1 GB }
         - { gpus: 4, with: [{ tasks: 2, gpus: 0, cpu: 2 cores }] }
+  # The machines of 4 GPUs are in the other pool.
+  neverFits: reject
 scheduling:
   queueing: { name: sjf, skip: true }
   placement: first-fit
