@@ -262,6 +262,8 @@ export interface SupplyAward {
   gpus: number;
   of: number;
   payMicro: number;
+  /** Charged for the treasury beside what is paid, per hour for `of` GPUs; absent = nothing. */
+  feeMicro?: number;
 }
 /** Settlement -> Pool: booked (`code` ok) or refused. */
 export interface Awarded {

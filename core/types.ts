@@ -121,14 +121,20 @@ export interface PoolSpec {
   supply?: SupplyRules;
 }
 
+/** What a fee on bought supply is reckoned on: which of them keep truth stands in docs/models/billing.md. */
+export const feeBases = ['gross', 'surplus', 'residual', 'leave-one-out', 'price', 'gross-up'] as const;
+export type FeeBase = (typeof feeBases)[number];
+
 /** How awarded suppliers are paid. Amounts are in currency 0. */
 export interface SupplyRules {
   /** `use`: for metered use that was charged; `availability`: for awarded GPUs while their machine is up in the epoch. */
   pay: 'use' | 'availability';
   /** Opening balance of the pool's subsidy account, micro-units as a decimal integer: what availability may cost beyond income. */
   subsidy: string;
-  /** Taken from each payment for the treasury, basis points. */
+  /** What the treasury takes, basis points of `feeBase`. */
   feeBps: number;
+  /** Absent = `gross`. Under `residual` the aggregator has the rest of it, under all others the treasury. */
+  feeBase?: FeeBase;
 }
 
 export interface UserSpec {

@@ -6,9 +6,11 @@
 import type { PricingMechanism, SupplyMarket, SupplyOffer, SupplyResult } from '../interfaces.ts';
 import type { Port } from '../machine.ts';
 import type { SupplyAward } from '../messages.ts';
-import { type MarketConfig, NEVER, type TimeUs, WHOLE_GPU } from '../types.ts';
+import { awardRate } from '../settlement/demand.ts';
+import { type MarketConfig, NEVER, type SupplyRules, type TimeUs, WHOLE_GPU } from '../types.ts';
 import type { Allocation, Cluster } from './cluster.ts';
 import { JobState, type PoolJob } from './job.ts';
+import { chargeSellers, marketUnderFee } from './supply-fee.ts';
 
 export interface SupplyDeskState {
   epoch: number;
@@ -29,6 +31,7 @@ interface Seller {
 export class SupplyDesk {
   readonly #config: MarketConfig;
   readonly #pool: string;
+  readonly #rules: SupplyRules;
   readonly #mechanism: PricingMechanism;
   readonly #port: Port;
   readonly #firstAward: number;
@@ -47,6 +50,7 @@ export class SupplyDesk {
       throw new Error(`pricing ${mechanism.name} buys no supply; use pvcg or another auction`);
     this.#config = config;
     this.#pool = pool;
+    this.#rules = config.pools.find((p) => p.id === pool)!.supply!;
     this.#mechanism = mechanism;
     this.#firstAward = firstAward;
     this.#port = port;
@@ -62,22 +66,24 @@ export class SupplyDesk {
     this.#plan.clear();
     this.markets = [];
     const sellers = this.#sellers(cluster, nodeOf);
-    const demand = demandByClass(jobs, cluster.classCount);
+    const demand = demandByClass(jobs, cluster.classCount, this.#config.tokenPriceMicro);
     const awards: SupplyAward[] = [];
     this.#config.classes.forEach(({ name }, gpuClass) => {
       const offers = sellers[gpuClass]!;
       const wanted = [...demand[gpuClass]!].map(([rateMicro, gpus]) => ({ rateMicro, gpus }));
       wanted.sort((a, b) => b.rateMicro - a.rateMicro);
       const asked = wanted.reduce((n, d) => n + d.gpus, 0);
-      const market: SupplyMarket = {
+      const market = marketUnderFee(this.#rules, {
         gpuClass,
         name,
         demand: wanted,
         offers: offers.map((s) => this.#offer(s, gpuClass, nodeOf)),
-      };
+      });
       this.markets.push(market);
-      const result = this.#mechanism.award!(market);
-      checkResult(this.#mechanism.name, offers, result);
+      const award = (m: SupplyMarket): SupplyResult => this.#mechanism.award!(m);
+      const cleared = award(market);
+      checkResult(this.#mechanism.name, offers, cleared);
+      const result = chargeSellers(this.#rules, market, cleared, award);
       offers.forEach((s, i) => {
         let left = result.gpus[i]!;
         for (const { local, idle } of s.nodes) {
@@ -86,7 +92,15 @@ export class SupplyDesk {
           const award = take > 0 ? this.#firstAward + this.#nextAward++ : 0;
           if (take > 0) {
             this.#plan.set(local, idle.slice(0, take));
-            awards.push({ award, node: nodeOf(local), gpus: take, of: result.gpus[i]!, payMicro: result.payMicro[i]! });
+            const fee = result.feeMicro[i]!;
+            awards.push({
+              award,
+              node: nodeOf(local),
+              gpus: take,
+              of: result.gpus[i]!,
+              payMicro: result.payMicro[i]!,
+              ...(fee === 0 ? {} : { feeMicro: fee }),
+            });
           }
           this.#port.row('supply', {
             epoch: this.#epoch,
@@ -244,8 +258,8 @@ export class SupplyDesk {
   }
 }
 
-/** GPUs of waiting jobs by class and quoted rate; a job counts once, in the cheapest class it may use. */
-function demandByClass(jobs: Iterable<PoolJob>, classes: number): Map<number, number>[] {
+/** GPUs of waiting jobs by class and quoted rate in currency 0; a job counts once, in the cheapest class it may use. */
+function demandByClass(jobs: Iterable<PoolJob>, classes: number, tokenPriceMicro: number): Map<number, number>[] {
   const demand: Map<number, number>[] = Array.from({ length: classes }, () => new Map());
   for (const job of jobs) {
     if (job.state !== JobState.waiting) continue;
@@ -253,7 +267,7 @@ function demandByClass(jobs: Iterable<PoolJob>, classes: number): Map<number, nu
     let at = 0;
     for (let k = 1; k < q.classes.length; k++) if (q.rates[k]! < q.rates[at]!) at = k;
     const map = demand[q.classes[at]!]!;
-    const rate = q.rates[at]!;
+    const rate = q.currency === 0 ? q.rates[at]! : awardRate(q.rates[at]!, tokenPriceMicro);
     map.set(rate, (map.get(rate) ?? 0) + Math.ceil(job.shape.totalMilli / WHOLE_GPU));
   }
   return demand;

@@ -81,3 +81,7 @@ export function contractRate(rateMicro: number, currency: number, tokenPriceMicr
   if (tokenPriceMicro <= 0) throw new Error('contractRate: the token has no price');
   return mulDiv(rateMicro, 1_000_000, tokenPriceMicro, 'ceil');
 }
+
+/** The least rate in currency 0 that converts to this one of the token. */
+export const awardRate = (tokenRateMicro: number, tokenPriceMicro: number): number =>
+  tokenRateMicro === 0 ? 0 : mulDiv(tokenRateMicro - 1, tokenPriceMicro, 1_000_000, 'floor') + 1;

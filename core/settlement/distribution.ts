@@ -17,6 +17,8 @@ export interface DistributionState {
   rest: bigint[];
   /** pool, provider, asked for what it earned under supply awards */
   asked: [number, string, bigint][];
+  /** By pool: the treasury's part of charges, where its fee is no part of what suppliers are paid. */
+  fees: bigint[];
 }
 
 export class Distribution {
@@ -32,6 +34,7 @@ export class Distribution {
   /** What they had asked for the same use. */
   readonly #asked: Map<string, bigint>[];
   #rest: bigint[];
+  #fees: bigint[];
   readonly #earned: Map<string, bigint>[][];
 
   constructor(config: MarketConfig, ledger: Ledger, staking: Staking | null = null) {
@@ -50,6 +53,7 @@ export class Distribution {
     this.#supply = config.pools.map(() => new Map());
     this.#asked = config.pools.map(() => new Map());
     this.#rest = config.pools.map(() => 0n);
+    this.#fees = config.pools.map(() => 0n);
   }
 
   /** The account that takes a pool's charges until they are divided. */
@@ -61,8 +65,9 @@ export class Distribution {
     return account;
   }
 
-  /** What a supplier has earned under its award, and what is left of the charge. Currency 0. */
-  accrueSupply(pool: number, provider: string, pay: bigint, rest: bigint, asked = 0n): void {
+  /** What a supplier has earned under its award, and what is left of the charge beside the treasury's fee. Currency 0. */
+  accrueSupply(pool: number, provider: string, pay: bigint, rest: bigint, asked = 0n, fee = 0n): void {
+    this.#fees[pool]! += fee;
     const supply = this.#supply[pool]!;
     const costs = this.#asked[pool]!;
     if (asked > 0n) costs.set(provider, (costs.get(provider) ?? 0n) + asked);
@@ -108,10 +113,16 @@ export class Distribution {
     const rules = this.#config.pools[pool]!.supply;
     if (rules === undefined) return;
     const from = this.revenue(pool, 0);
-    let fees = 0n;
+    const base = rules.feeBase ?? 'gross';
+    let fees = this.#fees[pool]!;
+    this.#fees[pool] = 0n;
     for (const [provider, gross] of this.#supply[pool]!) {
-      const fee = (gross * BigInt(rules.feeBps)) / 10_000n;
-      const stakers = this.#staking?.supplyPots.fromPay(gross - fee, this.#asked[pool]!.get(provider) ?? 0n) ?? 0n;
+      const asked = this.#asked[pool]!.get(provider) ?? 0n;
+      // Grossed-up asks are paid less the fee that they were raised by.
+      const of =
+        base === 'gross' || base === 'gross-up' ? gross : base === 'surplus' && gross > asked ? gross - asked : 0n;
+      const fee = (of * BigInt(rules.feeBps)) / 10_000n;
+      const stakers = this.#staking?.supplyPots.fromPay(gross - fee, asked) ?? 0n;
       if (stakers > 0n) this.#staking!.pots.credit(0, provider, stakers);
       this.#pay(now, from, `provider:${provider}`, 0, gross - fee - stakers, 'supply-payment');
       this.#pay(now, from, 'staker-pot', 0, stakers, 'staker-share');
@@ -125,7 +136,10 @@ export class Distribution {
       this.#pay(now, from, `staker:${staker}`, 0, amount, 'staker-residual');
       rest -= amount;
     }
-    this.#pay(now, from, 'treasury', 0, rest, 'supply-rest');
+    // The aggregator supplies nothing, and neither does the treasury: what they have of the residual moves nobody's ask.
+    const own = base === 'residual' ? rest - (rest * BigInt(rules.feeBps)) / 10_000n : 0n;
+    this.#pay(now, from, `aggregator:${this.#config.pools[pool]!.aggregator}`, 0, own, 'supply-residual');
+    this.#pay(now, from, 'treasury', 0, rest - own, 'supply-rest');
   }
 
   #divide(now: TimeUs, pool: number, currency: number, earned: Map<string, bigint>): void {
@@ -181,7 +195,13 @@ export class Distribution {
   }
 
   snapshot(): DistributionState {
-    const state: DistributionState = { earned: [], supply: [], rest: [...this.#rest], asked: [] };
+    const state: DistributionState = {
+      earned: [],
+      supply: [],
+      rest: [...this.#rest],
+      asked: [],
+      fees: [...this.#fees],
+    };
     this.#asked.forEach((m, pool) => {
       for (const [provider, amount] of m) state.asked.push([pool, provider, amount]);
     });
@@ -201,5 +221,6 @@ export class Distribution {
     for (const [pool, provider, amount] of state.supply) this.accrueSupply(pool, provider, amount, 0n);
     for (const [pool, provider, amount] of state.asked) this.#asked[pool]!.set(provider, amount);
     this.#rest = [...state.rest];
+    this.#fees = [...state.fees];
   }
 }

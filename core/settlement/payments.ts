@@ -424,7 +424,8 @@ export class Payments {
     if (t.of === 0) return this.#disputes.earn(c, claim, share);
     const pay = this.#supply.earned(c.pot, t, milliOf(p), p.startUs, p.endUs, share);
     const asked = this.#supply.asked(p.node, t, milliOf(p), p.startUs, p.endUs);
-    this.#distribution.accrueSupply(c.pot, provider, pay, share - pay, asked);
+    const fee = this.#supply.fee(c.pot, t, milliOf(p), p.startUs, p.endUs, share, pay);
+    this.#distribution.accrueSupply(c.pot, provider, pay, share - pay - fee, asked, fee);
   }
 
   /** The rest is paid, refunded, owed or taken back. */

@@ -9,6 +9,7 @@
 import type { MechanismRegistry, PricingMechanism } from '../interfaces.ts';
 import type { Awards } from '../messages.ts';
 import { largestRemainder } from '../num/index.ts';
+import { residualOf } from '../pool/supply-fee.ts';
 import { HOUR_US, type MarketConfig, type StakeRules, type TimeUs } from '../types.ts';
 import type { StakePots } from './stake-pots.ts';
 
@@ -61,17 +62,10 @@ export class SupplyPots {
     const without = (gone: ReadonlySet<string>): number => {
       let residual = 0;
       for (const market of markets) {
-        const offers = market.offers.filter((o) => !gone.has(o.supplier));
-        const { gpus, payMicro } = mechanism.award!({ ...market, offers });
-        let left = gpus.reduce((a, b) => a + b, 0);
-        for (const d of market.demand) {
-          const take = Math.min(left, d.gpus);
-          residual += take * d.rateMicro;
-          left -= take;
-        }
-        for (const p of payMicro) residual -= p;
+        const others = { ...market, offers: market.offers.filter((o) => !gone.has(o.supplier)) };
+        residual += residualOf(others, mechanism.award!(others));
       }
-      return Math.max(0, residual);
+      return residual;
     };
     const known = new Map<string, number>();
     this.#plans[pool] = {

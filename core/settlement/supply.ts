@@ -15,11 +15,13 @@ export interface SupplyTerms {
   award: number;
   of: number;
   payMicro: number;
+  /** Charged for the treasury beside it. */
+  feeMicro: number;
   /** End of the epoch the award was made for. */
   untilUs: TimeUs;
 }
 
-export const noTerms: SupplyTerms = { award: 0, of: 0, payMicro: 0, untilUs: 0 };
+export const noTerms: SupplyTerms = { award: 0, of: 0, payMicro: 0, feeMicro: 0, untilUs: 0 };
 
 interface Book {
   epoch: number;
@@ -85,9 +87,10 @@ export class Supply {
       const node = this.#config.nodes[a.node];
       if (node === undefined || nodePool[a.node] !== pool || seen.has(a.node)) return false;
       seen.add(a.node);
-      const whole = [a.gpus, a.of, a.payMicro].every((x) => Number.isSafeInteger(x) && x >= 0);
+      const paid = a.payMicro + (a.feeMicro ?? 0);
+      const whole = [a.gpus, a.of, a.payMicro, a.feeMicro ?? 0].every((x) => Number.isSafeInteger(x) && x >= 0);
       const dearest = rate.get(node.gpuClass) ?? 0;
-      return whole && a.gpus >= 1 && a.gpus <= node.gpus && a.of >= a.gpus && a.payMicro <= dearest * a.of;
+      return whole && a.gpus >= 1 && a.gpus <= node.gpus && a.of >= a.gpus && paid <= dearest * a.of;
     });
   }
 
@@ -126,7 +129,7 @@ export class Supply {
     const a = book?.awards.get(node);
     return book === null || book === undefined || a === undefined
       ? null
-      : { award: a.award, of: a.of, payMicro: a.payMicro, untilUs: book.untilUs };
+      : { award: a.award, of: a.of, payMicro: a.payMicro, feeMicro: a.feeMicro ?? 0, untilUs: book.untilUs };
   }
 
   /** What metered use earns beyond what availability has paid, at most `share`; rounded down. */
@@ -135,6 +138,16 @@ export class Supply {
     if (endUs <= from) return 0n;
     const pay = (BigInt(t.payMicro) * BigInt(milli) * BigInt(endUs - from)) / (BigInt(t.of) * GPU_HOUR);
     return pay < share ? pay : share;
+  }
+
+  /** What the treasury takes of a charge of `share`, of which the provider is paid `pay`; never more than is left. */
+  fee(pool: number, t: SupplyTerms, milli: number, startUs: TimeUs, endUs: TimeUs, share: bigint, pay: bigint): bigint {
+    const { feeBase, feeBps } = this.#config.pools[pool]!.supply!;
+    let fee = 0n;
+    if (feeBase === 'price') fee = (share * BigInt(feeBps)) / 10_000n;
+    else if (t.feeMicro > 0 && endUs > startUs)
+      fee = (BigInt(t.feeMicro) * BigInt(milli) * BigInt(endUs - startUs)) / (BigInt(t.of) * GPU_HOUR);
+    return fee < share - pay ? fee : share - pay;
   }
 
   /** What the machine's provider had asked for metered use under the award; rounded down. */

@@ -306,7 +306,8 @@ function chargeOfHold(
           ? null
           : supply.earned(award, c['node']![i] as string, milli, start, c['end_us']![i] as bigint, shares[k]!, where);
       const asked = supply.asked(c['node']![i] as string, milli, start, c['end_us']![i] as bigint);
-      return [c['provider']![i] as string, shares[k]!, pay, asked, c['lease_id']![i] as bigint];
+      const fee = pay === null ? 0n : supply.fee(award, milli, start, c['end_us']![i] as bigint, shares[k]!, pay);
+      return [c['provider']![i] as string, shares[k]!, pay, asked, c['lease_id']![i] as bigint, fee];
     }),
   };
 }

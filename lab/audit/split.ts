@@ -13,10 +13,10 @@ export interface HoldCharge {
   currency: string;
   outcome: string;
   /**
-   * provider, share of the charge, what a supply award pays of it (null = divided by shares), what was asked for the same use, lease; in order
-   * of the parts
+   * provider, share of the charge, what a supply award pays of it (null = divided by shares), what was asked for the same use, lease, what
+   * the treasury takes beside the pay; in order of the parts
    */
-  earned: [string, bigint, bigint | null, bigint, bigint][];
+  earned: [string, bigint, bigint | null, bigint, bigint, bigint][];
 }
 
 /** Largest remainder, the slow obvious way. */
@@ -39,6 +39,8 @@ export class Split {
   /** pool -> provider -> earned under supply awards; and what no award has claimed. */
   readonly #supplied = new Map<string, Map<string, bigint>>();
   readonly #rest = new Map<string, bigint>();
+  /** pool -> the treasury's part of charges beside what suppliers are paid */
+  readonly #fees = new Map<string, bigint>();
   readonly #supply: SupplyAudit;
   /** pool|provider -> asked for what it has earned under awards */
   readonly #asked = new Map<string, bigint>();
@@ -73,11 +75,12 @@ export class Split {
     this.close();
     const pot = `${h.pool}|${h.currency}`;
     const map = this.#earned.get(pot) ?? new Map<string, bigint>();
-    for (const [provider, amount, pay, asked, lease] of h.earned) {
+    for (const [provider, amount, pay, asked, lease, fee] of h.earned) {
       if (this.#disputes !== null && amount > 0n)
         this.#disputes.earn(at, lease, key, h.pool, h.currency, provider, amount);
       else if (pay !== null) {
-        this.#owe(h.pool, provider, pay, amount - pay);
+        this.#owe(h.pool, provider, pay, amount - pay - fee);
+        this.#fees.set(h.pool, (this.#fees.get(h.pool) ?? 0n) + fee);
         const key = `${h.pool}|${provider}`;
         this.#asked.set(key, (this.#asked.get(key) ?? 0n) + asked);
       } else if (amount > 0n) map.set(provider, (map.get(provider) ?? 0n) + amount);
@@ -223,10 +226,20 @@ export class Split {
     const usd = this.#config.currencies[0]!.code;
     for (const [pool, supplied] of this.#supplied) {
       const from = `revenue:${pool}|${usd}`;
-      const fee = BigInt(this.#config.pools.find((p) => p.id === pool)!.supply!.feeBps);
+      const { feeBps, feeBase = 'gross' } = this.#config.pools.find((p) => p.id === pool)!.supply!;
+      const part = (of: bigint) => (of * BigInt(feeBps)) / 10_000n;
+      owe(from, 'treasury', usd, this.#fees.get(pool) ?? 0n, 'supply-fee');
+      this.#fees.delete(pool);
       for (const [provider, gross] of supplied) {
-        const net = gross - (gross * fee) / 10_000n;
-        const pot = this.#stake?.potOfPay(net, this.#asked.get(`${pool}|${provider}`) ?? 0n) ?? 0n;
+        const asked = this.#asked.get(`${pool}|${provider}`) ?? 0n;
+        const fee =
+          feeBase === 'gross' || feeBase === 'gross-up'
+            ? part(gross)
+            : feeBase === 'surplus' && gross > asked
+              ? part(gross - asked)
+              : 0n;
+        const net = gross - fee;
+        const pot = this.#stake?.potOfPay(net, asked) ?? 0n;
         this.#asked.delete(`${pool}|${provider}`);
         if (pot > 0n) this.#stake!.owe(Number(this.#at), usd, provider, pot);
         owe(from, `provider:${provider}`, usd, net - pot, 'supply-payment');
@@ -238,6 +251,11 @@ export class Split {
       for (const [staker, amount] of this.#stake?.potOfRest(Number(this.#at), rest, plan) ?? []) {
         owe(from, `staker:${staker}`, usd, amount, 'staker-residual');
         rest -= amount;
+      }
+      if (feeBase === 'residual') {
+        const agent = this.#config.pools.find((p) => p.id === pool)!.aggregator;
+        owe(from, `aggregator:${agent}`, usd, rest - part(rest), 'supply-residual');
+        rest = part(rest);
       }
       owe(from, 'treasury', usd, rest, 'supply-rest');
       this.#rest.set(pool, 0n);

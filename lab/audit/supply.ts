@@ -19,6 +19,8 @@ export interface SupplyAwardRow {
   gpus: bigint;
   of: bigint;
   pay: bigint;
+  /** Charged beside it for the treasury, per hour for `of` GPUs. */
+  fee: bigint;
 }
 
 const HOUR = 3_600_000_000n;
@@ -69,6 +71,7 @@ export class SupplyAudit {
         gpus: c['awarded_gpus']![i] as bigint,
         of: c['supplier_gpus']![i] as bigint,
         pay: c['pay_micro_per_hour']![i] as bigint,
+        fee: 0n,
       };
       this.awards.set(award, row);
       const list = this.#clearings.get(row.pool) ?? [];
@@ -87,12 +90,17 @@ export class SupplyAudit {
     // By quality the mechanism divides doubles: what it bought is checked for what it pays, not solved again.
     if (this.#config.staking?.quality === true) return;
     if (spec.pricing.name !== 'pvcg' || params['adjust'] !== undefined || params['reserve'] !== undefined) return;
-    const rate = rates.get(`${pool}|${gpuClass}`) ?? 0n;
+    const { feeBase, feeBps } = spec.supply!;
+    const kept = 10_000n - BigInt(feeBps);
+    const posted = rates.get(`${pool}|${gpuClass}`) ?? 0n;
+    // Inside the buyers' price the fee never reaches the auction; grossed up it is in every ask.
+    const rate = feeBase === 'price' ? (posted * kept) / 10_000n : posted;
+    const raised = (ask: bigint) => (feeBase === 'gross-up' ? (ask * 10_000n + kept - 1n) / kept : ask);
     const demand = c['demand_gpus']![rows[0]!] as bigint;
     const sellers: { who: string; ask: bigint; offered: bigint; bought: bigint; pay: bigint }[] = [];
     for (const i of rows) {
       const who = c['provider']![i] as string;
-      const ask = c['ask_micro_per_gpu_hour']![i] as bigint;
+      const ask = raised(c['ask_micro_per_gpu_hour']![i] as bigint);
       let s = sellers.find((x) => x.who === who && x.ask === ask);
       if (s === undefined) {
         s = {
@@ -123,10 +131,31 @@ export class SupplyAudit {
     this.#keep(key, rate, demand, sellers);
     const best = solve(-1);
     sellers.forEach((s, i) => {
-      const pay = best.got[i]! === 0n ? 0n : best.surplus - solve(i).surplus + best.got[i]! * s.ask;
-      if (s.bought !== best.got[i] || s.pay !== pay)
+      let got = best.got[i]!;
+      let pay = got === 0n ? 0n : best.surplus - solve(i).surplus + got * s.ask;
+      if (feeBase === 'leave-one-out' && got > 0n) {
+        const others = sellers.filter((x) => x.who !== s.who).length;
+        const left = this.#solved
+          .get(pool)!
+          .at(-1)!
+          .left(new Set([s.who]));
+        const fee = others === 0 ? 0n : ((left > 0n ? left : 0n) * BigInt(feeBps)) / (10_000n * BigInt(others));
+        // Who gains less than it would be charged sells nothing.
+        if (pay - got * s.ask < fee) {
+          got = 0n;
+          pay = 0n;
+        } else {
+          pay -= fee;
+          for (const r of rows)
+            if (c['provider']![r] === s.who && raised(c['ask_micro_per_gpu_hour']![r] as bigint) === s.ask) {
+              const award = this.awards.get(c['award_id']![r] as bigint);
+              if (award !== undefined) award.fee = fee;
+            }
+        }
+      }
+      if (s.bought !== got || s.pay !== pay)
         this.#fail(
-          `supply.parquet, clearing at ${key}: ${s.who} sells ${s.bought} for ${s.pay} an hour, worked out ${best.got[i]} for ${pay}`,
+          `supply.parquet, clearing at ${key}: ${s.who} sells ${s.bought} for ${s.pay} an hour, worked out ${got} for ${pay}`,
         );
     });
   }
@@ -183,6 +212,16 @@ export class SupplyAudit {
     if (end <= from) return 0n;
     const due = (a.pay * milliGpus * (end - from)) / (a.of * 1000n * HOUR);
     return due < share ? due : share;
+  }
+
+  /** What the treasury takes of a charge of which the provider earns `pay`. */
+  fee(award: bigint, milliGpus: bigint, start: bigint, end: bigint, share: bigint, pay: bigint): bigint {
+    const a = this.awards.get(award)!;
+    const { feeBase, feeBps } = this.#config.pools.find((p) => p.id === a.pool)!.supply!;
+    let fee = 0n;
+    if (feeBase === 'price') fee = (share * BigInt(feeBps)) / 10_000n;
+    else if (end > start) fee = (a.fee * milliGpus * (end - start)) / (a.of * 1000n * HOUR);
+    return fee < share - pay ? fee : share - pay;
   }
 
   /** What the machine's provider asked for metered use. */

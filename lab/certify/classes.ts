@@ -80,12 +80,12 @@ function defaultKind(m: OneShot, property: PropertyName): KindName {
 export function feeFrom(text: string | undefined): Fee {
   if (text === undefined || text === 'none') return noFee;
   const found =
-    /^(?:(gross|v|residual|leave-one-out)|(pot-(?:gross|v|leave-one-out|leave-both-out))@(self|other))(?::([0-9]*\.?[0-9]+))?$/.exec(
+    /^(?:(gross|v|price|gross-up|charge|residual|leave-one-out)|(pot-(?:gross|v|leave-one-out|leave-both-out))@(self|other))(?::([0-9]*\.?[0-9]+))?$/.exec(
       text,
     );
   if (found === null || Number(found[4] ?? '0.1') >= 1)
     throw new Error(
-      `fee "${text}": want none, gross, v, residual, leave-one-out, or what a stake on a supplier brings: pot-gross, pot-v, ` +
+      `fee "${text}": want none, gross, v, price, gross-up, charge, residual, leave-one-out, or what a stake on a supplier brings: pot-gross, pot-v, ` +
         'pot-leave-one-out or pot-leave-both-out, each @self or @other; with a rate below 1 such as gross:0.1',
     );
   const rate = found[4] ?? '0.1';
@@ -168,6 +168,9 @@ export const tableRows: readonly TableRow[] = [
   ...row('pvcg', 'delivery not verified', { delivery: 'unverified' }, 'dsic-capacity'),
   ...row('pvcg', 'fee on the gross payment', { fee: 'gross:0.1' }, 'dsic-cost'),
   ...row('pvcg', 'fee on the reported surplus V', { fee: 'v:0.1' }, 'dsic-cost'),
+  ...row('pvcg', 'fee inside the buyers’ price', { fee: 'price:0.1' }, 'dsic-cost', 'ir', 'wbb'),
+  ...row('pvcg', 'fee in every ask before clearing', { fee: 'gross-up:0.1' }, 'dsic-cost', 'ir', 'wbb'),
+  ...row('pvcg', 'charge by the residual without the charged', { fee: 'charge:0.2' }, 'dsic-cost', 'ir', 'wbb'),
   ...row('pvcg', 'share of the residual held by a supplier', { fee: 'residual:0.2' }, 'dsic-cost'),
   ...row('pvcg', 'share of the residual without its holder', { fee: 'leave-one-out:0.2' }, 'dsic-cost'),
   ...row('pvcg', 'stake on itself, pot of the gross payment', { fee: 'pot-gross@self:0.2' }, 'dsic-cost'),

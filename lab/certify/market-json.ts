@@ -25,16 +25,7 @@ export class MarketFault extends Error {
  * which `holder` gets a share.
  */
 export interface Fee {
-  base:
-    | 'none'
-    | 'gross'
-    | 'v'
-    | 'residual'
-    | 'leave-one-out'
-    | 'pot-gross'
-    | 'pot-v'
-    | 'pot-leave-one-out'
-    | 'pot-leave-both-out';
+  base: (typeof feeBases)[number];
   /**
    * Share of the base: of the own payment, of the own reported surplus V, of the residual of all, of the residual without the holder;
    * of the payment or V of the supplier that is backed, of the residual without it, of the residual without it and the holder.
@@ -203,7 +194,9 @@ export const heldBases = [
   'pot-leave-one-out',
   'pot-leave-both-out',
 ] as const;
-export const feeBases = ['none', 'gross', 'v', ...heldBases] as const;
+/** Those which change what the mechanism sees, or whom it buys from. */
+const clearedBases = ['price', 'gross-up', 'charge'] as const;
+export const feeBases = ['none', 'gross', 'v', ...clearedBases, ...heldBases] as const;
 export const isHeld = (fee: Fee): boolean => (heldBases as readonly string[]).includes(fee.base);
 
 function incomeOf<T>(f: Field<T>, r: Reader<T>, value: unknown, suppliers: readonly Supplier<T>[]) {

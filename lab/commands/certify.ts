@@ -168,7 +168,7 @@ export function addCertify(program: Command): void {
     )
     .option(
       '--fee <fee>',
-      'none, gross, v, residual, leave-one-out, or a pot that stake earns from (pot-gross, pot-v, pot-leave-one-out, ' +
+      'none, gross, v, price, gross-up, charge, residual, leave-one-out, or a pot that stake earns from (pot-gross, pot-v, pot-leave-one-out, ' +
         'pot-leave-both-out) @self or @other; with a rate: gross:0.1, pot-v@other:0.2',
     )
     .option('--markets <n>', 'markets to search', counted, 1000)

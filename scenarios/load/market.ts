@@ -29,6 +29,7 @@ export function resolvePools(s: ParsedScenario, fleet: Fleet, report: Report): P
     if (s.pricing.supply.subsidy !== undefined && s.pricing.supply.subsidy.currency !== 0)
       report(['pricing', 'supply', 'subsidy'], 'not in USD; supply is paid in USD');
     fleet.classNames.findKeys(s.pricing.supply.reserve, ['pricing', 'supply', 'reserve']);
+    checkFee(s, s.pricing.supply, report);
   }
   const { stealing } = s.scheduling;
   if (stealing !== undefined) {
@@ -83,13 +84,31 @@ function pricingOf(s: ParsedScenario, pool: string): MechanismRef {
   };
 }
 
+function checkFee(s: ParsedScenario, supply: NonNullable<ParsedScenario['pricing']['supply']>, report: Report): void {
+  const path = ['pricing', 'supply', 'feeBase'];
+  const { feeBase, fee, pay, reserve } = supply;
+  if (feeBase === 'gross-up' && fee === 10_000)
+    report(['pricing', 'supply', 'fee'], 'all of what is paid, so that no ask could be raised by it; write less');
+  if ((feeBase === 'surplus' || feeBase === 'leave-one-out') && pay !== 'use')
+    report(path, `${feeBase} is reckoned on what use earns; write "pay: use" under pricing.supply`);
+  const solved = s.pricing.mechanism === 'pvcg' && Object.keys(reserve).length === 0 && s.pricing.adjust === undefined;
+  if (feeBase === 'leave-one-out' && !solved)
+    report(
+      path,
+      'leave-one-out needs markets that can be cleared again without each supplier; use pvcg, fixed rates and no reserve',
+    );
+}
+
 const isAuction = (name: string): boolean => (supplyAuctionNames as readonly string[]).includes(name);
 
 function supplyOf(s: ParsedScenario): Pick<PoolSpec, 'supply'> {
   // A mechanism of the user's own buys supply when the scenario says how it is paid.
   if (!isAuction(s.pricing.mechanism) && s.pricing.supply === undefined) return {};
-  const { pay = 'use', subsidy, fee = 0 } = s.pricing.supply ?? {};
-  return { supply: { pay, subsidy: subsidy?.micro ?? '0', feeBps: fee } };
+  const { pay = 'use', subsidy, feeBase = 'gross' } = s.pricing.supply ?? {};
+  const feeBps = s.pricing.supply?.fee ?? (feeBase === 'residual' ? 10_000 : 0);
+  return {
+    supply: { pay, subsidy: subsidy?.micro ?? '0', feeBps, ...(feeBase === 'gross' ? {} : { feeBase }) },
+  };
 }
 
 /** Every rate is for a known class, and every class has a rate in every pool that holds machines of it. */

@@ -1,6 +1,7 @@
 /** The whole schema of a scenario file, and the rules of the market: scheduling, pricing, billing, stake, output. */
 import { z } from 'zod';
 import { rat } from '../../core/num/index.ts';
+import { feeBases } from '../../core/types.ts';
 import { pricingNames } from '../../mechanisms/names.ts';
 import { adversariesSchema } from './adversaries.ts';
 import { contractSchema, payersSchema } from './contract.ts';
@@ -52,8 +53,14 @@ function pricingSchema(f: Fields) {
         )
         .optional(),
       fee: f
-        .parts('Taken from each supply payment for the treasury. Default 0 %.', 10_000, rat(0), rat(1))
-        .prefault('0 %'),
+        .parts('What the treasury takes of feeBase. Default 0 %, and 100 % of the residual.', 10_000, rat(0), rat(1))
+        .optional(),
+      feeBase: z
+        .enum(feeBases)
+        .describe(
+          'What the fee is reckoned on. Truth stays best under residual (what is left of charges; the aggregator has the rest), price (inside what users pay), gross-up (asks are raised by it before clearing) and leave-one-out (by the market without the supplier); not under gross (each payment) or surplus (payment less ask). Default gross, at 0 %.',
+        )
+        .prefault('gross'),
       reserve: z
         .record(name('GPU class.'), f.price('Highest pay for one GPU for an hour.'))
         .describe('Reserve prices of the supply auction.')

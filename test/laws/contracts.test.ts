@@ -4,13 +4,13 @@
  * the listed adjustments. A crash and restore at any moment changes no row.
  */
 import { describe, expect, test } from 'vitest';
-import { JOURNAL_SCHEMA, JournalWriter } from '../../core/journal/journal.ts';
 import { auditIndependently } from '../../lab/audit/independent.ts';
 import { Simulation, type SimulationState } from '../../sim/driver.ts';
 import { Streams } from '../../sim/kernel/streams.ts';
 import { auditInput } from '../support/audit.ts';
 import { billed, start, world } from '../support/contract-world.ts';
 import { generator, ListDemand, SECOND } from '../support/market.ts';
+import { recorded } from '../support/recorded.ts';
 import { runs } from '../support/runs.ts';
 import { wires } from '../support/wires.ts';
 
@@ -20,16 +20,15 @@ describe('random contracts', () => {
     const differences: string[] = [];
     for (let seed = 1; seed <= runs(60); seed++) {
       const wd = world(seed);
-      const bytes: Uint8Array[] = [];
-      const header = { schema: JOURNAL_SCHEMA, engine: 'test', host: 0, config: wd.w.config, solvers: {} } as const;
+      const { journals, bytes } = recorded(wd.w.config);
       const { sim, rows } = start(wd, seed, {
         checkEveryEvent: true,
-        journals: [new JournalWriter(header, (b) => bytes.push(b.slice()))],
+        journals,
       });
       for (const a of wd.acts) sim.inject(a.at, a.facts);
       sim.finish();
       billed(rows);
-      const report = auditIndependently(auditInput(rows, Buffer.concat(bytes)));
+      const report = auditIndependently(auditInput(rows, bytes()));
       if (report.difference !== null)
         differences.push(`seed ${seed}, ${JSON.stringify(wd.rules)}: ${report.difference}`);
       const note = (what: string) => seen.set(what, (seen.get(what) ?? 0) + 1);
@@ -60,12 +59,11 @@ describe('random contracts', () => {
     let planted = 0;
     for (const seed of [2, 7, 8, 27]) {
       const wd = world(seed);
-      const bytes: Uint8Array[] = [];
-      const header = { schema: JOURNAL_SCHEMA, engine: 'test', host: 0, config: wd.w.config, solvers: {} } as const;
-      const { sim, rows } = start(wd, seed, { journals: [new JournalWriter(header, (b) => bytes.push(b.slice()))] });
+      const { journals, bytes } = recorded(wd.w.config);
+      const { sim, rows } = start(wd, seed, { journals });
       for (const a of wd.acts) sim.inject(a.at, a.facts);
       sim.finish();
-      const audit = () => auditIndependently(auditInput(rows, Buffer.concat(bytes))).difference;
+      const audit = () => auditIndependently(auditInput(rows, bytes())).difference;
       expect(audit()).toBeNull();
       const plant = (list: object[], column: string) => {
         // The first, the last and one in between of each kind of row.

@@ -4,7 +4,6 @@
  * that lose and double change what is conserved.
  */
 import { describe, expect, test } from 'vitest';
-import { JOURNAL_SCHEMA, JournalWriter } from '../../core/journal/journal.ts';
 import { HOUR_US, type MarketConfig } from '../../core/types.ts';
 import { auditIndependently } from '../../lab/audit/independent.ts';
 import { Simulation, type SimulationState } from '../../sim/driver.ts';
@@ -13,6 +12,7 @@ import { auditInput } from '../support/audit.ts';
 import { billed, HORIZON, start, type World, world } from '../support/contract-world.ts';
 import { Quarrel, randomDisputes } from '../support/disputes.ts';
 import { generator, ListDemand, type Rows, SECOND, type SimOver } from '../support/market.ts';
+import { recorded } from '../support/recorded.ts';
 import { runs } from '../support/runs.ts';
 import { wires } from '../support/wires.ts';
 
@@ -49,12 +49,10 @@ function quarrel(wd: World, seed: number, sim: Sim, rows: Rows, between: (sim: S
 
 function run(seed: number, over: SimOver = {}) {
   const wd = quarrelsome(seed);
-  const bytes: Uint8Array[] = [];
-  const header = { schema: JOURNAL_SCHEMA, engine: 'test', host: 0, config: wd.w.config, solvers: {} } as const;
-  const journals = [new JournalWriter(header, (b: Uint8Array) => bytes.push(b.slice()))];
+  const { journals, bytes } = recorded(wd.w.config);
   const { sim, rows } = start(wd, seed, { journals, ...over });
   quarrel(wd, seed, sim, rows);
-  return { wd, rows, audit: () => auditIndependently(auditInput(rows, Buffer.concat(bytes))).difference };
+  return { wd, rows, audit: () => auditIndependently(auditInput(rows, bytes())).difference };
 }
 
 /** Nothing is disputed, and no case decided, but in its time; what a part was charged is paid back once or never. */
