@@ -64,8 +64,9 @@ export class Adversaries {
   /** By any of their names. */
   readonly #dead = new Map<string, string>();
   readonly #lasts: Distribution | null;
-  /** The same names by number, and those that have fallen silent. */
+  /** The same names by number and back, and those that have fallen silent. */
   readonly #deadNames: string[] = [];
+  readonly #numbers = new Map<string, number>();
   readonly #silent = new Set<string>();
   /** Name under which each dead requestor comes now, from 1; one more than there are: the last, in vain. */
   readonly #names = new Map<string, number>();
@@ -92,6 +93,7 @@ export class Adversaries {
       this.#names.set(user, 1);
       for (let k = 1; k <= spec.deadRequestors!.identities; k++) {
         this.#dead.set(identityOf(user, k), user);
+        this.#numbers.set(identityOf(user, k), this.#deadNames.length);
         this.#deadNames.push(identityOf(user, k));
       }
     }
@@ -106,7 +108,7 @@ export class Adversaries {
       for (const node of this.#nodesOf([...leavers.agents, ...leavers.others])) this.#next(0, node);
     if (ring !== undefined && !ring.honest) {
       const nodes = this.#nodesOf(ring.agents).sort((a, b) => costMicro[b]! - costMicro[a]! || a - b);
-      for (const node of nodes.slice(0, Math.floor(ring.withhold * nodes.length))) {
+      for (const node of nodes.slice(0, Math.ceil(ring.withhold * nodes.length))) {
         queue.push(0, Phase.failure, WorldEvent.adversary, node, Kind.withhold);
       }
     }
@@ -228,7 +230,7 @@ export class Adversaries {
   #orders(now: TimeUs, name: string): void {
     if (now < this.#o.spec.deadRequestors!.afterUs || this.#silent.has(name)) return;
     this.#silent.add(name);
-    const at = this.#deadNames.indexOf(name);
+    const at = this.#numbers.get(name)!;
     this.#o.queue.push(now + 1, Phase.arrival, WorldEvent.adversary, at, Kind.silence);
     if (this.#o.config.contract!.kind === 'notes') this.#burnt(name);
   }
