@@ -217,7 +217,7 @@ const sweepSummary = z.object({
       parameters,
       runs: count,
       failed: count,
-      load: z.enum(['stable', 'backlogged', 'overloaded', 'unknown']),
+      load: z.enum(['stable', 'backlogged', 'growing', 'overloaded', 'unknown']),
       littleRatio: z.number().nullable(),
       warmupShort: share.nullable(),
       metrics: z.record(

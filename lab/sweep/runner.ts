@@ -7,7 +7,7 @@ import { loadScenario, traceRows } from '../load.ts';
 import { type ModuleSet, modulesOf } from '../modules/registry.ts';
 import { agentFigures, figuresOf } from './figures.ts';
 import { KeptTables } from './kept-tables.ts';
-import { LoadWatch } from './load-watch.ts';
+import { cycleOf, LoadWatch } from './load-watch.ts';
 import type { Task, TaskAnswer } from './task.ts';
 
 export class Runner {
@@ -27,7 +27,11 @@ export class Runner {
       const scenario = this.#scenario;
       const rows = traceRows(scenario);
       tables = t.tables === undefined ? null : new KeptTables(t.tables.dir, t.id, t.tables.names);
-      const watch = new LoadWatch(scenario.horizonUs < NEVER ? scenario.horizonUs : 0, scenario.warmupUs);
+      const watch = new LoadWatch(
+        scenario.horizonUs < NEVER ? scenario.horizonUs : 0,
+        scenario.warmupUs,
+        cycleOf(scenario),
+      );
       const result = runScenario(scenario, {
         registry: this.#modules.registry,
         bidder: this.#modules.bidder,

@@ -182,6 +182,10 @@ export function readableSummary(plan: Plan, study: Study, done: number, s: Sweep
     'the queue grows without end, so means depend on the horizon',
   );
   warn(
+    s.points.filter((r) => r.load === 'growing'),
+    'the queue grew, and fewer than two cycles of demand (days, or weeks) after the warm-up cannot tell whether it goes on: lengthen the horizon',
+  );
+  warn(
     s.points.filter((r) => r.littleRatio !== null && Math.abs(r.littleRatio - 1) > LITTLE_TOLERANCE),
     'Little’s law is off by more than 10 %, so this is no steady state or samples are too rare',
   );

@@ -1,7 +1,6 @@
 /** Designs: every point once, evenly spread, the same for the same seed. */
 import { describe, expect, test } from 'vitest';
 import { atUnit, setText } from '../../lab/sweep/design.ts';
-import { loadState } from '../../lab/sweep/load-watch.ts';
 import { latinHypercube, randomPoints, SOBOL_MAX_DIMENSIONS, sobolPoints } from '../../lab/sweep/sobol.ts';
 
 describe('Sobol’ points', () => {
@@ -54,12 +53,4 @@ test('values of a range: linear, logarithmic, whole, with a unit', () => {
   expect(atUnit({ ...r, integer: true }, 0.5)).toBe(51);
   expect(atUnit({ ...r, unit: 'minute' }, 0)).toBe('1 minute');
   expect(setText(['a.b', '5 %'])).toBe('a.b="5 %"');
-});
-
-test('labels of load', () => {
-  const flat = Array.from({ length: 30 }, (_, i) => i % 3);
-  expect(loadState(flat.map((x) => (x === 2 ? 1 : 0)))).toBe('stable');
-  expect(loadState(flat.map((x) => x + 4))).toBe('backlogged');
-  expect(loadState(flat.map((_, i) => i * 3))).toBe('overloaded');
-  expect(loadState([1, 2])).toBe('unknown');
 });
