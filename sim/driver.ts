@@ -3,6 +3,7 @@
  * time moves. Works for one host (the whole market, zero delay) and for several with a network between them.
  */
 import { type Action, type Fact, FactKind } from '../core/facts.ts';
+import { IdMap } from '../core/id-map.ts';
 import type { MechanismRegistry } from '../core/interfaces.ts';
 import type { JournalWriter } from '../core/journal/journal.ts';
 import type { Packet } from '../core/link/link.ts';
@@ -148,7 +149,7 @@ export class Simulation {
   /** Hosts that are down, and the facts that wait for them. */
   readonly #down = new Map<number, Fact[]>();
   readonly #hostOf: readonly number[] | null;
-  readonly #work = new Map<number, JobWork>();
+  readonly #work = new IdMap<JobWork>();
   readonly #rows: RowSink | null;
   #onValue: ((valueMicro: number) => void) | null = null;
   #pending: Arrival | null = null;
@@ -648,7 +649,7 @@ export class Simulation {
       mesh: this.#mesh?.snapshot() ?? null,
       edge: this.#edge.snapshot(),
       down: [...this.#down],
-      work: [...this.#work].map(([job, w]) => [
+      work: this.#work.entries().map(([job, w]) => [
         job,
         {
           workUs: w.workUs,

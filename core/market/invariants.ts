@@ -250,11 +250,9 @@ export const invariants: readonly Invariant[] = [
     check: (m) => {
       for (const p of m.pools) {
         if (p === null) continue;
-        let live = 0;
-        for (const _ of p.jobs()) live++;
         const c = p.counts;
         const into = c.submitted + c.inherited;
-        const out = c.completed + c.failed + c.rejected + c.cancelled + c.handedOver + live;
+        const out = c.completed + c.failed + c.rejected + c.cancelled + c.handedOver + p.liveJobs;
         if (into !== out) return `pool ${p.id}: ${into} in, ${out} accounted for`;
       }
       return null;

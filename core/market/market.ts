@@ -333,9 +333,8 @@ export class Market {
 
   /** A pool has a job that is not over, or Settlement has terms for one. */
   get hasLiveJobs(): boolean {
-    for (const p of this.pools) if (p !== null) for (const _ of p.jobs()) return true;
-    if (this.settlement !== null) for (const _ of this.settlement.contracts()) return true;
-    return false;
+    for (const p of this.pools) if (p !== null && p.liveJobs > 0) return true;
+    return this.settlement !== null && this.settlement.liveContracts > 0;
   }
 
   /** No letter of this host is unconfirmed: with every host so, views must agree. */

@@ -1,5 +1,6 @@
 /** The jobs a pool has not finished with, how long their users still wait for them, and what became of the others. */
 import { Deadlines } from '../deadlines.ts';
+import { IdMap } from '../id-map.ts';
 import type { GangShape } from '../interfaces.ts';
 import type { Port } from '../machine.ts';
 import type { TimeUs } from '../types.ts';
@@ -8,7 +9,7 @@ import { jobRow, newJob, noCounts, type PoolCounts, type PoolJob } from './job.t
 
 export class JobBook {
   readonly counts: PoolCounts = noCounts();
-  readonly #jobs = new Map<number, PoolJob>();
+  readonly #jobs = new IdMap<PoolJob>();
   readonly #patience: Deadlines;
   readonly #config: MarketConfig;
   readonly #pool: string;
@@ -41,7 +42,10 @@ export class JobBook {
     const job = this.#jobs.get(jobOfHold(hold));
     return job !== undefined && job.hold === hold ? job : undefined;
   }
-  all(): IterableIterator<PoolJob> {
+  get size(): number {
+    return this.#jobs.size;
+  }
+  all(): PoolJob[] {
     return this.#jobs.values();
   }
 

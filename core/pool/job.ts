@@ -76,15 +76,29 @@ export function newJob(spec: JobSpec, submittedUs: TimeUs, shape: GangShape, ord
   };
 }
 
-export const historyOf = (j: PoolJob): History => ({
-  runs: j.runs,
-  firstStartUs: j.firstStartUs,
-  lastStartUs: j.lastStartUs,
-  lastEndUs: j.lastEndUs,
-  servedUs: j.servedUs,
-  preemptions: j.preemptions,
-  charged: j.charged,
-});
+/** What most jobs have behind them, once. */
+const nothingYet: History = {
+  runs: 0,
+  firstStartUs: -1,
+  lastStartUs: -1,
+  lastEndUs: -1,
+  servedUs: 0,
+  preemptions: 0,
+  charged: 0n,
+};
+
+export const historyOf = (j: PoolJob): History =>
+  j.runs === 0
+    ? nothingYet
+    : {
+        runs: j.runs,
+        firstStartUs: j.firstStartUs,
+        lastStartUs: j.lastStartUs,
+        lastEndUs: j.lastEndUs,
+        servedUs: j.servedUs,
+        preemptions: j.preemptions,
+        charged: j.charged,
+      };
 
 /** Jobs through a pool since it opened. */
 export interface PoolCounts {

@@ -72,7 +72,7 @@ export class LeaseBook {
   get(lease: number): Lease | undefined {
     return this.#leases.get(lease);
   }
-  all(): Iterable<Lease> {
+  all(): Lease[] {
     return this.#leases.values();
   }
   add(lease: Lease): void {

@@ -131,15 +131,12 @@ export class Pool implements Machine, SchedulerHost {
 
   /** Work goes to idle pools, or comes from others. */
   #steal(now: TimeUs): void {
-    this.#steals.answer(
-      this.#roster.term,
-      () => this.#jobs.all(),
-      (job) => {
+    if (this.#steals.asked)
+      this.#steals.answer(this.#roster.term, this.#jobs.all(), (job) => {
         this.#scheduler.remove(job);
         this.#scheduler.asked();
         job.state = JobState.reserving;
-      },
-    );
+      });
     this.#steals.ask(now, this.#scheduler.waiting === 0 && this.#quoting.length === 0 && this.#desk.open, this.cluster);
   }
 
@@ -595,7 +592,7 @@ export class Pool implements Machine, SchedulerHost {
   #supersede(now: TimeUs, handedOver: readonly number[]): void {
     this.#superseded = true;
     const handed = new Set(handedOver);
-    for (const job of [...this.#jobs.all()]) {
+    for (const job of this.#jobs.all()) {
       if (job.state === JobState.waiting) this.#scheduler.remove(job);
       if (handed.has(job.spec.job)) {
         this.#jobs.drop(job);
@@ -628,10 +625,13 @@ export class Pool implements Machine, SchedulerHost {
   get prices(): readonly number[] {
     return this.#desk.prices;
   }
-  jobs(): IterableIterator<PoolJob> {
+  get liveJobs(): number {
+    return this.#jobs.size;
+  }
+  jobs(): PoolJob[] {
     return this.#jobs.all();
   }
-  leases(): Iterable<Lease> {
+  leases(): Lease[] {
     return this.#leases.all();
   }
   /** Node indices in local order. */
@@ -652,11 +652,11 @@ export class Pool implements Machine, SchedulerHost {
       desk: this.#desk.snapshot(),
       supply: this.#supply?.snapshot() ?? null,
       steals: this.#steals.snapshot(),
-      jobs: [...this.#jobs.all()].map(({ shape: _, ...j }) => ({
+      jobs: this.#jobs.all().map(({ shape: _, ...j }) => ({
         ...j,
         classes: [...(j.quote?.classes ?? this.#wanted(j.spec))],
       })),
-      leases: [...this.#leases.all()],
+      leases: this.#leases.all(),
       counts: this.#jobs.counts,
       nextOrder: this.#jobs.nextOrder,
       nextLease: this.#orders.nextLease,

@@ -3,6 +3,7 @@
  * that Settlement has booked.
  */
 import type { PricingMechanism } from '../interfaces.ts';
+import { empty } from '../lists.ts';
 import { type Port, SETTLEMENT } from '../machine.ts';
 import { MessageKind, type Quote, type SupplyAward } from '../messages.ts';
 import { contractRate, quoteId } from '../settlement/demand.ts';
@@ -17,6 +18,12 @@ interface Rates {
   award: number[];
   rate: number[];
 }
+
+/** Lists of a quote. */
+type Terms = Pick<Quote, 'currency' | 'classes' | 'awards' | 'rates'>;
+
+/** Sets of classes that are remembered. */
+const TERMS_KEPT = 32;
 
 export interface PriceDeskState {
   rates: Rates | null;
@@ -35,6 +42,9 @@ export class PriceDesk {
   readonly #port: Port;
   readonly #firstAward: number;
   #rates: Rates | null = null;
+  /** Under these rates. */
+  #terms: Terms[] = [];
+  readonly #covered: number[] = [];
   #proposed: Rates | null = null;
   #nextEpochUs: TimeUs = NEVER;
   #nextAward = 1;
@@ -77,7 +87,7 @@ export class PriceDesk {
   /** No more clearings (the pool was superseded). */
   close(): void {
     this.#nextEpochUs = NEVER;
-    this.#rates = null;
+    this.#setRates(null);
     this.#proposed = null;
   }
 
@@ -154,35 +164,50 @@ export class PriceDesk {
   /** True when the answer is to the clearing under way. */
   awarded(epoch: number, code: Code): boolean {
     if (this.#proposed?.epoch !== epoch) return false;
-    if (code === Code.ok) this.#rates = this.#proposed;
+    if (code === Code.ok) this.#setRates(this.#proposed);
     this.#proposed = null;
     return true;
   }
 
   /** Today's terms for the job in the classes its user can pay; null when there is none. */
   quote(spec: JobSpec, wanted: readonly number[]): Quote | null {
-    const rates = this.#rates!;
-    let q: Quote | null = null;
+    const { currency, bids } = spec;
+    const { epoch, rate } = this.#rates!;
+    const { contract, tokenPriceMicro } = this.#config;
+    const covered = this.#covered;
+    empty(covered);
     for (let i = 0; i < wanted.length; i++) {
       const c = wanted[i]!;
-      if (rates.rate[c]! < 0) continue;
-      const rate = contractRate(rates.rate[c]!, spec.currency, this.#config.tokenPriceMicro);
-      if (spec.bids.length > 0 && rate > spec.bids[i]!) continue;
-      const award = rates.award[c]!;
-      if (q === null) {
-        const { epoch } = rates;
-        q = { id: 0, epoch, currency: spec.currency, classes: [c], awards: [award], rates: [rate], maxCharge: 0n };
-      } else {
-        q.classes.push(c);
-        q.awards.push(award);
-        q.rates.push(rate);
-      }
+      if (rate[c]! >= 0 && (bids.length === 0 || contractRate(rate[c]!, currency, tokenPriceMicro) <= bids[i]!))
+        covered.push(c);
     }
-    if (q === null) return null;
-    const { contract } = this.#config;
+    if (covered.length === 0) return null;
+    const { classes, awards, rates } = this.#termsFor(covered, currency);
+    const q: Quote = { id: 0, epoch, currency, classes, awards, rates, maxCharge: 0n };
     q.maxCharge = mostCharged(spec, q, contract);
     q.id = quoteId(spec, q, contract);
     return q;
+  }
+
+  /** Lists of a quote over these classes: the quotes of an epoch share them. */
+  #termsFor(covered: readonly number[], currency: number): Terms {
+    for (const t of this.#terms)
+      if (t.currency === currency && t.classes.length === covered.length && t.classes.every((c, i) => c === covered[i]))
+        return t;
+    const { award, rate } = this.#rates!;
+    const terms: Terms = {
+      currency,
+      classes: [...covered],
+      awards: covered.map((c) => award[c]!),
+      rates: covered.map((c) => contractRate(rate[c]!, currency, this.#config.tokenPriceMicro)),
+    };
+    if (this.#terms.length < TERMS_KEPT) this.#terms.push(terms);
+    return terms;
+  }
+
+  #setRates(rates: Rates | null): void {
+    this.#rates = rates;
+    this.#terms = [];
   }
 
   snapshot(): PriceDeskState {
@@ -199,7 +224,7 @@ export class PriceDesk {
 
   /** Takes ownership of the state. */
   restore(s: PriceDeskState): void {
-    this.#rates = s.rates;
+    this.#setRates(s.rates);
     this.#proposed = s.proposed;
     this.#nextEpochUs = s.nextEpochUs;
     this.#nextAward = s.nextAward;

@@ -73,15 +73,19 @@ export class StealDesk {
     this.#port.send(poolAddress(victim), { kind: MessageKind.steal, thief: this.#index, slots });
   }
 
+  /** Somebody has asked for work. */
+  get asked(): boolean {
+    return this.#requests.length > 0;
+  }
+
   /** Answers the requests from what waits; `give` = the job is on its way to Settlement. */
-  answer(term: number, jobs: () => Iterable<PoolJob>, give: (job: PoolJob) => void): void {
-    if (this.#requests.length === 0) return;
+  answer(term: number, jobs: readonly PoolJob[], give: (job: PoolJob) => void): void {
     const requests = this.#requests;
     this.#requests = [];
     for (const m of requests) {
       const slots = m.slots.map((s) => ({ ...s }));
       let left = this.#batch;
-      for (const job of [...jobs()].sort((a, b) => a.order - b.order)) {
+      for (const job of [...jobs].sort((a, b) => a.order - b.order)) {
         if (left === 0) break;
         if (job.state !== JobState.waiting || job.closing !== Code.ok || job.pledged > 0) continue;
         const slot = slots.find((s) => fits(job, s, this.#config));

@@ -5,6 +5,7 @@
  *
  * Money is integer micro-units; balances are BigInt; an amount outside 0 .. 2^63-1 is refused with a code.
  */
+import { IdMap } from '../id-map.ts';
 import type { Currency, TimeUs } from '../types.ts';
 
 export const LedgerCode = {
@@ -68,7 +69,7 @@ export class Ledger {
   readonly currencies: readonly Currency[];
   readonly accounts: Account[] = [];
   readonly #byKey: Map<string, Account>[];
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new IdMap<Pending>();
   #next = 1;
   readonly #booked: (entry: TransferEntry) => void;
   /** Reused for every transfer. */
@@ -263,7 +264,7 @@ export class Ledger {
         a.creditsPosted,
         a.creditsLimited,
       ]),
-      pending: [...this.#pending].map(([id, p]) => [id, p.debit.index, p.credit.index, p.amount, p.hold]),
+      pending: this.#pending.entries().map(([id, p]) => [id, p.debit.index, p.credit.index, p.amount, p.hold]),
     };
   }
 

@@ -10,6 +10,7 @@
  * losses makes free is taken back: from what the provider has earned since the last distribution, then from its deposit; the rest is lost.
  */
 import { Deadlines } from '../deadlines.ts';
+import { IdMap } from '../id-map.ts';
 import type { Port } from '../machine.ts';
 import type { Metered } from '../messages.ts';
 import { largestRemainder } from '../num/index.ts';
@@ -83,7 +84,7 @@ export class Payments {
   readonly #port: Port;
   readonly #contract: (job: number) => Contract | undefined;
   readonly #giveUp: (job: number, code: Code) => void;
-  readonly #streams = new Map<number, Stream>();
+  readonly #streams = new IdMap<Stream>();
   readonly #debts = new Map<string, { user: string; currency: number; list: Debt[] }>();
   readonly #silent = new Set<string>();
   /** Jobs whose meters were read in this pulse. */
@@ -374,7 +375,7 @@ export class Payments {
       if (d.amount === 0n) owed.list.shift();
     }
     if (owed?.list.length === 0) this.#debts.delete(key);
-    for (const [job, s] of this.#streams) {
+    for (const [job, s] of this.#streams.entries()) {
       const c = this.#contract(job)!;
       if (s.notes !== null && c.spec.user === user && c.quote.currency === currency) this.#accept(now, c, s);
     }
@@ -560,7 +561,7 @@ export class Payments {
   fault(): string | null {
     if (!this.#streaming) return null;
     const left = new Map<Account, bigint>();
-    for (const [job, s] of this.#streams) {
+    for (const [job, s] of this.#streams.entries()) {
       const c = this.#contract(job);
       if (c === undefined) return `job ${job} has a stream but no contract`;
       if (s.taken > c.quote.maxCharge) return `hold ${c.hold} took ${s.taken}, the quote says ${c.quote.maxCharge}`;
@@ -578,7 +579,7 @@ export class Payments {
 
   snapshot(): PaymentsState {
     return {
-      streams: [...this.#streams].map(([job, s]) => ({
+      streams: this.#streams.entries().map(([job, s]) => ({
         ...s,
         job,
         escrow: s.escrow?.snapshot() ?? null,

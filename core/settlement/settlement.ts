@@ -4,6 +4,7 @@
  */
 import { Deadlines } from '../deadlines.ts';
 import { type Fact, FactKind } from '../facts.ts';
+import { IdMap } from '../id-map.ts';
 import { Inbox } from '../inbox.ts';
 import type { MechanismRegistry } from '../interfaces.ts';
 import { type Machine, nodeAddress, type Port, poolAddress } from '../machine.ts';
@@ -75,7 +76,7 @@ export class Settlement implements Machine {
   readonly staking: Staking | null;
   /** Accounts of users by name, so that no text is put together per job. */
   readonly #userAccounts: Map<string, Account>[];
-  readonly #contracts = new Map<number, Contract>();
+  readonly #contracts = new IdMap<Contract>();
   readonly #deadlines: Deadlines;
   readonly #books: AwardBooks;
   readonly payments: Payments;
@@ -552,7 +553,7 @@ export class Settlement implements Machine {
       }
     });
     this.#port.decide(this.#term, from, to);
-    const handed = [...this.#contracts.values()].filter((c) => c.pool === from);
+    const handed = this.#contracts.values().filter((c) => c.pool === from);
     this.#port.forget(poolAddress(from));
     this.#port.send(poolAddress(from), { kind: MessageKind.supersede, by: to, jobs: handed.map((c) => c.job) });
     this.#port.send(poolAddress(to), { kind: MessageKind.assign, term: this.#term, nodes });
@@ -621,7 +622,10 @@ export class Settlement implements Machine {
   get reservedSubsidies(): number {
     return this.#supply.pendingCount;
   }
-  contracts(): IterableIterator<Contract> {
+  get liveContracts(): number {
+    return this.#contracts.size;
+  }
+  contracts(): Contract[] {
     return this.#contracts.values();
   }
   readUsOf(node: number): TimeUs {
@@ -638,7 +642,7 @@ export class Settlement implements Machine {
   snapshot(): SettlementState {
     return clonePlain({
       ledger: this.ledger.snapshot(),
-      contracts: [...this.#contracts.values()],
+      contracts: this.#contracts.values(),
       distribution: this.#distribution.snapshot(),
       supply: this.#supply.snapshot(),
       staking: this.staking?.snapshot() ?? null,

@@ -123,7 +123,8 @@ export class Edge {
     const { label } = arrival.spec;
     const user = this.#userOf.get(label) ?? this.#userOf.get('') ?? -1;
     const known = user < 0 || this.#o.policy === null ? [arrival.pool] : this.#users[user]!.pools;
-    let left = [...new Set(known.map((p) => this.#o.heirOf(p)))].sort((a, b) => a - b);
+    let left = known.map((p) => this.#o.heirOf(p));
+    if (left.length > 1) left = [...new Set(left)].sort((a, b) => a - b);
     while (left.length > 0) {
       const pool = user < 0 || this.#o.policy === null ? left[0]! : this.#choose(t, arrival, user, left);
       if (this.#answers(t, label, pool)) return [{ kind: FactKind.submit, pool, spec: arrival.spec }];

@@ -36,6 +36,8 @@ export class PersonaDemand implements DemandSource {
   readonly #personas: readonly Persona[];
   readonly #arrivals: Stream[];
   readonly #properties: Stream[];
+  /** Names of the users of each persona, and their pools. */
+  readonly #users: string[][];
   readonly #homes: number[][];
   readonly #slowestMilli: number[];
   readonly #speedOfClass: number[];
@@ -84,11 +86,9 @@ export class PersonaDemand implements DemandSource {
           : (p.bursts.gapUs + p.bursts.factor * p.bursts.lastUs) / (p.bursts.gapUs + p.bursts.lastUs),
     }));
     // Each user keeps to one pool, drawn once on a stream of its own.
-    this.#homes = personas.map((p) =>
-      Array.from(
-        { length: p.users },
-        (_, u) => p.pools[streams.fresh('home', `${p.name}-${u + 1}`).below(p.pools.length)]!,
-      ),
+    this.#users = personas.map((p) => Array.from({ length: p.users }, (_, u) => `${p.name}-${u + 1}`));
+    this.#homes = personas.map((p, i) =>
+      this.#users[i]!.map((user) => p.pools[streams.fresh('home', user).below(p.pools.length)]!),
     );
     this.#speedOfClass = classSpeeds(scenario);
     this.#slowestMilli = personas.map((p) => {
@@ -181,12 +181,13 @@ export class PersonaDemand implements DemandSource {
     const speedOf = (c: number): number =>
       model === null ? this.#speedOfClass[c]! || 1000 : perGpuMilli(this.#performance!, model, c, shape.groups) || 1000;
     const worth = classes.map((c) => Math.floor((value * speedOf(c)) / 1000));
-    const bid = this.#bid(i, timeUs, `${p.name}-${user + 1}`, classes, worth, shape.groups, limitUs);
+    const name = this.#users[i]![user]!;
+    const bid = this.#bid(i, timeUs, name, classes, worth, shape.groups, limitUs);
     this.#drawn++;
     if (bid === null) return null;
     const spec: JobSpec = {
       job: ++this.#jobs,
-      user: `${p.name}-${user + 1}`,
+      user: name,
       label: p.name,
       groups: shape.groups,
       classes: p.classes,

@@ -170,7 +170,7 @@ export class Processes implements ProcessModel {
   readonly #onNode: Process[][] = [];
   /** By lease of the first part; an attempt of one part is found by its process. */
   readonly #gangs = new IdMap<Gang>();
-  readonly #kept = new Map<number, TimeUs>();
+  readonly #kept = new IdMap<TimeUs>();
   #lost = new ExactSum();
   /** Told when a process is gone. */
   onGone: ((node: number, now: TimeUs) => void) | null = null;
@@ -566,7 +566,7 @@ export class Processes implements ProcessModel {
     for (const p of this.#processes.values()) gangs.set(p.gang, p.lease - p.part);
     return {
       ...(this.#performance === null ? {} : { performance: this.#performance.snapshot() }),
-      kept: [...this.#kept],
+      kept: this.#kept.entries(),
       lostMilliUs: this.#lost.value,
       gangs: [...gangs].map(([g, base]) => [base, { ...g, members: g.members.map(({ gang: _, ...m }) => copyOf(m)) }]),
     };

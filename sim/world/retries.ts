@@ -1,3 +1,4 @@
+import { IdMap } from '../../core/id-map.ts';
 import type { Row } from '../../core/record/schema.ts';
 import type { TimeUs } from '../../core/types.ts';
 import type { RetryRule } from '../../scenarios/resolved.ts';
@@ -23,7 +24,7 @@ export class Retries {
   readonly #streams: Streams;
   /** By label of the job: its persona. */
   readonly #rules: ReadonlyMap<string, RetryRule>;
-  readonly #open = new Map<number, { arrival: Arrival; tries: number }>();
+  readonly #open = new IdMap<{ arrival: Arrival; tries: number }>();
   #next = AGAIN;
 
   constructor(queue: EventQueue, streams: Streams, rules: readonly RetryRule[]) {
@@ -60,7 +61,7 @@ export class Retries {
   }
 
   snapshot(): RetriesState {
-    return { open: [...this.#open].map(([job, o]) => [job, { ...o }]), next: this.#next };
+    return { open: this.#open.entries().map(([job, o]) => [job, { ...o }]), next: this.#next };
   }
 
   restore(s: RetriesState): void {
