@@ -459,8 +459,7 @@ export class Simulation {
         if (fact !== null) facts.push(fact);
       }
     }
-    const reports = this.#processes.advance?.(t);
-    if (reports !== undefined) for (let i = 0; i < reports.length; i++) facts.push(reports[i]!);
+    for (const report of this.#processes.advance?.(t) ?? []) facts.push(report);
     if (this.#hostOf === null) {
       if (facts.length > 0 || this.markets[0]!.nextWakeup() === t) this.#step(0, t, facts);
       return;
