@@ -23,7 +23,10 @@ export class FairShare implements QueueingPolicy {
   readonly name = 'fair-share';
   readonly #params: FairShareParams;
   readonly #users = new Map<string, User>();
-  readonly #held = new Set<RunningJob>();
+  /** Running jobs by the tasks that they are counted for. */
+  readonly #held = new Map<RunningJob, number>();
+  /** Elastic jobs of which it is not yet known how many tasks they were given. */
+  readonly #elastic = new Set<RunningJob>();
 
   constructor(params: FairShareParams = {}) {
     this.#params = params;
@@ -53,21 +56,32 @@ export class FairShare implements QueueingPolicy {
   }
 
   started(job: RunningJob): void {
-    this.#held.add(job);
-    this.#hold(job, 1);
+    if (job.shape.least === undefined) this.#hold(job, 1);
+    else this.#elastic.add(job);
   }
 
   ended(job: RunningJob): void {
-    if (this.#held.delete(job)) this.#hold(job, -1);
+    this.#elastic.delete(job);
+    if (this.#held.has(job)) this.#hold(job, -1);
   }
 
-  #hold(job: RunningJob, sign: 1 | -1): void {
+  /** Counts elastic jobs for what they were given; one whose machines are not known yet, after a takeover, for all it asked for. */
+  #count(view: SchedulerView): void {
+    for (const job of this.#elastic) this.#hold(job, 1, view.nodesOf(job).length);
+    this.#elastic.clear();
+  }
+
+  /** `given`: tasks of the one group of an elastic job. */
+  #hold(job: RunningJob, sign: 1 | -1, given = this.#held.get(job) ?? 0): void {
     const user = this.#user(job.spec.user);
     for (const { tasks, shape } of job.shape.groups) {
-      user.milli += sign * tasks * shape.gpus * shape.gpuMilli;
-      user.cpu += sign * tasks * shape.cpuMilli;
-      user.ram += sign * tasks * shape.ramMiB;
+      const n = sign * (given > 0 ? given : tasks);
+      user.milli += n * shape.gpus * shape.gpuMilli;
+      user.cpu += n * shape.cpuMilli;
+      user.ram += n * shape.ramMiB;
     }
+    if (sign > 0) this.#held.set(job, given);
+    else this.#held.delete(job);
     this.#forget(user);
   }
 
@@ -100,6 +114,7 @@ export class FairShare implements QueueingPolicy {
   }
 
   schedule(view: SchedulerView): void {
+    this.#count(view);
     const share = this.#shares(view);
     // Room only shrinks: a user whose next job did not fit is passed over for this pass.
     const passed = new Set<User>();
@@ -115,12 +130,14 @@ export class FairShare implements QueueingPolicy {
         }
       }
       if (next === null) return;
-      if (!view.start(next.jobs[0]!, null)) passed.add(next);
+      if (view.start(next.jobs[0]!, null)) this.#count(view);
+      else passed.add(next);
     }
   }
 
   reset(): void {
     this.#users.clear();
     this.#held.clear();
+    this.#elastic.clear();
   }
 }

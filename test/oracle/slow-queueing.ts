@@ -367,7 +367,10 @@ const rules: Record<string, (m: Machines, p: Params) => QueueingPolicy> = {
         v
           .running()
           .filter((r) => r.spec.user === user)
-          .reduce((n, r) => n + r.shape.groups.reduce((k, g) => k + g.tasks * of(g.shape), 0), 0);
+          .reduce((n, r) => {
+            const tasks = (all: number): number => (r.shape.least === undefined ? all : v.nodesOf(r).length);
+            return n + r.shape.groups.reduce((k, g) => k + tasks(g.tasks) * of(g.shape), 0);
+          }, 0);
       const part = (used: number, whole: number) => (whole > 0 ? used / whole : 0);
       const share = (user: string): number => {
         const gpu = part(

@@ -71,6 +71,30 @@ describe('an elastic job', () => {
     expect(attempts(rows, 2)).toEqual([[20, 50, 2, 'completed']]);
   });
 
+  test('counts for its user by what it was given, not by what it asked for (fair-share)', () => {
+    const c = config({
+      pools: [pool('east', { queueing: { name: 'fair-share', params: {} } })],
+      nodes: Array.from({ length: 4 }, (_, i) => node(`n${i}`, { gpus: 1 })),
+      users: ['alice', 'bob', 'carol'].map((id) => ({ id, currency: 0, deposit: '0', postpaid: true })),
+    });
+    const of = (user: string, job: number, at: number, work: number, tasks = 1) =>
+      arrival(at * MINUTE, work * MINUTE, spec(job, { user, groups: [task(1, { tasks })], limitUs: 9 * HOUR_US }));
+    // Bob has two GPUs and carol one when alice's job for up to four comes: it gets the last.
+    const { sim, rows } = simulation(
+      c,
+      [of('bob', 1, 0, 30, 2), of('carol', 2, 0, 20), growing(3, 1, 60, { user: 'alice' })].concat([
+        of('bob', 4, 2, 10),
+        of('alice', 5, 3, 10),
+      ]),
+      { processes: { startUs: 0, killUs: 0, checkpoint } },
+    );
+    sim.finish();
+    expect(attempts(rows, 3)[0]!.slice(0, 3)).toEqual([1, 241, 1]);
+    // Of those who wait for carol's, alice with one GPU goes before bob with two.
+    expect(attempts(rows, 5)[0]![0]).toBe(20);
+    expect(attempts(rows, 4)[0]![0]).toBe(30);
+  });
+
   test('never stands below its least, nor above its most, under any policy; laws hold after every step and the journal replays', () => {
     queueingNames.forEach((name, i) => {
       const r = generator(i + 1);
