@@ -369,6 +369,8 @@ export class Pool implements Machine, SchedulerHost {
         job.state = JobState.resolving;
         return this.#release(job);
       case JobState.leased:
+        // Policies see that it is on its way out, and leave it alone.
+        job.stopping = true;
         this.#orders.stop(this.#leases.get(job.lease), Outcome.cancelled);
         return this.#release(job);
       default:

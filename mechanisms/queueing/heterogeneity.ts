@@ -138,15 +138,18 @@ export class Heterogeneity implements QueueingPolicy {
         this.#had.set(job.spec.job, had);
         had.seen++;
         return parts[kind.at]!.flatMap((x, c) =>
-          x <= 0 ? [] : [{ job, c, claim: (x * had.seen) / Math.max(had.given[c]!, 1e-9), gpus: kind.gpus }],
+          x <= 0 ? [] : [{ job, c, claim: (x * had.seen) / Math.max(had.given[c]!, 1e-9) }],
         );
       }),
     );
     claims.sort((a, b) => b.claim - a.claim || a.job.order - b.job.order || a.c - b.c);
     this.#plan.clear();
-    for (const { job, c, gpus } of claims) {
-      if (this.#plan.has(job.spec.job) || capacity[c]! < gpus) continue;
-      capacity[c]! -= gpus;
+    // In whole thousandths of a GPU: tenths do not add up to one in binary.
+    const room = capacity.map((n) => n * 1000);
+    for (const { job, c } of claims) {
+      const { totalMilli } = job.shape;
+      if (this.#plan.has(job.spec.job) || room[c]! < totalMilli) continue;
+      room[c]! -= totalMilli;
       this.#plan.set(job.spec.job, c);
       this.#had.get(job.spec.job)!.given[c]!++;
     }

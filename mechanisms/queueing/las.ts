@@ -221,15 +221,14 @@ class Afresh {
       this.#gone.clear();
     }
     for (let q = 0; q + 1 < this.#queues.length; q++) {
-      const stay: WaitingJob[] = [];
-      for (const job of this.#queues[q]!) {
-        if (queueNow(job) <= q) stay.push(job);
-        else {
-          this.#queueOf.set(job, q + 1);
-          this.#queues[q + 1]!.push(job);
-        }
+      const falls = this.#queues[q]!.filter((job) => queueNow(job) > q);
+      if (falls.length === 0) continue;
+      this.#queues[q] = this.#queues[q]!.filter((job) => queueNow(job) <= q);
+      // Those that fall together come in the order of their arrival, as published.
+      for (const job of falls.sort((a, b) => a.order - b.order)) {
+        this.#queueOf.set(job, q + 1);
+        this.#queues[q + 1]!.push(job);
       }
-      this.#queues[q] = stay;
     }
     if (!followPlan(view, this.#queues.flat())) return;
     const running = new Set<WaitingJob>(view.running().filter((j) => !j.stopping));

@@ -17,18 +17,18 @@ import { type Allocation, Cluster } from '../../core/pool/cluster.ts';
 import { viewOver } from '../../core/pool/delegates.ts';
 import { GangContext, placeGang } from '../../core/pool/gang-placement.ts';
 import { JobState, type PoolJob } from '../../core/pool/job.ts';
-import { Code, jobOfHold, type MarketConfig, NEVER } from '../../core/types.ts';
-import { freeOf } from './slow-placement.ts';
+import { Code, jobOfHold, type MarketConfig, NEVER, type NodeSpec } from '../../core/types.ts';
+import { fitsIn, freeOf } from './slow-placement.ts';
 
-type Params = Record<string, unknown>;
+export type Params = Record<string, unknown>;
 /** Lower goes first; ties to the earlier arrival. */
 type Rank = (job: WaitingJob, now: number) => number;
 
-const running = (j: WaitingJob): j is RunningJob => ((j as RunningJob).startedUs ?? -1) >= 0;
-const attained = (j: WaitingJob, now: number): number => j.servedUs + (running(j) ? now - j.startedUs : 0);
-const remaining = (j: WaitingJob, now: number): number =>
+export const running = (j: WaitingJob): j is RunningJob => ((j as RunningJob).startedUs ?? -1) >= 0;
+export const attained = (j: WaitingJob, now: number): number => j.servedUs + (running(j) ? now - j.startedUs : 0);
+export const remaining = (j: WaitingJob, now: number): number =>
   j.remainingUs >= 0 ? j.remainingUs : Math.max(0, j.spec.estimateUs - attained(j, now));
-const byOrder = (a: WaitingJob, b: WaitingJob): number => a.order - b.order;
+export const byOrder = (a: WaitingJob, b: WaitingJob): number => a.order - b.order;
 
 /** One pool's machines as the oracle rebuilds them. */
 export class Machines {
@@ -51,6 +51,16 @@ export class Machines {
       copy.setLosses(n, real.lossesOf(n));
     }
     return copy;
+  }
+
+  get nodes(): readonly NodeSpec[] {
+    return this.config.nodes;
+  }
+
+  /** One task of the shape has room on the machine. */
+  taskFits(real: Cluster, node: number, shape: TaskShape): boolean {
+    const spec = this.nodes[node]!;
+    return fitsIn(freeOf(real, node, spec, this.memory), spec, shape);
   }
 
   fits(cluster: Cluster, job: PoolJob): boolean {
@@ -182,9 +192,10 @@ export class Machines {
 const view = (list: readonly Allocation[]) =>
   ({ allocationsOf: () => list }) as unknown as Parameters<typeof freeOf>[0];
 
-type Pass = (view: SchedulerView, waiting: WaitingJob[]) => void;
+/** `waiting`: in order of arrival; `came`: in the order in which they came to wait. */
+export type Pass = (view: SchedulerView, waiting: WaitingJob[], came: readonly WaitingJob[]) => void;
 
-class SlowQueueing implements QueueingPolicy {
+export class SlowQueueing implements QueueingPolicy {
   readonly name: string;
   readonly preemptive: boolean;
   readonly #machines: Machines;
@@ -223,7 +234,7 @@ class SlowQueueing implements QueueingPolicy {
       victims: (job, e) => m.victims(v, job, e),
       layout: (jobs) => m.layout(v, jobs),
     });
-    this.#pass(slow, [...this.#jobs].sort(byOrder));
+    this.#pass(slow, [...this.#jobs].sort(byOrder), [...this.#jobs]);
   }
   nextWakeup(v: SchedulerView): number {
     return this.#wakeup?.(v) ?? NEVER;
@@ -297,9 +308,9 @@ function ranked(
   );
 }
 
-const gpus = (j: WaitingJob): number => j.shape.totalMilli / 1000;
+export const gpus = (j: WaitingJob): number => j.shape.totalMilli / 1000;
 
-const rules: Record<string, (m: Machines, p: Params) => QueueingPolicy> = {
+export const listRules: Record<string, (m: Machines, p: Params) => QueueingPolicy> = {
   fifo: (m) =>
     new SlowQueueing('fifo', m, false, (v, waiting) => {
       for (const j of waiting) if (!v.start(j, null)) return;
@@ -400,6 +411,3 @@ const rules: Record<string, (m: Machines, p: Params) => QueueingPolicy> = {
       }
     }),
 };
-
-export const slowQueueing = (name: string, params: Params, machines: Machines): QueueingPolicy =>
-  rules[name]!(machines, params);

@@ -50,7 +50,7 @@ describe.skipIf(!have)(`Muri's simulations${why}`, () => {
       expect(r.agreement.toPrintedDigits).toBe(equal);
       if (equal) expect([r.arithmetic, r.note]).toEqual([null, null]);
       else expect(r.arithmetic).toMatchObject({ explains: true });
-    });
+    }, 1_200_000);
   }
 
   test('the program that counts as the artifact does gives every published digit', () => {

@@ -18,6 +18,8 @@ export interface SchedulerScene {
   arrivals: Arrival[];
   lives: NodeLife[];
   processes: ProcessTimes;
+  /** What users take back, by time. */
+  cancels: { at: number; job: number }[];
 }
 
 const MINUTE = 60 * SECOND;
@@ -45,9 +47,23 @@ export const queueingVariants: readonly MechanismRef[] = [
   { name: 'edf', params: { preempt: true, skip: true } },
   { name: 'fair-share', params: {} },
   { name: 'fair-share', params: { share: 'gpu', weights: { alice: 3 } } },
+  { name: 'elastic', params: { settleUs: 3 * MINUTE } },
+  { name: 'elastic', params: { settleUs: 0 } },
+  { name: 'las', params: { limitsGpuUs: [10 * MINUTE, 40 * MINUTE], migrate: true } },
+  { name: 'heterogeneity', params: { throughputs: { '*': [3, 2], quick: [1, 5], picky: [4, 0] } } },
+  { name: 'heterogeneity', params: { objective: 'makespan', roundUs: 4 * MINUTE } },
 ];
 
-/** 264 seeds in a row meet every placement policy with every queueing variant. */
+const lcm = (a: number, b: number): number => {
+  let n = a;
+  while (n % b > 0) n += a;
+  return n;
+};
+/** Seeds in a row that meet every placement policy with every queueing variant. */
+export const everyPair = placementNames.length * queueingVariants.length;
+const block = lcm(placementNames.length, queueingVariants.length);
+
+/** Of seeds in a row every policy meets every other once in `everyPair`. */
 export function schedulerScene(seed: number): SchedulerScene {
   const r = generator(seed);
   const below = (n: number) => Math.floor(r() * n);
@@ -64,7 +80,7 @@ export function schedulerScene(seed: number): SchedulerScene {
     key: [seed, 5],
     pools: [
       pool('east', {
-        queueing: queueingVariants[(seed + Math.floor(seed / 132)) % queueingVariants.length]!,
+        queueing: queueingVariants[(seed + Math.floor(seed / block)) % queueingVariants.length]!,
         placement: { name, params },
         pricing: { name: 'posted', params: { rates: { a: 1_000_000, b: 2_000_000 } } },
       }),
@@ -110,6 +126,7 @@ export function schedulerScene(seed: number): SchedulerScene {
     const limitUs = Math.ceil(workUs * (below(8) === 0 ? 0.8 : 1 + r()));
     const over: Partial<JobSpec> = {
       user: one(['alice', 'alice', 'bob', 'carol']),
+      label: one(['quick', 'picky', 'other']),
       groups: below(3) === 0 ? groupsOf() : one(usual),
       classes: below(4) === 0 ? [below(2)] : [],
       limitUs,
@@ -129,8 +146,12 @@ export function schedulerScene(seed: number): SchedulerScene {
   const quick = below(2) === 0;
   const processes: ProcessTimes = {
     startUs: quick ? 0 : 3 * SECOND,
-    killUs: quick ? 0 : SECOND,
+    killUs: quick ? 0 : one([SECOND, 30 * SECOND]),
     ...(below(2) === 0 ? { checkpoint: { everyUs: 60 * SECOND, saveUs: quick ? 0 : SECOND, restoreUs: SECOND } } : {}),
   };
-  return { config: c, arrivals, lives, processes };
+  const cancels = arrivals
+    .filter(() => below(8) === 0)
+    .map((a) => ({ at: a.timeUs + below(1200) * SECOND, job: a.spec.job }))
+    .sort((a, b) => a.at - b.at);
+  return { config: c, arrivals, lives, processes, cancels };
 }

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { dataDir } from '../../lab/reproduce/study.ts';
 import { highsSolver, type LinearProblem } from '../../lab/solver/linear.ts';
 import { fairestParts, type Kind } from '../../mechanisms/queueing/lib/allocation.ts';
+import { leastWorth, upperBound } from '../oracle/max-min-certificate.ts';
 import { inTemp, janction } from '../support/cli.ts';
 import { generator } from '../support/market.ts';
 
@@ -66,6 +67,37 @@ describe('the program', () => {
         1e-5 * Math.max(1, best.objective),
       );
     }
+  });
+
+  test('is shown to be optimal by prices, whatever the unit of worth and however far apart the jobs', () => {
+    for (let seed = 1; seed <= 150; seed++) {
+      const r = generator(seed + 1000);
+      const below = (n: number) => Math.floor(r() * n);
+      const capacity = Array.from({ length: 1 + below(4) }, () => below(16));
+      // Work per microsecond of what is left: as makespan has it.
+      const unit = 10 ** -(3 * below(5));
+      const kinds = Array.from({ length: 1 + below(12) }, (): Kind => {
+        const worth = capacity.map(() => (below(4) === 0 ? 0 : unit * 10 ** (4 * r())));
+        return { jobs: 1 + below(5), gpus: below(4) / 2, worth };
+      });
+      const parts = fairestParts(kinds, capacity);
+      check(kinds, capacity, parts);
+      const [ours, bound] = [leastWorth(kinds, capacity, parts), upperBound(kinds, capacity)];
+      expect(ours, `seed ${seed}`).toBeGreaterThanOrEqual(bound * (1 - 1e-4));
+      expect(ours, `seed ${seed}`).toBeLessThanOrEqual(bound * (1 + 1e-6));
+      // The certificate can fail.
+      const less = parts.map((row) => row.map((x) => 0.99 * x));
+      if (bound > 0) expect(leastWorth(kinds, capacity, less)).toBeLessThan(bound * (1 - 1e-4));
+    }
+  });
+
+  test('a job that no class can hold does not spoil the plan of the others, and alone gets none', () => {
+    const large: Kind = { jobs: 1, gpus: 8, worth: [1, 1] };
+    const small: Kind = { jobs: 4, gpus: 1, worth: [1, 1] };
+    expect(fairestParts([large, small], [4, 4])).toEqual([[0, 0], expect.anything()]);
+    expect(fairestParts([large, small], [4, 4])[1]!.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 6);
+    expect(fairestParts([large], [4, 4])).toEqual([[0, 0]]);
+    expect(fairestParts([{ jobs: 1, gpus: 1, worth: [0, 1] }], [4, 0])).toEqual([[0, 0]]);
   });
 
   test('gives an equal share where all classes are alike, and by advantage where they are not', () => {

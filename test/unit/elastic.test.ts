@@ -1,5 +1,6 @@
 /** Elastic jobs: sizes between limits, work in proportion, and what a change of size costs. */
 import { describe, expect, test } from 'vitest';
+import { type Fact, FactKind } from '../../core/facts.ts';
 import { JOURNAL_SCHEMA, JournalWriter, readJournal } from '../../core/journal/journal.ts';
 import { replay } from '../../core/journal/replay.ts';
 import { HOUR_US, type MechanismRef } from '../../core/types.ts';
@@ -142,6 +143,25 @@ describe('an elastic job', () => {
       const { market: again } = replayed(chunks);
       expect(again).toBe(sim.markets[0]!.digest);
     });
+  });
+
+  test('one that is taken back is left alone, even when the whole line is taken back at the same stamp', () => {
+    const c = market({ name: 'elastic', params: { settleUs: SECOND } });
+    const rigid = (job: number, tasks: number) => spec(job, { groups: [task(1, { tasks })] });
+    const elasticJob = spec(2, { groups: [task(1, { tasks: 4, least: 2 })] });
+    const arrivals = [rigid(1, 2), elasticJob, rigid(3, 4)].map((s, i) => arrival(i, HOUR_US, s));
+    const { sim, rows } = simulation(c, arrivals, {
+      processes: { startUs: 0, killUs: 20 * SECOND },
+      checkEveryEvent: true,
+    });
+    const cancel = (job: number): Fact => ({ kind: FactKind.cancel, pool: 0, job });
+    // Room for two more tasks, and the head wants all four machines.
+    sim.inject(MINUTE, [cancel(1)]);
+    // Nobody waits any more: job 2 could grow.
+    sim.inject(2 * MINUTE, [cancel(2), cancel(3)]);
+    sim.finish();
+    expect(rows.of('jobs').map((j) => j.final_state)).toEqual(['cancelled', 'cancelled', 'cancelled']);
+    expect(rows.of('preemptions')).toEqual([]);
   });
 
   test('what cannot be is refused by core', () => {
