@@ -7,6 +7,8 @@ export interface ElasticParams {
   settleUs?: TimeUs;
 }
 
+const SECOND = 1_000_000;
+
 /** First in, first out, with jobs that shrink when somebody waits and grow when nobody does. */
 export class Elastic implements QueueingPolicy {
   readonly name = 'elastic';
@@ -44,8 +46,9 @@ export class Elastic implements QueueingPolicy {
   /** Left alone for long enough; otherwise the policy asks to be woken when it will have been. */
   #settled(job: RunningJob, now: TimeUs): boolean {
     if (job.stopping) return false;
-    // One that comes up is asked again when it may have been up for long enough.
-    const from = (job.startedUs < 0 ? now : job.startedUs) + Math.max(1, this.#settleUs);
+    // One that comes up is asked again when it may have been up for long enough; how long it takes to come up nobody says.
+    const from =
+      job.startedUs < 0 ? now + Math.max(SECOND, this.#settleUs) : job.startedUs + Math.max(1, this.#settleUs);
     if (from > now) this.#wakeUs = Math.min(this.#wakeUs, from);
     return from <= now;
   }

@@ -52,7 +52,7 @@ function elastic(m: Machines, p: Params): QueueingPolicy {
       Math.min(
         NEVER,
         ...v.running().flatMap((r) => {
-          const at = (r.startedUs < 0 ? v.now : r.startedUs) + settle;
+          const at = r.startedUs < 0 ? v.now + Math.max(1_000_000, settle) : r.startedUs + settle;
           return r.stopping || at <= v.now ? [] : [at];
         }),
       ),
