@@ -355,7 +355,7 @@ export class Pool implements Machine, SchedulerHost {
     if (job?.closing === Code.ok) this.#close(now, job, m.code);
   }
 
-  /** Gives the job up: at once when Settlement has never heard of it, else when it has answered. */
+  /** Gives the job up: at once when Settlement has never heard of it, else when it has answered. Policies leave one that runs alone. */
   #close(now: TimeUs, job: PoolJob, code: Code): void {
     job.closing = code;
     switch (job.state) {
@@ -369,7 +369,6 @@ export class Pool implements Machine, SchedulerHost {
         job.state = JobState.resolving;
         return this.#release(job);
       case JobState.leased:
-        // Policies see that it is on its way out, and leave it alone.
         job.stopping = true;
         this.#orders.stop(this.#leases.get(job.lease), Outcome.cancelled);
         return this.#release(job);
