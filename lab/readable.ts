@@ -1,7 +1,8 @@
 /** A run's result as a person reads it. */
-import { formatMicro } from '../core/num/index.ts';
 import type { ResolvedScenario } from '../scenarios/index.ts';
 import type { RunJson } from '../sim/summary.ts';
+import { costNotes } from '../sim/world/costs.ts';
+import { centsText, moneyRows } from './money-text.ts';
 
 /** Columns of text, first left, the rest right. */
 export function table(rows: readonly (readonly string[])[]): string {
@@ -23,10 +24,6 @@ export function duration(seconds: number): string {
 
 const trim = (x: number): string => String(Math.round(x * 10) / 10);
 const group = (n: number): string => String(n).replace(/\B(?=(\d{3})+(?!\d))/g, ',');
-const money = (micro: string): string => {
-  const [units, rest] = formatMicro(BigInt(micro)).split('.');
-  return `${units!.replace(/\B(?=(\d{3})+(?!\d))/g, ',')}.${(rest ?? '').padEnd(2, '0').slice(0, 2)}`;
-};
 const percent = (x: number): string => `${(Math.round(x * 1000) / 10).toString()} %`;
 
 function jobLines(r: RunJson): string {
@@ -48,28 +45,19 @@ function jobLines(r: RunJson): string {
 const share = (n: number, of: number): string => (of === 0 ? '' : percent(n / of));
 
 function moneyLines(r: RunJson): string {
-  const rows = [
-    ['users paid', money(r.money.charged)],
-    ['providers', money(r.money.providers)],
-    ['stakers', money(r.money.stakers)],
-    ['aggregators', money(r.money.aggregators)],
-    ['verifiers', money(r.money.verifiers)],
-    ['treasury', money(r.money.treasury)],
-  ];
-  if (r.money.dust !== '0') rows.push(['dust', money(r.money.dust)]);
-  rows.push(['held for jobs not over', money(r.money.memo.held)]);
-  if (r.moneyJct.charged === '0') return table([['', 'USD'], ...rows]);
-  const jct = [
-    r.moneyJct.charged,
-    r.moneyJct.providers,
-    r.moneyJct.stakers,
-    r.moneyJct.aggregators,
-    r.moneyJct.verifiers,
-    r.moneyJct.treasury,
-  ];
-  if (r.money.dust !== '0') jct.push(r.moneyJct.dust);
-  jct.push(r.moneyJct.memo.held);
-  return table([['', 'USD', 'JCT'], ...rows.map((row, i) => [...row, money(jct[i]!)])]);
+  const columns = [r.money, ...(r.moneyJct.charged === '0' ? [] : [r.moneyJct])].map((m) => {
+    const { paid, got, held } = moneyRows(m);
+    return new Map([...paid, ...got, held].map((row) => [row.name, row.cents]));
+  });
+  const names = ['users paid', 'subsidy', 'providers', 'stakers', 'aggregators', 'verifiers', 'treasury'];
+  names.push('dust', 'not yet divided', 'held for jobs not over');
+  const units = [r.money, r.moneyJct].slice(0, columns.length).map((m) => m.unit.replace(/^micro/, ''));
+  return table([
+    ['', ...units],
+    ...names
+      .filter((name) => columns.some((c) => c.has(name)))
+      .map((name) => [name, ...columns.map((c) => centsText(c.get(name) ?? 0n))]),
+  ]);
 }
 
 function networkLines(n: NonNullable<RunJson['network']>): string {
@@ -102,6 +90,15 @@ function adversaryLines(a: NonNullable<RunJson['adversaries']>): string {
       x.others.payoffPerAgentUsd.toFixed(2),
     ]),
   ]);
+}
+
+/** What was put in, by why: what a trace does not say, and what the scenario leaves to a draw. */
+export function imputedBecause(scenario: ResolvedScenario, r: RunJson): [string, string[]][] {
+  const drawn = costNotes(scenario);
+  return [
+    ['Imputed, because the trace does not say it', r.economics.imputed.filter((note) => !drawn.includes(note))],
+    ['Drawn, as the scenario says', r.economics.imputed.filter((note) => drawn.includes(note))],
+  ];
 }
 
 export function readable(scenario: ResolvedScenario, r: RunJson, out: string | null, how = 'simulated'): string {
@@ -161,8 +158,8 @@ export function readable(scenario: ResolvedScenario, r: RunJson, out: string | n
   }
   if (r.adversaries !== undefined) parts.push('', 'Adversaries, USD', adversaryLines(r.adversaries));
   if (r.network !== undefined) parts.push('', 'Network', networkLines(r.network));
-  if (r.economics.imputed.length > 0)
-    parts.push('', 'Imputed, because the trace does not say it', ...r.economics.imputed.map((note) => `  ${note}`));
+  for (const [why, notes] of imputedBecause(scenario, r))
+    if (notes.length > 0) parts.push('', why, ...notes.map((note) => `  ${note}`));
   parts.push(
     '',
     `${r.invariants.registered} laws checked ${group(r.invariants.checks)} times, ${r.invariants.violations} broken; fingerprint ${r.fingerprint}`,

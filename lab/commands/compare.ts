@@ -5,7 +5,7 @@ import { UsageError } from '../errors.ts';
 import { append, levelOf, pairsOf, print, seedOf, workersOf } from '../flags.ts';
 import { loadScenario } from '../load.ts';
 import { holm, pairedComparison } from '../stats/paired.ts';
-import { type Figures, numberOf, refuseUnknown } from '../sweep/figures.ts';
+import { type Figures, headOf, numberOf, refuseUnknown, unitOf } from '../sweep/figures.ts';
 import { runAll } from '../sweep/run-all.ts';
 import type { Task } from '../sweep/task.ts';
 
@@ -127,12 +127,15 @@ function summarise(pathA: string, pathB: string, flags: CompareFlags, seed: numb
 
 export function readableComparison(c: CompareJson): string {
   const name = (s: { scenario: string; set: string[] }) => [s.scenario, ...s.set].join(' ');
-  const n = (x: number) => String(Number(x.toPrecision(5)));
+  const shown = (m: string, v: { mean: number; half: number }): string => {
+    const [mean, half] = [v.mean, v.half].map((x) => Number((x / unitOf(m).per).toPrecision(5)));
+    return `${mean} ± ${half}`;
+  };
   const rows = Object.entries(c.metrics).map(([m, v]) => [
-    m,
-    `${n(v.a.mean)} ± ${n(v.a.half)}`,
-    `${n(v.b.mean)} ± ${n(v.b.half)}`,
-    `${n(v.difference.mean)} ± ${n(v.difference.half)}`,
+    headOf(m),
+    shown(m, v.a),
+    shown(m, v.b),
+    shown(m, v.difference),
     v.varianceReduction === null ? '-' : `${v.varianceReduction.toFixed(1)}x`,
     v.verdict === 'no difference found'
       ? v.verdict

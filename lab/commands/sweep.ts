@@ -111,7 +111,7 @@ export async function sweepPlan(study: string, flags: SweepFlags): Promise<strin
       : 'select' in plan.replications
         ? `from ${plan.replications.min}, where they tell most of which point has the ${plan.replications.goal === 'max' ? 'largest' : 'least'} ${plan.replications.select}, until that is sure to ${plan.replications.confidence * 100} %`
         : `${plan.replications.min} to ${plan.replications.max}, until ${plan.replications.metric} is known to ${plan.replications.relativeHalfWidth * 100} %`;
-  const head = `${plan.study}: ${loaded.study.question}\n  ${loaded.study.design.kind} design of ${plan.points.length} points, replications ${rep}: at most ${runs} runs; seed ${plan.seed}, ${plan.commonRandomNumbers ? 'common' : 'independent'} random numbers\n`;
+  const head = `${plan.study}: ${loaded.study.question}\n  ${loaded.study.design.kind} design of ${plan.points.length} points, replications ${rep}: ${typeof plan.replications === 'number' ? '' : 'at most '}${runs} runs; seed ${plan.seed}, ${plan.commonRandomNumbers ? 'common' : 'independent'} random numbers\n`;
   return `${head}${plan.points.map((p) => `  ${String(p.index).padStart(6)}  ${p.point.map(setText).join('  ')}`).join('\n')}\n`;
 }
 
@@ -212,9 +212,13 @@ function statusJson(plan: Plan, s: SweepStatus, stale: readonly string[]): objec
   };
 }
 
+/** Where replications follow the results, more may be asked for. */
+const neededText = (plan: Plan, s: SweepStatus): string =>
+  `${s.runsNeeded}${s.complete || typeof plan.replications === 'number' ? '' : ' or more'}`;
+
 function readableStatus(plan: Plan, s: SweepStatus, stale: readonly string[]): string {
   const lines = [
-    `${plan.study}: ${s.done} of ${s.runsNeeded}${s.complete ? '' : ' or more'} runs done at ${s.points} points${s.complete ? ', complete' : ''}`,
+    `${plan.study}: ${s.done} of ${neededText(plan, s)} runs done at ${s.points} points${s.complete ? ', complete' : ''}`,
   ];
   if (s.failed.length > 0) lines.push(`  ${s.failed.length} failed:`);
   for (const f of s.failed.slice(0, 10))
@@ -276,7 +280,7 @@ export async function sweepCollect(study: string, flags: SweepFlags): Promise<st
     throw new Finding(
       s.complete
         ? `${s.failed.length} runs failed and are not in the table`
-        : `the sweep is not complete: ${s.done} of ${s.runsNeeded} or more runs`,
+        : `the sweep is not complete: ${s.done} of ${neededText(plan, s)} runs`,
     );
   }
   return text;

@@ -9,7 +9,7 @@ import { print, workersOf } from '../flags.ts';
 import { bytesOf } from '../load.ts';
 import { Progress } from '../progress.ts';
 import { setText } from '../sweep/design.ts';
-import type { Figures } from '../sweep/figures.ts';
+import { type Figures, headOf, unitOf } from '../sweep/figures.ts';
 import { ForeignFiles } from '../sweep/foreign.ts';
 import type { Loaded } from '../sweep/study.ts';
 import { Evaluator } from '../tune/evaluator.ts';
@@ -152,6 +152,8 @@ function bestScenario(loaded: Loaded<TuneStudy>, parameters: TuneJson['best'][nu
 
 export function readableTune(t: TuneJson, out: string | undefined): string {
   const n = (x: number) => String(Number(x.toPrecision(6)));
+  const shown = (m: string, v: { mean: number; half: number }): string =>
+    `${headOf(m)} ${n(v.mean / unitOf(m).per)} ± ${n(v.half / unitOf(m).per)}`;
   const lines = [
     `${t.study}: ${t.method}, ${t.evaluations} points, ${t.runs} runs of seed ${t.seed}`,
     `  ${t.hypervolume === null ? 'best first' : `Pareto front, hypervolume ${n(t.hypervolume)}`}, judged on fresh seeds (in brackets: what the search believed)`,
@@ -161,8 +163,8 @@ export function readableTune(t: TuneJson, out: string | undefined): string {
       `  ${i + 1}. ${Object.entries(b.parameters).map(setText).join('  ')}${b.feasible ? (b.front === false ? '   not on the front' : '') : '   BREAKS A CONSTRAINT'}`,
     );
     for (const [m, v] of Object.entries(b.objectives))
-      lines.push(`       ${m} ${n(v.mean)} ± ${n(v.half)} (${n(v.searched)})`);
-    for (const [m, v] of Object.entries(b.constraints)) lines.push(`       ${m} ${n(v.mean)} ± ${n(v.half)}`);
+      lines.push(`       ${shown(m, v)} (${n(v.searched / unitOf(m).per)})`);
+    for (const [m, v] of Object.entries(b.constraints)) lines.push(`       ${shown(m, v)}`);
   });
   if (out !== undefined) lines.push(`  the best as a scenario: ${out}/best.yaml`);
   return `${lines.join('\n')}\n`;

@@ -63,6 +63,6 @@ export function adversarySection(run: RunData): Section | null {
       : `Better off than those who play by the rules: ${ahead.map(([kind]) => kindNames[kind] ?? html(kind)).join(', ')}`;
   const note =
     '<p>Acts: jobs left, leases kept after the work, names used up, machines held back. The others are of the same group or persona, not the same agents: ' +
-    'what cheating itself brings is a pair of runs, <code>janction payoffs</code>.</p>';
+    'what cheating itself brings is a pair of runs, <code>npx janction payoffs</code>.</p>';
   return { id: 'adversaries', title, html: htmlTable(head, rows) + note + agents + more };
 }

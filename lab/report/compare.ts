@@ -7,32 +7,39 @@ import { studentQuantile } from '../../core/num/index.ts';
 import { canonicalScenario } from '../../scenarios/index.ts';
 import type { RunJson } from '../../sim/summary.ts';
 import type { RunData } from './data.ts';
-import { group, percent, quantile, round, seconds, short } from './numbers.ts';
+import { amount, group, percent, quantile, round, seconds, short } from './numbers.ts';
 import { figure, htmlTable, type Section } from './over-time.ts';
 import { bars, html } from './svg.ts';
 
 interface Metric {
   name: string;
   of: (r: RunJson) => number | null;
-  show: (v: number) => string;
+  /** `code`: of the currency. */
+  show: (v: number, code: string) => string;
 }
 
 const signed =
-  (show: (v: number) => string) =>
-  (v: number): string =>
-    v < 0 ? `−${show(-v)}` : show(v);
+  (show: Metric['show']): Metric['show'] =>
+  (v, code) =>
+    v < 0 ? `−${show(-v, code)}` : show(v, code);
+const time = signed((v) => seconds(v * 1e6));
+const money = signed((v, code) => amount(Math.round(v * 1e6), code));
 const metrics: readonly Metric[] = [
-  { name: 'jobs completed', of: (r) => r.jobs.completed, show: signed(group) },
-  { name: 'mean wait', of: (r) => r.waitSeconds.mean, show: signed((v) => seconds(v * 1e6)) },
-  { name: 'median wait', of: (r) => r.waitSeconds.p50, show: signed((v) => seconds(v * 1e6)) },
-  { name: 'p95 wait', of: (r) => r.waitSeconds.p95, show: signed((v) => seconds(v * 1e6)) },
-  { name: 'mean time to completion', of: (r) => r.jctSeconds.mean, show: signed((v) => seconds(v * 1e6)) },
+  { name: 'jobs completed', of: (r) => r.jobs.completed, show: signed((v) => group(round(v, 1))) },
+  { name: 'mean wait', of: (r) => r.waitSeconds.mean, show: time },
+  { name: 'median wait', of: (r) => r.waitSeconds.p50, show: time },
+  { name: 'p95 wait', of: (r) => r.waitSeconds.p95, show: time },
+  { name: 'mean time to completion', of: (r) => r.jctSeconds.mean, show: time },
   { name: 'utilisation', of: (r) => r.gpu.utilisation, show: signed(percent) },
   { name: 'useful GPU-hours', of: (r) => r.gpu.usefulGpuHours, show: signed(short) },
-  { name: 'users were charged', of: (r) => Number(r.money.charged) / 1e6, show: signed(short) },
-  { name: 'providers got', of: (r) => Number(r.money.providers) / 1e6, show: signed(short) },
-  { name: 'welfare', of: (r) => r.economics.welfare, show: signed(short) },
-  { name: 'paid per useful GPU-hour', of: (r) => r.economics.costPerUsefulGpuHour, show: signed(short) },
+  { name: 'users were charged', of: (r) => Number(r.money.charged) / 1e6, show: money },
+  { name: 'providers got', of: (r) => Number(r.money.providers) / 1e6, show: money },
+  { name: 'welfare', of: (r) => r.economics.welfare, show: money },
+  {
+    name: 'paid per useful GPU-hour',
+    of: (r) => r.economics.costPerUsefulGpuHour,
+    show: signed((v, code) => `${short(v)} ${code}`),
+  },
 ];
 
 /** The scenario without its seed: what replications share. */
@@ -75,10 +82,11 @@ export function pairedInterval(differences: readonly number[]): { mean: number; 
 export function compareSection(runs: readonly RunData[]): Section {
   const variants = variantsOf(runs);
   const a = variants[0]!;
+  const { code } = runs[0]!.scenario.market.currencies[0]!;
   const parts: string[] = [];
   let finding = `${runs.length} replications of one scenario`;
   if (variants.length === 1) {
-    parts.push(replications(a));
+    parts.push(replications(a, code));
   }
   for (const b of variants.slice(1)) {
     const seeds = [...a.bySeed.keys()].filter((s) => b.bySeed.has(s)).sort((x, y) => x - y);
@@ -96,10 +104,18 @@ export function compareSection(runs: readonly RunData[]): Section {
       return [
         [
           m.name,
-          m.show(mean(([x]) => x!)),
-          m.show(mean(([, y]) => y!)),
-          (d > 0 ? '+' : '') + m.show(d),
-          interval === null ? 'one pair, no interval' : `${m.show(interval.low)} to ${m.show(interval.high)}`,
+          m.show(
+            mean(([x]) => x!),
+            code,
+          ),
+          m.show(
+            mean(([, y]) => y!),
+            code,
+          ),
+          (d > 0 ? '+' : '') + m.show(d, code),
+          interval === null
+            ? 'one pair, no interval'
+            : `${m.show(interval.low, code)} to ${m.show(interval.high, code)}`,
         ],
       ];
     });
@@ -120,14 +136,14 @@ export function compareSection(runs: readonly RunData[]): Section {
   return { id: 'compare', title: finding, html: parts.join('') };
 }
 
-function replications(v: Variant): string {
+function replications(v: Variant, code: string): string {
   const seeds = [...v.bySeed.keys()].sort((x, y) => x - y);
   if (seeds.length < 2) return '<p>The runs are of one scenario and one seed: they are the same run.</p>';
   const rows = metrics.flatMap((m) => {
     const values = seeds.map((s) => m.of(v.bySeed.get(s)!.result));
     if (values.some((x) => x === null)) return [];
     const i = pairedInterval(values as number[])!;
-    return [[m.name, m.show(i.mean), `${m.show(i.low)} to ${m.show(i.high)}`]];
+    return [[m.name, m.show(i.mean, code), `${m.show(i.low, code)} to ${m.show(i.high, code)}`]];
   });
   return `${htmlTable(['', 'mean', '95 % interval'], rows)}<p class="note">Over seeds ${seeds.join(', ')}.</p>`;
 }
@@ -166,6 +182,6 @@ function jobPairs(a: RunData, b: RunData, seed: number): string[] {
         { name: 'started later', parts: [piece(later, 1, 'later')], note: percent(later / n) },
       ]),
     ),
-    `<p class="note">Difference of waits, 5 %, 50 % and 95 % of these jobs: ${[0.05, 0.5, 0.95].map((q) => signed(seconds)(round(quantile(differences, q), 0))).join(', ')}.</p>`,
+    `<p class="note">Difference of waits, 5 %, 50 % and 95 % of these jobs: ${[0.05, 0.5, 0.95].map((q) => time(quantile(differences, q) / 1e6, '')).join(', ')}.</p>`,
   ];
 }

@@ -1,5 +1,6 @@
 /** Where the money came from and went to. */
 import { type SankeyLink, type SankeyNode, sankey, sankeyJustify, sankeyLinkHorizontal } from 'd3-sankey';
+import { centsText, type MoneyRow, moneyRows } from '../money-text.ts';
 import { byCodeUnits, type RunData } from './data.ts';
 import { amount, percent, short } from './numbers.ts';
 import { figure, htmlTable, type Section } from './over-time.ts';
@@ -120,19 +121,16 @@ export function moneySection(run: RunData): Section {
     if (drawn !== '') parts.push(figure(`Money flow, ${code}`, drawn));
   }
   const table = (m: typeof money, code: string): string[][] => {
-    const whole = Number(m.charged) + Number(m.memo.subsidy);
-    const share = (v: string): string => (whole === 0 ? '–' : percent(Number(v) / whole));
+    const { paid, got, held } = moneyRows(m);
+    const whole = paid.reduce((n, r) => n + Number(r.micro), 0);
+    const text = (r: MoneyRow): string => `${centsText(r.cents)} ${code}`;
     return [
-      ['users were charged', amount(Number(m.charged), code), ''],
-      ['subsidy', amount(Number(m.memo.subsidy), code), ''],
-      ['providers', amount(Number(m.providers), code), share(m.providers)],
-      ['stakers', amount(Number(m.stakers), code), share(m.stakers)],
-      ['aggregators', amount(Number(m.aggregators), code), share(m.aggregators)],
-      ['verifiers', amount(Number(m.verifiers), code), share(m.verifiers)],
-      ['treasury', amount(Number(m.treasury), code), share(m.treasury)],
-      ['dust', amount(Number(m.dust), code), share(m.dust)],
-      ['held for jobs that are not over', amount(Number(m.memo.held), code), ''],
-    ].filter((r, i) => i === 0 || !r[1]!.startsWith('0 '));
+      ...paid.map((r) => [r.name, text(r), '']),
+      ...got
+        .filter((r) => r.micro !== 0n)
+        .map((r) => [r.name, text(r), whole === 0 ? '–' : percent(Number(r.micro) / whole)]),
+      ...[held].filter((r) => r.micro !== 0n).map((r) => [r.name, text(r), '']),
+    ];
   };
   parts.push(htmlTable(['', codes[0]!, 'share'], table(money, codes[0]!)));
   if (run.result.moneyJct.charged !== '0')

@@ -1,4 +1,5 @@
 /** Figures as people read them; never by locale, so that a page has the same bytes everywhere. */
+import { centsOf, centsText } from '../money-text.ts';
 import { duration } from '../readable.ts';
 
 export const seconds = (us: number): string => duration(us / 1e6);
@@ -23,11 +24,12 @@ export function short(x: number): string {
 const POWERS = [1, 10, 100, 1000, 10_000];
 export const round = (x: number, digits: number): number => Math.round(x * POWERS[digits]!) / POWERS[digits]!;
 
-/** Micro-units as an amount with two decimals. */
+/** Micro-units as an amount with two decimals, as the command line shows it; what is less than a hundredth has four. */
 export function amount(micro: number | bigint, code: string): string {
   const units = Number(micro) / 1e6;
   const a = Math.abs(units);
-  const text = a >= 1000 || a === 0 ? group(Math.round(units)) : a >= 0.01 ? units.toFixed(2) : String(round(units, 4));
+  const text =
+    a === 0 ? '0' : a >= 0.01 ? centsText(centsOf(BigInt(Math.round(Number(micro))))) : String(round(units, 4));
   return `${text} ${code}`;
 }
 

@@ -21,6 +21,19 @@ interface Moment {
   up: number;
 }
 
+/** GPUs of the machines that are up when the run begins: the pools' first sample is taken before they have heard of them. */
+function upAtStart(run: RunData): number {
+  const { failures: f, scenario } = run;
+  // Down = it goes down at the very start, or its first change is to come up.
+  const down = new Map<string, boolean>();
+  for (let i = 0; i < f.rows; i++) {
+    const kind = f.kind[i]!;
+    if ((kind === 'node-up' || kind === 'node-down') && !down.has(f.node[i]!))
+      down.set(f.node[i]!, kind === 'node-up' ? f.time_us[i]! > 0 : f.time_us[i]! === 0);
+  }
+  return scenario.market.nodes.reduce((gpus, n) => gpus + (down.get(n.id) === true ? 0 : n.gpus), 0);
+}
+
 /** Samples of all pools together, thinned: the largest queue and the mean use of each bucket. */
 function moments(run: RunData): Moment[] {
   const s = run.samples;
@@ -35,6 +48,8 @@ function moments(run: RunData): Moment[] {
     last.used += s.used_milli[i]! / 1000;
     last.up += s.capacity_milli[i]! / 1000;
   }
+  const start = all[0];
+  if (start?.at === 0 && start.up === 0 && all.length > 1) start.up = upAtStart(run);
   const per = Math.ceil(all.length / MOST);
   if (per <= 1) return all;
   const out: Moment[] = [];

@@ -1,6 +1,7 @@
 /** The page: head, sections in the order a reader asks, and how to do it again. One file, nothing fetched from anywhere. */
 import { readFileSync } from 'node:fs';
 import { NEVER } from '../../core/types.ts';
+import { imputedBecause } from '../readable.ts';
 import { adversarySection } from './adversaries.ts';
 import { clearingSection } from './clearing.ts';
 import { compareSection } from './compare.ts';
@@ -168,8 +169,8 @@ function asked(run: RunData): Section {
       'modules of your own',
       list(run.manifest.modules!.map((m) => `${m.ref} (${m.kind}, SHA-256 ${m.sha256.slice(0, 12)}…)`)),
     ]);
-  const imputed = r.economics.imputed;
-  if (imputed.length > 0) rows.push(['imputed, not in the trace', list(imputed.map(String))]);
+  for (const [why, notes] of imputedBecause(s, r))
+    if (notes.length > 0) rows.push([why.charAt(0).toLowerCase() + why.slice(1), list(notes)]);
   return {
     id: 'asked',
     title: 'What was asked',
@@ -193,7 +194,7 @@ function checked(run: RunData): Section {
   return {
     id: 'checked',
     title: `${r.invariants.registered} laws of the market were checked ${group(r.invariants.checks)} times; ${r.invariants.violations === 0 ? 'none was broken' : `${group(r.invariants.violations)} violations`}`,
-    html: `${htmlTable(['jobs', 'count'], rows)}<p>${sum === r.jobs.submitted ? 'Every submitted job is accounted for' : `The jobs do not add up: ${group(sum)} of ${group(r.jobs.submitted)}`}; charges equal what the parties got, to the micro-unit. <code>janction audit ${html(run.dir)}</code> replays the run and recomputes every balance with code that shares nothing with the ledger.</p>`,
+    html: `${htmlTable(['jobs', 'count'], rows)}<p>${sum === r.jobs.submitted ? 'Every submitted job is accounted for' : `The jobs do not add up: ${group(sum)} of ${group(r.jobs.submitted)}`}; charges equal what the parties got, to the micro-unit. <code>npx janction audit ${html(run.dir)}</code> replays the run and recomputes every balance with code that shares nothing with the ledger.</p>`,
   };
 }
 
@@ -201,10 +202,10 @@ function again(runs: readonly RunData[]): Section {
   const run = runs[0]!;
   const m = run.manifest;
   const commands = [
-    ...runs.map((r) => `${r.manifest.command} --out NEW-DIRECTORY`),
-    `janction audit ${run.dir}`,
-    `janction explain ${run.dir} JOB`,
-    `janction timeline ${run.dir} > timeline.json    # opens in ui.perfetto.dev`,
+    ...runs.map((r) => `npx ${r.manifest.command} --out NEW-DIRECTORY`),
+    `npx janction audit ${run.dir}`,
+    `npx janction explain ${run.dir} JOB`,
+    `npx janction timeline ${run.dir} > timeline.json    # opens in ui.perfetto.dev`,
   ];
   return {
     id: 'again',

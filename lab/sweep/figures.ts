@@ -33,6 +33,23 @@ export function figuresOf(result: RunJson): Figures {
   return out;
 }
 
+/** A figure's unit as people read it, and by what its number is divided for that; '' = a count, a share or in the name. */
+export function unitOf(figure: string): { unit: string; per: number } {
+  if (figure.startsWith('money_jct_')) return { unit: 'JCT', per: 1e6 };
+  if (/^(money|stakers_paid)_/.test(figure)) return { unit: 'USD', per: 1e6 };
+  if (/^economics_(welfare|user_surplus|provider_profit|first_best_welfare)$/.test(figure))
+    return { unit: 'USD', per: 1 };
+  if (/^economics_(clearing_price|price_by_class)_|^economics_\w*_per_useful_gpu_hour$/.test(figure))
+    return { unit: 'USD per GPU-hour', per: 1 };
+  return { unit: figure.includes('/') ? 'USD' : '', per: 1 };
+}
+
+/** The figure with its unit, as the head of a column. */
+export function headOf(figure: string): string {
+  const { unit } = unitOf(figure);
+  return unit === '' ? figure : `${figure} (${unit})`;
+}
+
 /** Name of the figure that is one adversary's payoff, USD. */
 export const agentFigure = (kind: string, agent: string): string => `${kind}/${agent}`;
 

@@ -4,7 +4,7 @@ import { meanInterval } from '../stats/interval.ts';
 import { holm, pairedComparison } from '../stats/paired.ts';
 import type { Selection } from '../stats/selection.ts';
 import { setText } from './design.ts';
-import { numberOf } from './figures.ts';
+import { headOf, numberOf, unitOf } from './figures.ts';
 import { Needs } from './needs.ts';
 import type { Plan } from './plan.ts';
 import { lookupOf } from './run.ts';
@@ -125,23 +125,27 @@ function tableText(header: string[], rows: string[][]): string[] {
 export function readableSummary(plan: Plan, study: Study, done: number, s: SweepSummary): string {
   const name = (r: PointSummary) =>
     shortened(`${r.point}: ${Object.entries(r.parameters).map(setText).join(' ')}`, 100);
-  const plusMinus = (mean: number | null, half: number | null) =>
-    mean === null ? '-' : `${number(mean)}${half === null ? '' : ` ± ${Number(half.toPrecision(2))}`}`;
+  const plusMinus = (m: string, mean: number | null, half: number | null) => {
+    const { per } = unitOf(m);
+    return mean === null
+      ? '-'
+      : `${number(mean / per)}${half === null ? '' : ` ± ${Number((half / per).toPrecision(2))}`}`;
+  };
   const lines = [
     `${plan.study}: ${study.question}`,
     ...tableText(
-      ['point', 'load', ...study.metrics.flatMap((m) => [m, ...study.quantiles.map((q) => `${q * 100} %`)])],
+      ['point', 'load', ...study.metrics.flatMap((m) => [headOf(m), ...study.quantiles.map((q) => `${q * 100} %`)])],
       s.points.map((r) => [
         name(r),
         r.load,
         ...study.metrics.flatMap((m) => {
           const v = r.metrics[m]!;
           return [
-            plusMinus(v.mean, v.half),
+            plusMinus(m, v.mean, v.half),
             ...study.quantiles.map((_, i) => {
               const q = v.quantiles?.[i];
-              const end = (x: number | null) => (x === null ? '?' : number(x));
-              return q === undefined ? '-' : `${number(q.value)} [${end(q.low)}, ${end(q.high)}]`;
+              const end = (x: number | null) => (x === null ? '?' : number(x / unitOf(m).per));
+              return q === undefined ? '-' : `${end(q.value)} [${end(q.low)}, ${end(q.high)}]`;
             }),
           ];
         }),
@@ -153,7 +157,7 @@ export function readableSummary(plan: Plan, study: Study, done: number, s: Sweep
     lines.push(
       `  differences from point ${study.baseline}, pair by pair; p-values corrected over all of them (Holm)`,
       ...tableText(
-        ['point', ...study.metrics],
+        ['point', ...study.metrics.map(headOf)],
         s.points
           .filter((r) => r.point !== study.baseline)
           .map((r) => [
@@ -161,7 +165,7 @@ export function readableSummary(plan: Plan, study: Study, done: number, s: Sweep
             ...study.metrics.map((m) => {
               const d = r.metrics[m]!.difference;
               if (d === undefined) return '-';
-              return `${plusMinus(d.mean, d.half)} (p ${d.p < 0.0001 ? '< 0.0001' : d.p.toFixed(4)})`;
+              return `${plusMinus(m, d.mean, d.half)} (p ${d.p < 0.0001 ? '< 0.0001' : d.p.toFixed(4)})`;
             }),
           ]),
       ),

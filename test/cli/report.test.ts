@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { explainCommand, readableExplanation } from '../../lab/commands/explain.ts';
 import type { Explanation } from '../../lab/explain/explain.ts';
+import { readable } from '../../lab/readable.ts';
 import { pairedInterval } from '../../lab/report/compare.ts';
 import { readRun } from '../../lab/report/data.ts';
-import { longestWaits } from '../../lab/report/waits.ts';
+import { longestWaits, reasonOf } from '../../lab/report/waits.ts';
 import { readColumns } from '../../lab/rundir/columns.ts';
 import { readManifest, readRunTable } from '../../lab/rundir/reader.ts';
 import { janctionInside } from '../support/cli.ts';
@@ -81,7 +82,20 @@ describe('report', () => {
     expect(page).toContain(`${(Math.round(result.gpu.utilisation * 1000) / 10).toString()} %`);
     expect(page).toContain(result.fingerprint);
     expect(page).toContain(`>${String(result.jobs.submitted).replace(/\B(?=(\d{3})+$)/g, ',')}<`);
-    expect(page).toContain((Number(result.money.providers) / 1e6).toFixed(2));
+    const shown = readable(readManifest(run).scenario, result, null);
+    const [, providers] = /providers +([\d.]+)\n/.exec(shown)!;
+    expect(Math.abs(Number(providers) - Number(result.money.providers) / 1e6)).toBeLessThan(0.0101);
+    expect(page).toContain(`<th scope="row">providers</th><td class="n">${providers} USD</td>`);
+  });
+
+  test('machines are up from the start, not from the first sample on; commands are those of a checkout', async () => {
+    const page = readFileSync(join(run, 'report.html'), 'utf8');
+    const up = /<path class="line c3[^"]*" d="M([^"]+)"/.exec(page)![1]!;
+    const y = [...up.matchAll(/[\d.]+,([\d.]+)/g)].map((m) => Number(m[1]));
+    // Nothing fails at once, so no moment has more of them up than the first (less y = more GPUs).
+    expect(y[0]).toBe(Math.min(...y));
+    expect(page).toContain(`npx janction audit ${run}`);
+    expect(page).not.toMatch(/<code>janction |^janction /m);
   });
 
   test('revenue by stake: what each staker got, beside its share of the stake', async () => {
@@ -162,7 +176,23 @@ describe('report', () => {
       // The tables know when processes ran, the scheduler when it leased: they differ by starts, kills and lost machines.
       expect(Math.abs(spent('no-room') - w.noRoom), `job ${w.job}`).toBeLessThan(0.05);
       expect(Math.abs(spent('scattered') - w.scattered), `job ${w.job}`).toBeLessThan(0.05);
+      // The tables hold only jobs that are over; the scheduler also saw those that still ran or waited at the end, and each once.
+      const open = data.result.jobs.running + data.result.jobs.pending;
+      expect(e.wait.overtakenBy.jobs - w.overtakenBy, `job ${w.job}`).toBeGreaterThanOrEqual(0);
+      expect(e.wait.overtakenBy.jobs - w.overtakenBy, `job ${w.job}`).toBeLessThanOrEqual(open);
+      expect(new Set(e.wait.overtakenBy.first).size).toBe(e.wait.overtakenBy.first.length);
     }
+  });
+
+  test('a share of a wait is all of it only when it is, and what was free then is less than was asked for', () => {
+    const wait = { job: 1, label: 'x', pool: 'p', submitUs: 0, startUs: 1, waitUs: 1, gpus: 1, tasks: 1, classes: [] };
+    const rest = { ahead: 0, overtakenBy: 0, notBought: 0, scattered: 0, mostFree: 0.5 };
+    expect(reasonOf({ ...wait, ...rest, noRoom: 0.9999, queueOrder: 0.0001 })).toContain('for more than 99.9 % of');
+    expect(reasonOf({ ...wait, ...rest, noRoom: 1, queueOrder: 0 })).toContain('for 100 % of');
+  });
+
+  test('texts of too few free GPUs name fewer than the job asked for', async () => {
+    for (const w of longestWaits(await readRun(run), 40)) if (w.noRoom > 0) expect(w.mostFree).toBeLessThan(w.gpus);
   });
 
   test('several runs are compared by pairs of seeds', async () => {
@@ -180,6 +210,11 @@ describe('report', () => {
     expect(i.mean).toBeCloseTo((d[0]! + d[1]!) / 2, 9);
     expect(i.high - i.mean).toBeCloseTo((12.706204736 * Math.abs(d[0]! - d[1]!)) / 2, 4);
     expect(page).toMatch(/B (shortened|lengthened) the mean wait/);
+    const section = page.slice(page.indexOf('<section id="compare">'), page.indexOf('<section id="load">'));
+    // Means of two seeds: no figure has more than three decimals, and money has its unit.
+    expect(section.replace(/<svg.*?<\/svg>/gs, '')).not.toMatch(/\d\.\d{4}/);
+    for (const row of ['users were charged', 'providers got', 'welfare'])
+      expect(section).toMatch(new RegExp(`${row}</th><td class="n">[\\d,.]+ USD</td>`));
     expect(page).toContain('started sooner');
   });
 

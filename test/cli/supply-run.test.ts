@@ -12,6 +12,7 @@ import { janctionInside, scratch } from '../support/cli.ts';
 
 const { dir, remove } = scratch();
 const run = join(dir, 'run');
+let text = '';
 beforeAll(async () => {
   const set = [
     'horizon=30 hour',
@@ -22,8 +23,14 @@ beforeAll(async () => {
   const args = ['run', 'scenarios/pvcg-week/scenario.yaml', ...set.flatMap((s) => ['--set', s]), '--out', run];
   const done = await janctionInside([...args, '--quiet']);
   expect(done.code, done.err).toBe(0);
+  text = done.out;
 });
 afterAll(remove);
+
+test('run: costs are drawn as the scenario says; there is no trace that could have said them', () => {
+  expect(text).toContain('\nDrawn, as the scenario says\n  costs of providers of rtx-3080');
+  expect(text).not.toContain('trace');
+});
 
 test('explain: idle GPUs that the pool did not buy are neither busy nor free', async () => {
   const data = await readRun(run);
