@@ -26,6 +26,7 @@ export const FactKind = {
   payer: 15,
   dispute: 16,
   gpu: 17,
+  leaving: 18,
 } as const;
 
 /** A card of a machine that is up: in service, taking nothing new until it is reset, or lost. */
@@ -84,6 +85,13 @@ export interface GpuFact {
 export interface NodeUpFact {
   kind: typeof FactKind.nodeUp;
   node: number;
+}
+
+/** The machine's owner has said that it takes it back soon. What runs is told to end at `stopUs`, in time to be saved; NEVER = it is not. */
+export interface LeavingFact {
+  kind: typeof FactKind.leaving;
+  node: number;
+  stopUs: TimeUs;
 }
 
 /** The process reports how much run time it still needs on these GPUs: schedulers may use it, bills do not. */
@@ -208,10 +216,11 @@ export type Fact =
   | StakeFact
   | PayerFact
   | DisputeFact
-  | GpuFact;
+  | GpuFact
+  | LeavingFact;
 
 /** Phase of each kind: release 0, failure 1, message 2, arrival 3; a cancel comes after the arrivals it may speak of. Indexed by kind. */
-export const phaseOfKind = [0, 0, 0, 0, 1, 1, 2, 2, 3, 4, 3, 3, 3, 2, 3, 3, 3, 1] as const;
+export const phaseOfKind = [0, 0, 0, 0, 1, 1, 2, 2, 3, 4, 3, 3, 3, 2, 3, 3, 3, 1, 1] as const;
 
 export const ActionKind = { start: 1, kill: 2, release: 3 } as const;
 

@@ -205,6 +205,8 @@ export interface ResolvedNode {
   /** What it asks in a supply auction, micro-USD per GPU-hour; absent = its cost. */
   askMicroPerGpuHour?: number;
   availability: Availability;
+  /** How long before it takes a machine back its owner says so; absent = not at all. */
+  noticeUs?: TimeUs;
   /** What its provider says of it and is not so; absent = nothing. */
   lies?: { speedFactorMilli: number; copies: number };
   /** Mean time between failures while up and mean repair, exponential; 0 = never fails, or as `failures` says. */

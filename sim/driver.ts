@@ -43,7 +43,7 @@ import { factOfPayer, type JobWork, worthAtEnd } from './world/jobs.ts';
 import { Mesh, type MeshCounts, type MeshState } from './world/mesh.ts';
 import type { Network, PacketCounts } from './world/network.ts';
 import type { Performance, PerformanceFigures } from './world/performance.ts';
-import { type Lies, Processes, type ProcessModel, type ProcessTimes, type Work } from './world/processes.ts';
+import { type Lies, leadOf, Processes, type ProcessModel, type ProcessTimes, type Work } from './world/processes.ts';
 import { Retries, type RetriesState } from './world/retries.ts';
 import { StakeWorld, type StakeWorldState } from './world/stakers.ts';
 import type { VerificationCounts } from './world/verification.ts';
@@ -178,7 +178,7 @@ export class Simulation {
             staking: () => this.markets.find((m) => m.settlement !== null)!.settlement!.staking!,
           });
     const names = config.nodes.map((n) => n.id);
-    this.#fleet = new Fleet(this.#queue, options.streams, options.lives, names);
+    this.#fleet = new Fleet(this.#queue, options.streams, options.lives, names, leadOf(options.processes));
     this.#retries = new Retries(this.#queue, options.streams, options.retries ?? []);
     this.#disputers =
       options.disputers === undefined
@@ -512,6 +512,7 @@ export class Simulation {
         return this.#processes.happen(t, type, a, b);
       case WorldEvent.nodeDown:
       case WorldEvent.nodeUp:
+      case WorldEvent.notice:
         return this.#fleet.happen(t, type, a, b, (node) => this.#processes.lose(node, t));
       case WorldEvent.payer:
         return factOfPayer(this.options.payers![a]!, a);

@@ -34,6 +34,10 @@ export function writeFact(out: ByteSink, f: Fact, bare = false): void {
       out.u8(f.state);
       out.uint(f.xid);
       return;
+    case FactKind.leaving:
+      out.uint(f.node);
+      out.uint(f.stopUs);
+      return;
     case FactKind.packet:
       if (bare) writeBare(out, f.packet);
       else writePlain(out, f.packet);
@@ -107,6 +111,8 @@ export function readFact(src: ByteSource, bare = false): Fact {
       return { kind, node: src.uint() };
     case FactKind.gpu:
       return { kind, node: src.uint(), gpu: src.uint(), state: src.u8() as CardState, xid: src.uint() };
+    case FactKind.leaving:
+      return { kind, node: src.uint(), stopUs: src.uint() };
     case FactKind.packet:
       return { kind, packet: bare ? readBare(src) : (readPlain(src) as Packet) };
     case FactKind.contact:

@@ -307,7 +307,7 @@ export const invariants: readonly Invariant[] = [
           const n = m.nodes[nodes[i]!];
           if (n === null || n === undefined || n.poolOf !== p.address) continue;
           // A machine that has not been heard of is as good as gone, whatever it does.
-          const there = n.isUp && p.hears(i);
+          const there = n.takesWork && p.hears(i);
           if (p.cluster.isUp(i) !== there) return `pool ${p.id} believes node ${n.spec.id} ${there ? 'down' : 'up'}`;
           for (let g = 0; g < n.spec.gpus; g++) {
             const out = n.cardOf(g) !== CardState.fine;

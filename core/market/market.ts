@@ -451,6 +451,7 @@ function seqOf(f: Fact): number {
     case FactKind.nodeDown:
     case FactKind.nodeUp:
     case FactKind.gpu:
+    case FactKind.leaving:
       return 0;
     default:
       return f.lease;

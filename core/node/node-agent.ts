@@ -24,42 +24,9 @@ import {
   WHOLE_GPU,
 } from '../types.ts';
 import { Cards, type CardsState } from './cards.ts';
+import { LeaseState, type NodeLease } from './node-lease.ts';
 
-export const LeaseState = { claiming: 0, starting: 1, running: 2, stopping: 3, releasing: 4, lapsed: 5 } as const;
-export type LeaseState = (typeof LeaseState)[keyof typeof LeaseState];
-
-export interface NodeLease {
-  lease: number;
-  hold: number;
-  part: number;
-  parts: number;
-  award: number;
-  gpus: number[];
-  gpuMilli: number;
-  gpuMemoryMiB: number;
-  cpuMilli: number;
-  ramMiB: number;
-  /** MIG: memory slices of its instance, as bits. */
-  slices?: number;
-  state: LeaseState;
-  startByUs: TimeUs;
-  limitUs: TimeUs;
-  /** -1 until the process reported up. */
-  startedUs: TimeUs;
-  /** Next deadline of this lease at the node; NEVER when it waits for the world. */
-  deadlineUs: TimeUs;
-  /** Fence under which it was granted: term and sequence in one number. */
-  fence: number;
-  /** Why an unstarted lease was let go; Settlement hears it if its claim went through. */
-  verdict: Outcome;
-  /** It stood here when the present pool came: granted under an older term. */
-  carried: boolean;
-}
-
-/** A process of it may exist. */
-export function mayRun(l: NodeLease): boolean {
-  return l.state === LeaseState.starting || l.state === LeaseState.running || l.state === LeaseState.stopping;
-}
+export { LeaseState, mayRun, type NodeLease } from './node-lease.ts';
 
 export interface NodeState {
   up: boolean;
@@ -76,6 +43,8 @@ export interface NodeState {
   meterAtUs: TimeUs;
   /** Absent = every GPU is and was in service. */
   cards?: CardsState;
+  /** Its owner has said that it comes: when what runs is told to end; absent = it has not. */
+  stopUs?: TimeUs;
 }
 
 export class NodeAgent implements Machine {
@@ -100,6 +69,9 @@ export class NodeAgent implements Machine {
   #ram: number;
   readonly #inbox = new Inbox();
   #up = true;
+  /** Its owner has said that it comes, and when what runs is told to end. */
+  #leaving = false;
+  #stopUs: TimeUs = NEVER;
   #term = 0;
   #seq = 0;
   /** Address of the pool whose term the node obeys; 0 = none yet. */
@@ -156,8 +128,9 @@ export class NodeAgent implements Machine {
     if (this.#wakeup <= now) {
       for (const l of [...this.#leases]) if (l.deadlineUs <= now) this.#expire(now, l);
     }
+    if (this.#stopUs <= now) this.#stopAll(now);
     if (this.#meterAtUs <= now) this.#meter(now);
-    let next: TimeUs = NEVER;
+    let next: TimeUs = this.#stopUs;
     const list = this.#leases;
     for (let i = 0; i < list.length; i++) if (list[i]!.deadlineUs < next) next = list[i]!.deadlineUs;
     if (this.#meterUs < NEVER) {
@@ -227,6 +200,8 @@ export class NodeAgent implements Machine {
         return this.#upAgain(now);
       case FactKind.gpu:
         return this.#card(now, input);
+      case FactKind.leaving:
+        return this.#leaves(now, input.stopUs);
       default:
         throw new Error(`node ${this.spec.id}: cannot take input of kind ${input.kind}`);
     }
@@ -238,7 +213,7 @@ export class NodeAgent implements Machine {
       return this.#decline(m.lease, m.part, Code.staleFence, from);
     this.#seq = m.seq;
     if (now > m.startByUs) return this.#decline(m.lease, m.part, Code.late, from);
-    if (!this.#up) return this.#decline(m.lease, m.part, Code.nodeDown, from);
+    if (!this.takesWork) return this.#decline(m.lease, m.part, Code.nodeDown, from);
     if (m.gpus.some((g) => this.#cards.stateOf(g) !== CardState.fine))
       return this.#decline(m.lease, m.part, Code.gpuFailed, from);
     if (!this.#hasRoom(m)) return this.#decline(m.lease, m.part, Code.noCapacity, from);
@@ -448,6 +423,7 @@ export class NodeAgent implements Machine {
     const sold = this.#available;
     this.#cards.advance(now, true);
     this.#up = false;
+    this.#stays();
     if (cause === DownCause.failure) this.#failures++;
     this.#upUs += now - this.#upSinceUs;
     let lost = 0;
@@ -475,10 +451,37 @@ export class NodeAgent implements Machine {
     const sold = this.#available;
     this.#cards.advance(now, false);
     this.#up = true;
+    this.#stays();
     this.#upSinceUs = now;
     this.#failureRow(now, 'node-up', 'ok', -1, 0, 0n);
     this.#tellHealth();
     this.#tellChain(sold);
+  }
+
+  #stays(): void {
+    this.#leaving = false;
+    this.#stopUs = NEVER;
+  }
+
+  /** Nothing new from now on; what runs goes on until it is to be told. */
+  #leaves(now: TimeUs, stopUs: TimeUs): void {
+    if (!this.#up) return;
+    if (!this.#leaving) {
+      this.#leaving = true;
+      for (const l of [...this.#leases]) if (l.state === LeaseState.claiming) this.#giveUp(l, Code.nodeDown);
+      this.#failureRow(now, 'notice', 'owner', -1, 0, 0n);
+      this.#tellHealth();
+    }
+    this.#stopUs = Math.max(now, stopUs);
+  }
+
+  /** In time to be saved. What has run is paid for as what any order to make room has ended: its work is kept. */
+  #stopAll(now: TimeUs): void {
+    this.#stopUs = NEVER;
+    for (const l of [...this.#leases]) {
+      if (l.state === LeaseState.starting) this.#kill(now, l, Outcome.notStarted);
+      else if (l.state === LeaseState.running) this.#kill(now, l, Outcome.preempted);
+    }
   }
 
   /** The machine goes on; a dead card takes what stands on it along, one that is to be reset takes on nothing new. */
@@ -517,7 +520,8 @@ export class NodeAgent implements Machine {
   }
 
   #tellHealth(): void {
-    if (this.#pool !== 0) this.#port.send(this.#pool, { kind: MessageKind.health, node: this.index, up: this.#up });
+    if (this.#pool !== 0)
+      this.#port.send(this.#pool, { kind: MessageKind.health, node: this.index, up: this.takesWork });
   }
 
   /** For the chain, where it pays for availability or counts contributions, a machine with a dead card is not up. */
@@ -573,7 +577,7 @@ export class NodeAgent implements Machine {
       kind: MessageKind.inventory,
       node: this.index,
       term,
-      up: this.#up,
+      up: this.takesWork,
       ...(out.length > 0 ? { out } : {}),
       leases,
     });
@@ -604,6 +608,10 @@ export class NodeAgent implements Machine {
   }
   get isUp(): boolean {
     return this.#up;
+  }
+  /** It is up, and its owner has not said that it comes. */
+  get takesWork(): boolean {
+    return this.#up && !this.#leaving;
   }
   get term(): number {
     return this.#term;
@@ -642,6 +650,7 @@ export class NodeAgent implements Machine {
       failures: this.#failures,
       meterAtUs: this.#meterAtUs,
       ...(cards === undefined ? {} : { cards }),
+      ...(this.#leaving ? { stopUs: this.#stopUs } : {}),
     };
   }
 
@@ -658,7 +667,11 @@ export class NodeAgent implements Machine {
     this.#failures = state.failures;
     this.#meterAtUs = state.meterAtUs;
     if (state.cards !== undefined) this.#cards.restore(state.cards);
-    let next = state.meterAtUs;
+    if (state.stopUs !== undefined) {
+      this.#leaving = true;
+      this.#stopUs = state.stopUs;
+    }
+    let next = Math.min(state.meterAtUs, this.#stopUs);
     for (const s of state.leases) {
       const l = { ...s, gpus: [...s.gpus] };
       this.#leases.push(l);

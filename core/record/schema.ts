@@ -113,7 +113,9 @@ export const tables = {
   },
   failures: {
     time_us: int('us', 'stamp'),
-    kind: text('node-down, node-up, gpu-dead, gpu-drain (takes nothing new), gpu-back or gpu-error (the card stays)'),
+    kind: text(
+      'node-down, node-up, notice (its owner says that it comes), gpu-dead, gpu-drain (takes nothing new), gpu-back or gpu-error (the card stays)',
+    ),
     cause: text('failure, owner (took the machine back), ok (came up), or the Xid of a GPU'),
     node: text('machine'),
     provider: text('owner'),

@@ -356,9 +356,11 @@ async function losses(dir: string, out: Writer, pids: Map<string, number>): Prom
           ? `${card} ${CARD_SAYS[f.kind[i]!]!} (${f.cause[i]!})`
           : f.kind[i] === 'node-up'
             ? 'up'
-            : f.cause[i] === 'owner'
-              ? 'taken back by its owner'
-              : 'failure';
+            : f.kind[i] === 'notice'
+              ? 'its owner gives notice'
+              : f.cause[i] === 'owner'
+                ? 'taken back by its owner'
+                : 'failure';
       const args = { 'leases lost': f.leases_lost[i]! };
       if (out.put({ ph: 'i', s: 'p', cat: f.kind[i]!, name, pid, tid: 1, ts: f.time_us[i]!, args })) await out.flush();
     }

@@ -164,6 +164,8 @@ function expand(fleet: Fleet, s: ParsedScenario, g: Group, index: number, report
   const gpuClass = fleet.classNames.find(g.class, [...path, 'class']);
   const pools = g.pool === undefined ? fleet.poolNames.all : fleet.poolNames.findAll(g.pool, [...path, 'pool'], false);
   checkHours(g, path, report);
+  if (g.notice > 0 && g.availability === 'always')
+    report([...path, 'notice'], 'of what? its owners never come; give the group an availability, or leave notice out');
   const providers = Array.from({ length: g.providers }, (_, p) => `${g.name}-${String(p + 1).padStart(3, '0')}`);
   fleet.providers.set(g.name, providers);
   if (gpuClass < 0 || pools.length === 0) return;
@@ -280,6 +282,7 @@ function lifeOf(g: Group, classSpeed: number, tdpW: number, failure: Failure | u
       ? {}
       : { lies: { speedFactorMilli: Math.round(g.lies.speed * 1000), copies: g.lies.copies } }),
     availability: availabilityOf(g.availability),
+    ...(g.notice === 0 ? {} : { noticeUs: g.notice }),
     ...failureOf(failure),
   };
 }

@@ -27,6 +27,7 @@ export function refuseSimulated(s: ParsedScenario, report: Report): void {
   fleet.groups.forEach((g, i) => {
     if (g.availability !== 'always')
       refuse(['fleet', 'groups', i, 'availability'], 'owners come and go in simulation only; leave it out to execute');
+    if (g.notice > 0) refuse(['fleet', 'groups', i, 'notice']);
     if (g.entry !== undefined) refuse(['fleet', 'groups', i, 'entry']);
     if (g.lies !== undefined) refuse(['fleet', 'groups', i, 'lies']);
   });

@@ -90,6 +90,11 @@ export function fleetSchema(f: Fields) {
     cache: f.memory('Room for them on its disk; the longest unused go first. Default 500 GB.').prefault('500 GB'),
     pool: names('Pool, or list of pools dealt out to the providers in turn. Default: all pools.').optional(),
     availability: availability.prefault('always'),
+    notice: f
+      .duration(
+        'How long before it takes a machine back its owner says so: the machine takes nothing new then, and jobs that keep checkpoints write one in time. Default 0: not at all.',
+      )
+      .prefault('0 second'),
     cost: f
       .price("The provider's own cost of one GPU leased for an hour: power, wear, bother. Default 0 USD/hour.")
       .prefault('0 USD/hour'),

@@ -13,7 +13,7 @@ type Sessions = Extract<Availability, { kind: 'sessions' }>;
 const REPLAYED = 16;
 
 /** How a machine comes and goes. */
-export type NodeLife = Pick<ResolvedNode, 'availability' | 'mtbfUs' | 'repairUs' | 'failures' | 'outages'>;
+export type NodeLife = Pick<ResolvedNode, 'noticeUs' | 'availability' | 'mtbfUs' | 'repairUs' | 'failures' | 'outages'>;
 
 const DAY_US = 24 * HOUR_US;
 
@@ -22,6 +22,8 @@ interface Life {
   present: boolean;
   /** Failures that are not repaired yet; replayed ones may overlap. */
   faults: number;
+  /** When its owner takes it back, where notice is given; absent = not known. */
+  leavesUs?: TimeUs;
 }
 
 export interface FleetState {
@@ -40,7 +42,17 @@ export class Fleet {
   readonly #names: readonly string[];
   #state: Life[];
 
-  constructor(queue: EventQueue, streams: Streams, lives: readonly NodeLife[], names: readonly string[]) {
+  readonly #leadUs: TimeUs;
+
+  /** `leadUs`: how long before its owner comes a machine that had notice ends what runs, so that it is saved; NEVER = not at all. */
+  constructor(
+    queue: EventQueue,
+    streams: Streams,
+    lives: readonly NodeLife[],
+    names: readonly string[],
+    leadUs: TimeUs = NEVER,
+  ) {
+    this.#leadUs = leadUs;
     this.#queue = queue;
     this.#streams = streams;
     this.#lives = lives;
@@ -80,8 +92,7 @@ export class Fleet {
       present = !present;
     }
     if (!present) this.#queue.push(0, Phase.failure, WorldEvent.nodeDown, node, DownCause.owner);
-    const change = present ? WorldEvent.nodeDown : WorldEvent.nodeUp;
-    this.#queue.push(Math.max(1, Math.round(at)), Phase.failure, change, node, DownCause.owner);
+    this.#plan(node, present, Math.max(1, Math.round(at)), 0);
   }
 
   /** Streams that were asked for, by purpose and node: no name is put together per draw. */
@@ -122,8 +133,7 @@ export class Fleet {
     if (a.kind === 'sessions') {
       const [up, down] = this.#sessions(a);
       const stay = (present ? up : down).sample(this.#stream('presence', node));
-      const change = present ? WorldEvent.nodeDown : WorldEvent.nodeUp;
-      this.#queue.push(now + Math.max(1, Math.round(stay)), Phase.failure, change, node, DownCause.owner);
+      this.#plan(node, present, now + Math.max(1, Math.round(stay)), now);
       return;
     }
     if (a.kind !== 'daily') return;
@@ -133,8 +143,24 @@ export class Fleet {
     while (at <= now + a.jitterUs) at += DAY_US;
     const jitter =
       a.jitterUs === 0 ? 0 : Math.round(a.jitterUs * clampUnit(this.#stream('presence', node).normal() / 3));
-    at = Math.max(now + 1, at + jitter);
+    this.#plan(node, present, Math.max(now + 1, at + jitter), now);
+  }
+
+  /** The owner comes, of which there may be notice, or goes. */
+  #plan(node: number, present: boolean, at: TimeUs, now: TimeUs): void {
     this.#queue.push(at, Phase.failure, present ? WorldEvent.nodeDown : WorldEvent.nodeUp, node, DownCause.owner);
+    const notice = this.#lives[node]!.noticeUs ?? 0;
+    if (!present || notice === 0) return;
+    this.#state[node]!.leavesUs = at;
+    this.#queue.push(Math.max(now, at - notice), Phase.failure, WorldEvent.notice, node, 0);
+  }
+
+  /** The owner has said when it comes; null when the machine is not there to hear it. */
+  #notice(now: TimeUs, node: number): Fact | null {
+    const { leavesUs } = this.#state[node]!;
+    if (leavesUs === undefined || !this.isUp(node)) return null;
+    const stopUs = this.#leadUs >= NEVER ? NEVER : Math.max(now, leavesUs - this.#leadUs);
+    return { kind: FactKind.leaving, node, stopUs };
   }
 
   #scheduleFailure(node: number, now: TimeUs): void {
@@ -152,8 +178,10 @@ export class Fleet {
   happen(now: TimeUs, type: number, node: number, cause: number, lost: (node: number) => void): Fact | null {
     const s = this.#state[node]!;
     const wasUp = s.present && s.faults === 0;
+    if (type === WorldEvent.notice) return this.#notice(now, node);
     if (cause === DownCause.owner) {
       s.present = type === WorldEvent.nodeUp;
+      if (!s.present) delete s.leavesUs;
       // The absence that a run starts with was planned in `open`.
       if (now > 0) this.#schedulePresence(node, s.present, now);
     } else if (cause >= REPLAYED) {
@@ -169,7 +197,13 @@ export class Fleet {
     }
     const isUp = s.present && s.faults === 0;
     if (isUp === wasUp) return null;
-    if (isUp) return { kind: FactKind.nodeUp, node };
+    if (isUp) {
+      // Repaired after its owner has said when it comes: it hears it again.
+      const { leavesUs } = s;
+      if (leavesUs !== undefined && leavesUs - this.#lives[node]!.noticeUs! <= now && leavesUs > now + 1)
+        this.#queue.push(now + 1, Phase.failure, WorldEvent.notice, node, 0);
+      return { kind: FactKind.nodeUp, node };
+    }
     lost(node);
     return { kind: FactKind.nodeDown, node, cause: cause === DownCause.owner ? cause : DownCause.failure };
   }

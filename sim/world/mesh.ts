@@ -3,7 +3,7 @@
  * chain hands the machines of a pool on that it has not heard of for too long, machines fall silent. Where a partition or a crash is known
  * beforehand, so is what follows from it: nothing here needs an event per heartbeat.
  */
-import { type Fact, FactKind } from '../../core/facts.ts';
+import { CardState, type Fact, FactKind } from '../../core/facts.ts';
 import { nodeAddress, poolAddress, SETTLEMENT } from '../../core/machine.ts';
 import type { MarketView } from '../../core/market/invariants.ts';
 import { chance } from '../../core/num/index.ts';
@@ -249,9 +249,9 @@ export class Mesh {
       const node = view.nodes[n]!;
       const i = down ? undefined : local.get(n);
       const offered = i !== undefined && pool.cluster.isUp(i);
-      if (node.isUp && !offered) silent++;
+      if (node.takesWork && !offered) silent++;
       for (let g = 0; g < node.spec.gpus; g++) {
-        const free = node.isUp ? node.freeMilliOf(g) : 0;
+        const free = node.takesWork && node.cardOf(g) === CardState.fine ? node.freeMilliOf(g) : 0;
         const believed = offered ? pool.cluster.freeMilliOf(i!, g) + (pool.supply?.closedMilli(i!, g) ?? 0) : 0;
         ghost += Math.max(0, free - believed);
         phantom += Math.max(0, believed - free);

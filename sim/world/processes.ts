@@ -27,6 +27,10 @@ export interface ProcessTimes {
   endsWithinPpb?: number;
 }
 
+/** How long before its owner comes a machine must end what runs so that it is saved; NEVER = nothing would be. */
+export const leadOf = (times: ProcessTimes | ((queue: EventQueue) => ProcessModel)): TimeUs =>
+  'killUs' in times && times.checkpoint !== undefined ? times.checkpoint.saveUs + times.killUs : NEVER;
+
 export interface CheckpointTimes {
   /** Work between two checkpoints that survive a machine's loss; 0 = a checkpoint is only taken when the job is told to end. */
   everyUs: TimeUs;
@@ -94,6 +98,8 @@ interface GangState {
   speedMilli: number;
   /** Work done before its speed last changed; `workUs` is without it. */
   doneUs: TimeUs;
+  /** While a checkpoint is being written at the end: work that only it keeps, run time since the one before, and when it is whole. */
+  saving?: { workUs: TimeUs; sinceUs: TimeUs; untilUs: TimeUs } | undefined;
   /** A part of it was lost: what was thrown away has been counted. */
   broken?: true;
   /** Longest that one of its machines has to fetch its image: part of the overhead. */
@@ -366,11 +372,25 @@ export class Processes implements ProcessModel {
         : Math.min(gang.workUs, cycles * everyUs + (writeUs > 0 && everyUs > 0 ? Math.min(everyUs, since) : since));
     const all = gang.doneUs + done;
     const durable = writeUs > 0 ? cycles * everyUs : all - (all % everyUs);
-    const kept = told ? all : everyUs > 0 ? durable : 0;
-    if (kept === 0) return NEVER;
-    this.#kept.set(gang.job, (this.#kept.get(gang.job) ?? 0) + kept);
-    if (told) return 0;
-    return writeUs > 0 ? ran - cycles * cycleUs : runTime(all - durable, gang.speedMilli);
+    const written = everyUs > 0 ? durable : 0;
+    const sinceUs =
+      written === 0 ? NEVER : writeUs > 0 ? ran - cycles * cycleUs : runTime(all - durable, gang.speedMilli);
+    if (told) gang.saving = { workUs: all - written, sinceUs, untilUs: now + checkpoint.saveUs };
+    const kept = told ? all : written;
+    if (kept > 0) this.#kept.set(gang.job, (this.#kept.get(gang.job) ?? 0) + kept);
+    return sinceUs;
+  }
+
+  /** The machine goes while the last checkpoint is being written: it was for nothing. */
+  #unsave({ gang }: Process, now: TimeUs): void {
+    const { saving } = gang;
+    if (saving === undefined || now >= saving.untilUs) return;
+    gang.saving = undefined;
+    const left = (this.#kept.get(gang.job) ?? 0) - saving.workUs;
+    if (left > 0) this.#kept.set(gang.job, left);
+    else this.#kept.delete(gang.job);
+    for (const m of gang.members)
+      if (m.sinceUs >= 0) this.#lost.addProduct(Math.min(saving.sinceUs, now - m.sinceUs), m.milli);
   }
 
   /** The gang of the process has lost it, and with it what no checkpoint has kept: once, for all its parts. */
@@ -497,6 +517,7 @@ export class Processes implements ProcessModel {
     for (const p of [...this.#onNode[node]!]) {
       this.#endTail(p, now);
       if (p.state === 'up') this.#break(p, now);
+      else if (p.state === 'dying') this.#unsave(p, now);
       if (p.event !== 0) this.#queue.cancel(p.event);
       this.#forget(p, now);
     }

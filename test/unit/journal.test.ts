@@ -24,6 +24,7 @@ const facts: Fact[] = [
   { kind: FactKind.exited, node: 3, lease: 7, fence: 1, outcome: Outcome.limit, clean: false },
   { kind: FactKind.released, node: 0, lease: 7, fence: 1 },
   { kind: FactKind.nodeDown, node: 40_000, cause: DownCause.owner },
+  { kind: FactKind.leaving, node: 3, stopUs: 9_007_199_254_740_991 },
   { kind: FactKind.gpu, node: 40_000, gpu: 7, state: CardState.draining, xid: 94 },
   { kind: FactKind.nodeUp, node: 40_000 },
   { kind: FactKind.contact, pool: 1, node: 2, until: Number.MAX_SAFE_INTEGER },
