@@ -512,7 +512,6 @@ export class Simulation {
         return this.#processes.happen(t, type, a, b);
       case WorldEvent.nodeDown:
       case WorldEvent.nodeUp:
-      case WorldEvent.notice:
         return this.#fleet.happen(t, type, a, b, (node) => this.#processes.lose(node, t));
       case WorldEvent.payer:
         return factOfPayer(this.options.payers![a]!, a);

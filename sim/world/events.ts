@@ -17,7 +17,6 @@ export const WorldEvent = {
   adversary: 15,
   dispute: 16,
   card: 17,
-  notice: 18,
 } as const;
 
 /** Phases, in the order of core's fact phases. */

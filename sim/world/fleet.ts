@@ -9,6 +9,8 @@ import { timeDistribution } from './time-distribution.ts';
 
 type Sessions = Extract<Availability, { kind: 'sessions' }>;
 
+/** Event payload of an owner’s word that it comes. */
+const NOTICE = 2;
 /** Event payloads from here on number the outage of a machine that is replayed. */
 const REPLAYED = 16;
 
@@ -152,7 +154,7 @@ export class Fleet {
     const notice = this.#lives[node]!.noticeUs ?? 0;
     if (!present || notice === 0) return;
     this.#state[node]!.leavesUs = at;
-    this.#queue.push(Math.max(now, at - notice), Phase.failure, WorldEvent.notice, node, 0);
+    this.#queue.push(Math.max(now, at - notice), Phase.failure, WorldEvent.nodeDown, node, NOTICE);
   }
 
   /** The owner has said when it comes; null when the machine is not there to hear it. */
@@ -178,7 +180,7 @@ export class Fleet {
   happen(now: TimeUs, type: number, node: number, cause: number, lost: (node: number) => void): Fact | null {
     const s = this.#state[node]!;
     const wasUp = s.present && s.faults === 0;
-    if (type === WorldEvent.notice) return this.#notice(now, node);
+    if (cause === NOTICE) return this.#notice(now, node);
     if (cause === DownCause.owner) {
       s.present = type === WorldEvent.nodeUp;
       if (!s.present) delete s.leavesUs;
@@ -201,7 +203,7 @@ export class Fleet {
       // Repaired after its owner has said when it comes: it hears it again.
       const { leavesUs } = s;
       if (leavesUs !== undefined && leavesUs - this.#lives[node]!.noticeUs! <= now && leavesUs > now + 1)
-        this.#queue.push(now + 1, Phase.failure, WorldEvent.notice, node, 0);
+        this.#queue.push(now + 1, Phase.failure, WorldEvent.nodeDown, node, NOTICE);
       return { kind: FactKind.nodeUp, node };
     }
     lost(node);
