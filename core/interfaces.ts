@@ -147,7 +147,8 @@ export interface SchedulerView {
   /** Jobs with a lease, in order of arrival. */
   running(): readonly RunningJob[];
   /**
-   * A least set of running jobs whose going would let the job start: no member can be left out. Null when none would do.
+   * A least set of running jobs whose going would let the job start: no member can be left out, and none is needed when it fits as it is.
+   * Null when none would do.
    */
   victims(job: WaitingJob, eviction: Eviction): RunningJob[] | null;
   /**

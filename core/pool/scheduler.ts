@@ -271,6 +271,8 @@ export class Scheduler implements SchedulerView {
     const job = this.#waitingJob(waiting);
     const may = (j: PoolJob) => movable(j, this.now) && j.closing === Code.ok && eviction.may(j);
     const { groups } = waiting.shape;
+    // Asked for while others are being made room for, it may fit as it is.
+    if (this.#bound.open(this.cluster, waiting.shape) && this.#wouldFit(job)) return [];
     if (groups.length === 1 && groups[0]!.tasks === 1) {
       const found = this.#victimsOnOneNode(job, groups[0]!.shape, eviction, may);
       if (found !== null || this.#running.size > MOST_CANDIDATES) return found;

@@ -74,7 +74,14 @@ export class Heterogeneity implements QueueingPolicy {
     }
     // While somebody is on the way out, or comes up to move, the room is the plan's.
     if (view.running().some((r) => r.stopping)) return;
-    for (const j of waiting) if (byJob.has(j.spec.job)) view.start(j, null);
+    for (const j of waiting) {
+      if (!byJob.has(j.spec.job)) continue;
+      const rates = this.#rates(j, view.cluster.classCount);
+      const idle: NodeSet | null = rates.every((t) => t > 0)
+        ? null
+        : { has: (node) => !(rates[view.cluster.classOf(node)]! > 0) };
+      view.start(j, idle);
+    }
   }
 
   explain(job: WaitingJob, view: SchedulerView): WaitReason {

@@ -122,8 +122,12 @@ function figuresOf(
   const onDemand = c.mig === 'on-demand' && entry.mig.length > 0;
   const mig = c.mig === undefined || onDemand ? undefined : entry.mig.find((p) => p.name === c.mig);
   if (c.mig !== undefined && mig === undefined && !onDemand) {
-    const profiles = entry.mig.length === 0 ? [] : [...entry.mig.map((p) => p.name), 'on-demand'];
-    report([...path, 'mig'], `unknown MIG profile ${quoted(c.mig)}; ${advice(c.mig, profiles, 'have')}`);
+    const profiles = [...entry.mig.map((p) => p.name), 'on-demand'];
+    const what =
+      entry.mig.length === 0
+        ? `${c.model} cannot be divided; leave this away, or name a model with MIG profiles`
+        : `unknown MIG profile ${quoted(c.mig)}; ${advice(c.mig, profiles, 'have')}`;
+    report([...path, 'mig'], what);
     return unknown;
   }
   const memoryGiB = mig?.memoryGiB ?? entry.memoryGiB ?? 0;

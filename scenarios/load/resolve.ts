@@ -25,6 +25,7 @@ import { resolveNetwork, resolveRouting } from './network.ts';
 
 import { applySets } from './overrides.ts';
 import { resolvePerformance } from './performance.ts';
+import { checkWeights } from './scheduling.ts';
 import { refuseSimulated } from './simulated-only.ts';
 import { resolveStaking } from './stake.ts';
 import { resolveThroughputs } from './throughputs.ts';
@@ -99,6 +100,7 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
   else refuseTooMany(s, ['output', 'sample'], s.output.sample, report);
   refuseTooMany(s, ['pricing', 'epoch'], s.pricing.epoch, report);
   if (demand === null) return null;
+  checkWeights(s, pools, demand.users, report);
   const adversaries = resolveAdversaries(s, fleet, demand.users, report);
   const payers = resolvePayers(s, demand.users, report);
   const disputes = resolveDisputes(s, staking?.rules.verifiers ?? [], report);
@@ -180,9 +182,12 @@ function processesOf(s: ParsedScenario): ResolvedScenario['processes'] {
   return { ...times, checkpoint: { everyUs: c.every, ...write, saveUs: c.save, restoreUs: c.restore } };
 }
 
-/** Overrides first, then by line and column. */
+/** Overrides first, then by line and column; what was found twice is said once. */
 function inOrder(problems: readonly Problem[]): Problem[] {
-  const keyed = problems.map((problem, order) => {
+  const said = new Set<string>();
+  // What holds for all pools is checked for each of them.
+  const once = problems.filter(({ place, text }) => said.size < said.add(`${place} ${text}`).size);
+  const keyed = once.map((problem, order) => {
     const m = /:(\d+):(\d+)$/.exec(problem.place);
     const inFile = m !== null && !problem.place.startsWith('--set ');
     return { problem, order, line: inFile ? Number(m[1]) : 0, column: inFile ? Number(m[2]) : 0 };

@@ -1,7 +1,9 @@
 /** From the parameters of scheduling policies as written to those that the policies take. */
 import type { MechanismRef } from '../../core/types.ts';
 import { queueingNames } from '../../mechanisms/names.ts';
+import { quoted } from '../input-error.ts';
 import type { ParsedScenario } from '../schema/scenario.ts';
+import { advice } from '../suggest.ts';
 import type { Path } from './document.ts';
 import type { Fleet } from './fleet.ts';
 import type { Report } from './names.ts';
@@ -82,4 +84,28 @@ function ofPersonas(s: ParsedScenario, fleet: Fleet) {
       })),
     );
   });
+}
+
+/** Weights of fair-share are of users: a name that is nobody's would count for nothing. */
+export function checkWeights(
+  s: ParsedScenario,
+  pools: readonly { id: string; queueing: MechanismRef }[],
+  users: readonly { id: string }[],
+  report: Report,
+): void {
+  const known = new Set(users.map((u) => u.id));
+  for (const { id, queueing } of pools) {
+    if (queueing.name !== 'fair-share') continue;
+    const own = s.scheduling.pools[id]?.queueing;
+    const path: Path = ['scheduling', ...(own === undefined ? [] : ['pools', id]), 'queueing', 'weights'];
+    for (const user of Object.keys((queueing.params['weights'] as object | undefined) ?? {})) {
+      if (known.has(user)) continue;
+      const persona = s.demand.personas?.find((p) => p.name === user);
+      const how =
+        persona === undefined
+          ? advice(user, [...known].slice(0, 200), 'have')
+          : `its users are ${user}-1${persona.users > 1 ? ` to ${user}-${persona.users}` : ''}`;
+      report([...path, user], `unknown user ${quoted(user)}; ${how}`, 'key');
+    }
+  }
 }

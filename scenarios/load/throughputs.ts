@@ -3,6 +3,7 @@ import type { PoolSpec } from '../../core/types.ts';
 import { quoted } from '../input-error.ts';
 import type { PerformanceSpec } from '../resolved.ts';
 import type { ParsedScenario } from '../schema/scenario.ts';
+import { advice } from '../suggest.ts';
 import type { Demand } from './demand.ts';
 import type { Path } from './document.ts';
 import type { Fleet } from './fleet.ts';
@@ -59,6 +60,12 @@ function checked(
       [...path],
       'names jobs beforehand, which a trace does not; leave the table away to go by the classes’ speeds',
     );
+  if (needed.length > 0) {
+    const labels = [...new Set(needed.map((n) => n.label))];
+    for (const label of Object.keys(table))
+      if (!labels.includes(label))
+        report([...path, label], `no jobs are named ${quoted(label)}; ${advice(label, labels, 'have')}`, 'key');
+  }
   const said = new Set<string>();
   const say = (what: string): void => {
     if (!said.has(what)) report([...path], what);
@@ -67,12 +74,14 @@ function checked(
   for (const { label, classes } of needed) {
     const row = table[label];
     if (row === undefined) say(`no row for jobs named ${quoted(label)}; add one`);
-    else
-      for (const c of classes.length > 0 ? classes : fleet.classNames.all) {
-        const name = fleet.classNames.list[c]!;
+    else {
+      const names = (classes.length > 0 ? classes : fleet.classNames.all).map((c) => fleet.classNames.list[c]!);
+      for (const name of names)
         if (row[name] === undefined)
           say(`no figure for ${quoted(label)} on ${quoted(name)}; add one, 0 where it does not run`);
-      }
+      if (names.every((name) => row[name] === 0))
+        say(`jobs named ${quoted(label)} run nowhere; write a figure above zero for one of their classes`);
+    }
   }
   return Object.fromEntries(
     Object.entries(table).map(([label, row]) => [label, fleet.classNames.list.map((c) => row[c] ?? 0)]),

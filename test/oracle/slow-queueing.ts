@@ -122,8 +122,15 @@ export class Machines {
       const up = j.state === JobState.leased && j.startedUs >= 0 && j.startedUs < v.now && !j.stopping && !j.over;
       return up && j.closing === Code.ok && e.may(r);
     };
-    const first = [...v.running()].sort(e.order);
     const job = waiting as PoolJob;
+    if (
+      this.fits(
+        this.copy(real, () => true),
+        job,
+      )
+    )
+      return [];
+    const first = [...v.running()].sort(e.order);
     if (job.shape.groups.length === 1 && job.shape.groups[0]!.tasks === 1) {
       let best: RunningJob[] | null = null;
       const tried = new Set<number>();

@@ -211,6 +211,11 @@ describe('in a market', () => {
       for (const [table, says] of [
         ['{ picky: { fast: 10, slow: 1 } }', 'no row for jobs named "easy-going"; add one'],
         ['{ picky: { fast: 10 }, easy-going: { fast: 1, slow: 1 } }', 'no figure for "picky" on "slow"; add one'],
+        ['{ picky: { fast: 0, slow: 0 }, easy-going: { fast: 1, slow: 1 } }', 'jobs named "picky" run nowhere; write'],
+        [
+          '{ picky: { fast: 10, slow: 1 }, easy-going: { fast: 1, slow: 1 }, piccy: { fast: 1, slow: 1 } }',
+          'no jobs are named "piccy"; did you mean "picky"?',
+        ],
         ['{ picky: { fast: 10, slow: 1, lsow: 1 }, easy-going: { fast: 1, slow: 1 } }', 'lsow'],
         ['{ picky: { fast: -1, slow: 1 }, easy-going: { fast: 1, slow: 1 } }', 'fast'],
       ] as const) {

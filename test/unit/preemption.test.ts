@@ -72,6 +72,26 @@ function attempts(rows: Rows) {
     .map((p) => [p.start_us / SECOND, p.end_us / SECOND, p.outcome, Number(p.charge_micro)]);
 }
 
+describe('while room is being made', () => {
+  test('nobody is stopped for a job that fits as it is', () => {
+    const c = one(
+      { name: 'priority', params: { preempt: true, skip: true } },
+      { nodes: [node('n0', { gpus: 8 }), node('n1', { gpus: 2 })] },
+    );
+    const job = (number: number, at: number, gpus: number, priority: number) =>
+      arrival(at * SECOND, 1000 * SECOND, spec(number, { priority, groups: [task(gpus)], limitUs: 2 * HOUR_US }));
+    // At 10 seconds the eight GPUs of n0 are asked back, which takes a minute; one GPU of n1 is free all the time.
+    const { sim, rows } = simulation(c, [job(1, 0, 8, 0), job(2, 0, 1, 0), job(3, 10, 8, 1), job(4, 12, 1, 1)], {
+      processes: { startUs: 0, killUs: 60 * SECOND },
+      checkEveryEvent: true,
+    });
+    sim.finish();
+    expect(rows.of('preemptions').map((p) => [p.job_id, p.by_job_id])).toEqual([[1, 3]]);
+    const started = (number: number) => rows.of('jobs').find((j) => j.job_id === number)!.starting_time_us / SECOND;
+    expect([started(2), started(3), started(4)]).toEqual([0, 70, 70]);
+  });
+});
+
 describe('one GPU, a job of higher priority comes', () => {
   const rule = { name: 'priority', params: { preempt: true } };
   // 1 USD per GPU-hour.

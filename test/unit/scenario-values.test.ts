@@ -148,6 +148,16 @@ test.each([
       '"neverFits: reject" under demand, to have such jobs rejected when they come (and 3 more)',
   ],
   [
+    'a weight of nobody',
+    added('scheduling: { queueing: { name: fair-share, weights: { users-1: 2, userss-1: 2 } } }\n'),
+    '16:68: userss-1: unknown user "userss-1"; did you mean "users-1"?',
+  ],
+  [
+    'a weight of a persona',
+    added('scheduling: { queueing: { name: fair-share, weights: { users: 2 } } }\n'),
+    '16:56: users: unknown user "users"; its users are users-1',
+  ],
+  [
     'more tasks than a gang',
     persona('shapes: [{ tasks: 5000 }]'),
     '12:25: tasks: 5000 is too large; write at most 4096',
