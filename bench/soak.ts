@@ -17,6 +17,11 @@ const soaks: Record<string, { file: string; runs: number; about: string }> = {
     runs: 2_000,
     about: 'random contracts under failures, takeovers and silent users: laws, audit, wires, restores',
   },
+  budgets: {
+    file: 'test/laws/budgets.test.ts',
+    runs: 1_000,
+    about: 'random budgets under random contracts: nothing beyond them, laws, audit, wires, restores, planted errors',
+  },
   disputes: {
     file: 'test/laws/disputes.test.ts',
     runs: 1_000,

@@ -90,6 +90,8 @@ export interface Refused {
   kind: typeof MessageKind.refused;
   hold: number;
   code: Code;
+  /** overBudget: an attempt with this limit would fit; absent = none would. */
+  limitUs?: TimeUs;
 }
 /** Pool -> Settlement: this attempt is over for me; void the hold unless a node has claimed it. */
 export interface Release {

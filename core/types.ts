@@ -144,6 +144,22 @@ export interface UserSpec {
   deposit: string;
   /** Postpaid users may owe; prepaid users may never fall below zero. */
   postpaid: boolean;
+  /** Absent = it may spend what it has. */
+  budget?: BudgetRules;
+}
+
+/** What a user may spend, in micro-units of its currency as decimal integers (core/settlement/budgets.ts). */
+export interface BudgetRules {
+  amount: string;
+  /** Periods from stamp 0; 0 = the whole run. */
+  periodUs: TimeUs;
+  /** Most that one job may cost over its attempts; '0' = the budget alone limits it. */
+  perJob: string;
+  /** An attempt that does not fit is refused, or its limit shortened, but not below `leastUs`. */
+  over: 'refuse' | 'shorten';
+  leastUs: TimeUs;
+  /** Shares of the budget at whose spending an alert is given, basis points, ascending. */
+  alertsBps: number[];
 }
 
 /** How a posted charge is divided, basis points of the gross; must sum to 10,000. */
@@ -400,6 +416,8 @@ export const Code = {
   unpaid: 26,
   /** A GPU that was leased is out of service. */
   gpuFailed: 27,
+  /** The user's budget does not cover what an attempt can cost. */
+  overBudget: 28,
 } as const;
 export type Code = (typeof Code)[keyof typeof Code];
 
@@ -432,6 +450,7 @@ export const codeNames = [
   'limit',
   'unpaid',
   'gpu-failed',
+  'over-budget',
 ] as const;
 
 /** Attempts of one job share its number: hold = job * 4096 + attempt, and attempts count from 1. */

@@ -20,6 +20,7 @@ const purposes: Record<(typeof tableNames)[number], string> = {
     'One row per hold taken, where the scenario says under which contract jobs are sold (`billing.contract`); empty otherwise.',
   meters:
     'One row per meter reading under `billing.contract`: while a part runs, where it is paid then, and the final one.',
+  budgets: 'One row per alert about a user’s budget, and per attempt that did not fit into it.',
   disputes: 'One row per step of a dispute about a charge, under `billing.disputes`.',
   adjustments: 'One row per amount by which what was paid differs from what was charged, under `billing.contract`.',
   network:

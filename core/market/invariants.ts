@@ -96,6 +96,13 @@ export const invariants: readonly Invariant[] = [
     },
   },
   {
+    name: 'budgets-are-kept',
+    scope: 'safety',
+    about:
+      'What a user’s attempts of a period were charged, and can cost at most while they are open, is within its budget.',
+    check: (m) => m.settlement?.budgets.fault() ?? null,
+  },
+  {
     name: 'disputes-are-covered',
     scope: 'safety',
     about:

@@ -10,6 +10,7 @@ export type JobState = (typeof JobState)[keyof typeof JobState];
 
 /** A job the pool has not finished with. */
 export interface PoolJob extends WaitingJob {
+  spec: JobSpec;
   shape: GangShape;
   sinceUs: TimeUs;
   submittedUs: TimeUs;
@@ -189,4 +190,19 @@ export function sampleRow(
     capacity_milli: capacity,
     waiting_milli: waitingMilli,
   };
+}
+
+/** The job is to be quoted again. */
+export function reopen(job: PoolJob): void {
+  job.attempt++;
+  job.state = JobState.quoting;
+  job.retry = false;
+  job.broken = false;
+  job.over = false;
+  job.lease = 0;
+}
+
+/** Its budget has not more left than an attempt with this limit can cost. */
+export function shorten(job: PoolJob, limitUs: TimeUs): void {
+  job.spec = { ...job.spec, limitUs, estimateUs: Math.min(job.spec.estimateUs, limitUs) };
 }

@@ -34,7 +34,7 @@ import {
   type TimeUs,
 } from '../types.ts';
 import type { Cluster } from './cluster.ts';
-import { historyOf, JobState, type PoolCounts, type PoolJob, sampleRow } from './job.ts';
+import { historyOf, JobState, type PoolCounts, type PoolJob, reopen, sampleRow, shorten } from './job.ts';
 import { JobBook } from './job-book.ts';
 import { LeaseDesk } from './lease-desk.ts';
 import { type Lease, type LeaseBook, type Part, PartState } from './leases.ts';
@@ -178,7 +178,7 @@ export class Pool implements Machine, SchedulerHost {
       case MessageKind.held:
         return this.#held(now, input.hold);
       case MessageKind.refused:
-        return this.#refused(now, input.hold, input.code);
+        return this.#refused(now, input.hold, input.code, input.limitUs ?? 0);
       case MessageKind.resolved:
         return this.#resolved(now, input);
       case MessageKind.running:
@@ -313,13 +313,15 @@ export class Pool implements Machine, SchedulerHost {
     this.#scheduler.add(job);
   }
 
-  #refused(now: TimeUs, hold: number, code: Code): void {
+  #refused(now: TimeUs, hold: number, code: Code, limitUs: TimeUs): void {
     const job = this.#jobs.byHold(hold);
     if (job === undefined || job.state !== JobState.reserving) return;
     this.#scheduler.answered();
     if (job.closing !== Code.ok) return this.#finish(now, job, JobStatus.cancelled, job.closing);
-    if ((code === Code.awardUnknown || code === Code.quoteMismatch) && job.attempt < LAST_ATTEMPT) {
-      // The terms are no longer the chain's: quote again under the present ones.
+    const again = code === Code.awardUnknown || code === Code.quoteMismatch || limitUs > 0;
+    if (again && job.attempt < LAST_ATTEMPT) {
+      // The terms are no longer the chain's, or cost more than the budget has left: quote again under the present ones.
+      if (limitUs > 0) shorten(job, limitUs);
       job.quote = null;
       job.shape = this.#shapes.gang(job.spec, this.#wanted(job.spec));
       return this.#again(job);
@@ -329,12 +331,7 @@ export class Pool implements Machine, SchedulerHost {
 
   #again(job: PoolJob): void {
     this.#scheduler.gone(job);
-    job.attempt++;
-    job.state = JobState.quoting;
-    job.retry = false;
-    job.broken = false;
-    job.over = false;
-    job.lease = 0;
+    reopen(job);
     this.#jobs.setPatience(job);
     this.#quoting.push(job);
   }

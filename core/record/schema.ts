@@ -236,6 +236,20 @@ export const tables = {
     phantom_milli: int('milli-GPU', 'offered by the pool, and taken or gone on the machine'),
     heartbeat_age_us: int('us', 'age of the oldest last heartbeat of those machines; -1 = it has none'),
   },
+  budgets: {
+    time_us: int('us', 'stamp'),
+    user: text('user'),
+    period_start_us: int('us', 'begin of the period of the budget'),
+    event: text('alert (so much is spent), shortened (the limit of an attempt) or refused (an attempt)'),
+    job_id: int('number', 'see jobs'),
+    attempt: int('count', 'hold attempt'),
+    currency: text('currency of the amounts'),
+    budget_micro: money('budget of the period'),
+    spent_micro: money('charged for attempts of the period that are over'),
+    open_micro: money('most that its open attempts can cost'),
+    threshold_bps: int('basis points', 'share of the budget that the alert is about; 0 = none'),
+    limit_us: int('us', 'limit with which the attempt would fit; 0 = none'),
+  },
   disputes: {
     time_us: int('us', 'stamp'),
     lease_id: int('number', 'lease whose charge it is about'),
@@ -285,6 +299,7 @@ export const sparseTables: ReadonlySet<string> = new Set([
   'quotes',
   'meters',
   'adjustments',
+  'budgets',
   'disputes',
   'preemptions',
 ]);

@@ -33,6 +33,20 @@ export interface Contract {
   closing: Code;
 }
 
+/** A contract's history after an attempt that ran. */
+export const historyAfter = (
+  h: History,
+  a: { outcome: Outcome; startUs: TimeUs; endUs: TimeUs; charge: bigint },
+): History => ({
+  runs: h.runs + 1,
+  firstStartUs: h.firstStartUs < 0 ? a.startUs : h.firstStartUs,
+  lastStartUs: a.startUs,
+  lastEndUs: a.endUs,
+  servedUs: h.servedUs + a.endUs - a.startUs,
+  preemptions: a.outcome === Outcome.preempted ? h.preemptions + 1 : h.preemptions,
+  charged: h.charged + a.charge,
+});
+
 /** Nothing ran, or something did for at most the job's limit: so a charge never exceeds its hold. */
 export const isPossible = (m: Reading, spec: JobSpec): boolean =>
   m.startUs < 0

@@ -31,7 +31,8 @@ import {
   type TimeUs,
 } from '../types.ts';
 import { AwardBooks, type AwardBooksState } from './award-books.ts';
-import { type Contract, ContractState, isPossible } from './contract.ts';
+import { Budgets, type BudgetsState } from './budgets.ts';
+import { type Contract, ContractState, historyAfter, isPossible } from './contract.ts';
 import { isTaskOf } from './demand.ts';
 import { Disputes, type DisputesState } from './disputes.ts';
 import { Distribution, type DistributionState } from './distribution.ts';
@@ -55,6 +56,7 @@ export interface SettlementState {
   books: AwardBooksState;
   payments: PaymentsState;
   disputes: DisputesState;
+  budgets: BudgetsState;
   deposits: [string, number, number[]][];
   term: number;
   nodePool: number[];
@@ -81,6 +83,7 @@ export class Settlement implements Machine {
   readonly #books: AwardBooks;
   readonly payments: Payments;
   readonly disputes: Disputes;
+  readonly budgets: Budgets;
   readonly #deposits = new SeenIds(DEPOSITS_REMEMBERED);
   readonly #inbox = new Inbox();
   #term = 0;
@@ -122,6 +125,7 @@ export class Settlement implements Machine {
     this.#userAccounts = config.currencies.map(() => new Map());
     this.#deadlines = new Deadlines((job, at) => this.#contracts.get(job)?.expiresUs === at);
     this.#books = new AwardBooks(config);
+    this.budgets = new Budgets(config, port);
     this.disputes = new Disputes(config, this.ledger, this.#distribution, port, (user, currency) =>
       this.payments.owes(user, currency),
     );
@@ -266,8 +270,13 @@ export class Settlement implements Machine {
     const { spec, quote } = inherited ? known : m;
     const account = this.#userAccount(spec.user, quote.currency);
     if (account === undefined) return this.#refuseTerms(pool, m.hold, Code.unknownUser);
+    const budget = this.budgets.admit(now, m.hold, spec, quote, m.history.charged);
+    if (budget.code !== Code.ok) return this.#refuseTerms(pool, m.hold, budget.code, budget.limitUs);
     const booked = this.payments.reserve(now, account, { spec, quote, hold: m.hold }, pool);
-    if (booked !== Code.ok) return this.#refuseTerms(pool, m.hold, booked);
+    if (booked !== Code.ok) {
+      this.budgets.ended(now, m.hold, 0n);
+      return this.#refuseTerms(pool, m.hold, booked);
+    }
     const quoteEndUs = inherited ? known.quoteEndUs : Math.min(NEVER, now + this.config.graces.quoteUs);
     const contract: Contract = {
       job,
@@ -294,14 +303,15 @@ export class Settlement implements Machine {
     this.#port.send(poolAddress(pool), { kind: MessageKind.held, hold: m.hold, expiresUs: quoteEndUs });
   }
 
-  #refuse(pool: number, hold: number, code: Code): void {
-    this.#port.send(poolAddress(pool), { kind: MessageKind.refused, hold, code });
+  #refuse(pool: number, hold: number, code: Code, limitUs = 0): void {
+    const short = limitUs > 0 ? { limitUs } : {};
+    this.#port.send(poolAddress(pool), { kind: MessageKind.refused, hold, code, ...short });
   }
 
   /** The pool ends the job or quotes anew: terms that nobody will use again are not kept. */
-  #refuseTerms(pool: number, hold: number, code: Code): void {
+  #refuseTerms(pool: number, hold: number, code: Code, limitUs = 0): void {
     this.#contracts.delete(jobOfHold(hold));
-    this.#refuse(pool, hold, code);
+    this.#refuse(pool, hold, code, limitUs);
   }
 
   #userAccount(user: string, currency: number): Account | undefined {
@@ -363,6 +373,7 @@ export class Settlement implements Machine {
 
   #void(now: TimeUs, c: Contract, reason: string, outcome: Outcome): void {
     this.ledger.void(now, c.pending, reason);
+    this.budgets.ended(now, c.hold, 0n);
     for (const p of c.claims) {
       if (c.state === ContractState.held) {
         this.#port.send(nodeAddress(this.config.pools.length, p.node), {
@@ -476,6 +487,7 @@ export class Settlement implements Machine {
   #post(now: TimeUs, c: Contract): void {
     const outcome = gangOutcome(c.claims);
     const { charge, shares } = this.payments.end(now, c, outcome);
+    this.budgets.ended(now, c.hold, charge);
     let startUs = -1;
     let endUs = -1;
     for (let i = 0; i < c.claims.length; i++) {
@@ -491,18 +503,7 @@ export class Settlement implements Machine {
     let closing: Code = Code.ok;
     if (isCharged(outcome) && outcome !== Outcome.preempted) this.#contracts.delete(c.job);
     else {
-      if (startUs >= 0) {
-        const { runs, firstStartUs, servedUs, preemptions, charged } = c.history;
-        c.history = {
-          runs: runs + 1,
-          firstStartUs: firstStartUs < 0 ? startUs : firstStartUs,
-          lastStartUs: startUs,
-          lastEndUs: endUs,
-          servedUs: servedUs + endUs - startUs,
-          preemptions: outcome === Outcome.preempted ? preemptions + 1 : preemptions,
-          charged: charged + charge,
-        };
-      }
+      if (startUs >= 0) c.history = historyAfter(c.history, { outcome, startUs, endUs, charge });
       closing = this.#endAttempt(c);
     }
     this.#sendResolved(c.pool, c.hold, outcome, closing, charge, startUs, endUs);
@@ -568,6 +569,7 @@ export class Settlement implements Machine {
     c.pool = to;
     if (c.state === ContractState.held) {
       this.ledger.void(now, c.pending, reason);
+      this.budgets.ended(now, c.hold, 0n);
       for (const p of c.claims) {
         this.#port.send(nodeAddress(this.config.pools.length, p.node), {
           kind: MessageKind.denied,
@@ -649,6 +651,7 @@ export class Settlement implements Machine {
       books: this.#books.snapshot(),
       payments: this.payments.snapshot(),
       disputes: this.disputes.snapshot(),
+      budgets: this.budgets.snapshot(),
       deposits: this.#deposits.snapshot(),
       term: this.#term,
       nodePool: this.#nodePool,
@@ -673,6 +676,7 @@ export class Settlement implements Machine {
     this.#books.restore(s.books);
     this.payments.restore(s.payments);
     this.disputes.restore(s.disputes);
+    this.budgets.restore(s.budgets);
     this.#deposits.restore(s.deposits);
     this.#term = s.term;
     this.#nodePool = s.nodePool;

@@ -5,6 +5,7 @@
  */
 
 import { FrameType, type JournalHeader, readJournal } from '../../core/journal/journal.ts';
+import { BudgetAudit } from './budgets.ts';
 import { billedEnd, CONTRACT_REASONS, ContractAudit, type OtherBooks, type Sold, sharesOf } from './contract.ts';
 import { DISPUTE_REASONS, type DisputeActs, DisputeAudit } from './disputes.ts';
 import { MachineHealth } from './health.ts';
@@ -32,6 +33,7 @@ export interface AuditInput {
   meters: AuditTable;
   adjustments: AuditTable;
   disputes: AuditTable;
+  budgets: AuditTable;
 }
 
 export interface AuditReport {
@@ -88,13 +90,16 @@ export function auditIndependently(input: AuditInput): AuditReport {
     const world = readWorld(input.journal);
     report.submitted = world.users.size;
     const supply = new SupplyAudit(world.header.config, input.supply, listedRates(input.prices), world.health, fail);
-    const charges = checkLeases(input, world, supply, report);
+    const budgets = world.header.config.users.some((u) => u.budget !== undefined)
+      ? new BudgetAudit(world.header.config, input, (job) => world.users.get(job) ?? '', fail)
+      : null;
+    const charges = checkLeases(input, world, supply, budgets, report);
     const { config } = world.header;
     const stake =
       config.staking === undefined
         ? null
         : new StakeAudit(config, world.acts, input, apportion, fail, world.end, supply.times());
-    checkTransfers(input, world, charges, supply, stake, report);
+    checkTransfers(input, world, charges, supply, stake, budgets, report);
     stake?.close(world.end, input.placements);
   } catch (e) {
     if (!(e instanceof Mismatch)) throw e;
@@ -200,6 +205,7 @@ function checkLeases(
   input: AuditInput,
   world: World,
   supply: SupplyAudit,
+  budgets: BudgetAudit | null,
   report: AuditReport,
 ): Map<string, HoldCharge> {
   const { placements } = input;
@@ -218,7 +224,8 @@ function checkLeases(
     if (start >= 0) {
       if (life === undefined || life.started !== start)
         fail(`${where}: starts at ${start}, the journal says ${life?.started ?? 'never'}`);
-      const limit = world.limits.get(job) ?? fail(`${where}: job ${job} was never submitted`);
+      const asked = world.limits.get(job) ?? fail(`${where}: job ${job} was never submitted`);
+      const limit = budgets?.limitOf(job, Number(c['attempt']![i]), asked) ?? asked;
       const fair =
         outcome === 'completed' || outcome === 'failed'
           ? end === life!.exited
@@ -319,6 +326,7 @@ function checkTransfers(
   charges: Map<string, HoldCharge>,
   supply: SupplyAudit,
   stake: StakeAudit | null,
+  budgets: BudgetAudit | null,
   report: AuditReport,
 ): void {
   const { transfers } = input;
@@ -353,6 +361,7 @@ function checkTransfers(
     const time = c['time_us']![i] as bigint;
     streams?.passed(time);
     disputes?.passed(time);
+    budgets?.passed(time);
     const disputed = disputes !== null && DISPUTE_REASONS.has(reason);
     const streamed = disputed || (streams !== null && CONTRACT_REASONS.has(reason));
     if (disputed) {
@@ -385,7 +394,10 @@ function checkTransfers(
         fail(
           `${where}: reserves a subsidy of ${amount}, worked out ${split.subsidyReserved(debit, c['time_us']![i] as bigint)}`,
         );
-      if (reason === 'hold') streams?.reservation(where, key, amount);
+      if (reason === 'hold') {
+        streams?.reservation(where, key, amount);
+        budgets?.reserved(where, key, time, currency, amount);
+      }
       pending.set(id, { debit, credit, amount, key });
     } else {
       const p = pending.get(c['pending_id']![i] as bigint);
@@ -395,6 +407,7 @@ function checkTransfers(
       pending.delete(c['pending_id']![i] as bigint);
       from.dp -= p!.amount;
       to.cp -= p!.amount;
+      if (!streamed) budgets?.ended(key, kind === 'post' ? amount : 0n);
       const charge = charges.get(key);
       const due = streamed
         ? amount
@@ -425,6 +438,7 @@ function checkTransfers(
   split.close();
   streams?.close(input.adjustments, world.end);
   disputes?.close(input.disputes);
+  budgets?.close(world.end);
   const postsInTheEnd = streams === null || world.header.config.contract!.kind === 'hold';
   for (const key of charges.keys())
     if (postsInTheEnd && !settled.has(key))

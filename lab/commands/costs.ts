@@ -4,6 +4,7 @@ import { formatMicro, parseDecimal } from '../../core/num/index.ts';
 import { type Books, readBooks } from '../books/bills.ts';
 import { type Alert, alerts, type Budget, type Efficiency, efficiency } from '../books/costs.ts';
 import { type Group, type Grouping, grouped, groupings } from '../books/groups.ts';
+import { type KeptBudget, keptBudgets, keptLines } from '../books/kept-budgets.ts';
 import { Finding, UsageError } from '../errors.ts';
 import { print } from '../flags.ts';
 
@@ -57,7 +58,14 @@ function checkNames(b: Books, budgets: readonly Budget[]): void {
   }
 }
 
-function toJson(b: Books, e: Efficiency, groups: Group[] | null, found: Alert[], by: Grouping | undefined): object {
+function toJson(
+  b: Books,
+  e: Efficiency,
+  groups: Group[] | null,
+  found: Alert[],
+  kept: readonly KeptBudget[],
+  by: Grouping | undefined,
+): object {
   return {
     schema: 'janction.costs/1',
     scenario: b.scenario,
@@ -107,6 +115,7 @@ function toJson(b: Books, e: Efficiency, groups: Group[] | null, found: Alert[],
       spent: a.spent.toString(),
       alerts: a.reached.map(([percent, atUs]) => ({ percent, atUs })),
     })),
+    ...(kept.length === 0 ? {} : { keptBudgets: kept }),
   };
 }
 
@@ -169,7 +178,7 @@ export function addCosts(program: Command): void {
     .addOption(
       new Option(
         '--budget <name=amount>',
-        'budget of a user, workload:NAME or pool:NAME; exit 1 when it is exceeded (repeatable)',
+        'budget of a user, workload:NAME or pool:NAME to report on; exit 1 when it is exceeded (repeatable)',
       ).argParser(budget),
     )
     .addOption(
@@ -180,7 +189,7 @@ export function addCosts(program: Command): void {
     .option('--json', 'print one JSON document instead of text')
     .addHelpText(
       'after',
-      '\nExamples:\n  janction costs runs/q7 --by workload\n  janction costs runs/q7 --budget film-1=50 --budget workload:images=200 --alert 80,100',
+      '\nExamples:\n  janction costs runs/q7 --by workload\n  janction costs runs/q7 --budget film-1=50 --budget workload:images=200 --alert 80,100\n\nBudgets that the market keeps while it runs are the scenario’s: billing.budgets.',
     )
     .action(async (dir: string, f: CostFlags) => {
       const b = await readBooks(dir);
@@ -188,10 +197,11 @@ export function addCosts(program: Command): void {
       const e = await efficiency(dir, b);
       const groups = f.by === undefined ? null : grouped(b, f.by, b.resolved.market.currencies[0]!.code);
       const found = alerts(b, f.budget ?? [], f.alert);
+      const kept = await keptBudgets(dir);
       print(
         f.json === true
-          ? `${JSON.stringify(toJson(b, e, groups, found, f.by))}\n`
-          : readable(b, e, groups, found, f.by),
+          ? `${JSON.stringify(toJson(b, e, groups, found, kept, f.by))}\n`
+          : `${[readable(b, e, groups, found, f.by).trimEnd(), ...keptLines(kept)].join('\n')}\n`,
       );
       if (found.some((a) => a.spent > a.budget.amount)) throw new Finding('');
     });

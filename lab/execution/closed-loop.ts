@@ -91,6 +91,7 @@ const keys: Record<TableName, readonly string[]> = {
   elections: ['time_us', 'occasion', 'pool', 'voter'],
   quotes: ['job_id', 'attempt'],
   meters: ['lease_id', 'until_us', 'reading'],
+  budgets: ['job_id', 'attempt', 'event', 'threshold_bps'],
   disputes: ['lease_id', 'time_us', 'event'],
   adjustments: ['job_id', 'attempt', 'part', 'kind', 'time_us'],
   network: ['time_us', 'event', 'name', 'pool'],

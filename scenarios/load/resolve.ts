@@ -11,6 +11,7 @@ import { fields } from '../schema/fields.ts';
 import { issueText, labelled, problemsOf } from '../schema/messages.ts';
 import { type ParsedScenario, scenarioSchema } from '../schema/scenario.ts';
 import { resolveAdversaries } from './adversaries.ts';
+import { withBudgets } from './budgets.ts';
 import { resolveCards } from './cards.ts';
 import { resolvePayers } from './contract.ts';
 import { resolveDemand } from './demand.ts';
@@ -119,7 +120,7 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
       classes: fleet.classes,
       pools,
       nodes: fleet.nodes,
-      users: adversaries?.users ?? demand.users,
+      users: withBudgets(s, adversaries?.users ?? demand.users, report),
       stakes,
       ...(staking === null ? {} : { staking: staking.rules }),
       ...billing,

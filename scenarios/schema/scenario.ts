@@ -4,6 +4,7 @@ import { rat } from '../../core/num/index.ts';
 import { feeBases } from '../../core/types.ts';
 import { pricingNames } from '../../mechanisms/names.ts';
 import { adversariesSchema } from './adversaries.ts';
+import { budgetsSchema } from './budgets.ts';
 import { contractSchema, payersSchema } from './contract.ts';
 import { demandSchema } from './demand.ts';
 import { disputesSchema } from './disputes.ts';
@@ -122,6 +123,7 @@ function billingSchema(f: Fields) {
       contract: contractSchema(f).optional(),
       payers: payersSchema(f),
       disputes: disputesSchema(f).optional(),
+      budgets: budgetsSchema(f),
       graces: graces.prefault({}),
     })
     .describe('Who is paid what, and when.');

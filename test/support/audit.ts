@@ -25,6 +25,7 @@ export const auditedTables = [
   'meters',
   'adjustments',
   'disputes',
+  'budgets',
 ] as const;
 
 export function auditInput(rows: Rows, journal: Uint8Array): AuditInput {

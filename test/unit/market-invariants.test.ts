@@ -43,6 +43,9 @@ const breakers: Record<string, (m: ReturnType<typeof busy>) => void> = {
   'escrow-covers-streams': (m) => {
     m.settlement!.ledger.find('escrow:east', 0)!.debitsPosted += 1n;
   },
+  'budgets-are-kept': (m) => {
+    m.settlement!.budgets.restore({ accounts: [['bob', { sinceUs: 0, open: 5n, spent: 0n, alerts: 0 }]], holds: [] });
+  },
   'disputes-are-covered': (m) => {
     const whose = { pot: 0, currency: 0, user: 'bob', provider: 'owner-n0' };
     const line = { ...whose, lease: 9, hold: 4097, part: 0, amount: 5n, untilUs: NEVER, metered: false };

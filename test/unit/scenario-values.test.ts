@@ -92,6 +92,31 @@ test.each([
     '16:28: pool: no time at all; write at least "1 us"',
   ],
   [
+    'a budget of nothing',
+    added('billing: { budgets: [{ persona: users, amount: 0 USD }] }\n'),
+    '16:48: amount: nothing; write an amount above zero',
+  ],
+  [
+    'a budget of nobody',
+    added('billing: { budgets: [{ amount: 5 USD }] }\n'),
+    '16:22: budgets: wants either "persona" or "user"; write one of them',
+  ],
+  [
+    'a budget in another currency',
+    added('billing: { budgets: [{ persona: users, amount: 5 JCT }] }\n'),
+    '16:48: amount: "users-1" pays in USD; write it in that',
+  ],
+  [
+    'two budgets',
+    added('billing: { budgets: [{ persona: users, amount: 5 USD }, { user: users-1, amount: 6 USD }] }\n'),
+    '16:57: budgets: "users-1" has a budget already; remove one',
+  ],
+  [
+    'an unknown user of a budget',
+    added('billing: { budgets: [{ user: user-1, amount: 5 USD }] }\n'),
+    '16:30: user: unknown user "user-1"; did you mean "users-1"?',
+  ],
+  [
     'a window of nothing',
     added('billing: { disputes: { window: 0 s } }\n'),
     '16:32: window: no time at all; write a duration above zero',
