@@ -14,25 +14,27 @@ export function withBudgets(s: ParsedScenario, users: readonly UserSpec[], repor
   const byName = new Map(users.map((u) => [u.id, u]));
   const personas = new Map((s.demand.personas ?? []).map((p) => [p.name, p]));
   const budgets = new Map<string, BudgetRules>();
-  s.billing.budgets.forEach((b, i) => {
+  for (const [i, b] of s.billing.budgets.entries()) {
     const path = ['billing', 'budgets', i];
-    if ((b.persona === undefined) === (b.user === undefined))
-      return report(path, 'wants either "persona" or "user"; write one of them');
+    if ((b.persona === undefined) === (b.user === undefined)) {
+      report(path, 'wants either "persona" or "user"; write one of them');
+      continue;
+    }
     let whose: string[];
     if (b.persona === undefined) {
       whose = [b.user!];
-      if (!byName.has(b.user!))
-        return report(
-          [...path, 'user'],
-          `unknown user ${quoted(b.user!)}; ${advice(b.user!, [...byName.keys()], 'have')}`,
-        );
+      if (!byName.has(b.user!)) {
+        const close = advice(b.user!, [...byName.keys()], 'have');
+        report([...path, 'user'], `unknown user ${quoted(b.user!)}; ${close}`);
+        continue;
+      }
     } else {
       const p = personas.get(b.persona);
-      if (p === undefined)
-        return report(
-          [...path, 'persona'],
-          `unknown persona ${quoted(b.persona)}; ${advice(b.persona, [...personas.keys()], 'have')}`,
-        );
+      if (p === undefined) {
+        const close = advice(b.persona, [...personas.keys()], 'have');
+        report([...path, 'persona'], `unknown persona ${quoted(b.persona)}; ${close}`);
+        continue;
+      }
       whose = Array.from({ length: p.users }, (_, u) => `${p.name}-${u + 1}`);
     }
     if (b.amount.micro === '0') report([...path, 'amount'], 'nothing; write an amount above zero');
@@ -43,15 +45,20 @@ export function withBudgets(s: ParsedScenario, users: readonly UserSpec[], repor
     for (const name of whose) {
       const user = byName.get(name);
       if (user === undefined) continue;
-      for (const [key, d] of [
-        ['amount', b.amount],
-        ['perJob', b.perJob ?? b.amount],
-      ] as const)
-        if (d.currency !== user.currency) {
-          report([...path, key], `${quoted(name)} pays in ${unit(user.currency)}; write it in that`);
-          return;
-        }
-      if (budgets.has(name)) return report(path, `${quoted(name)} has a budget already; remove one`);
+      const wrong = (
+        [
+          ['amount', b.amount],
+          ['perJob', b.perJob ?? b.amount],
+        ] as const
+      ).find(([, d]) => d.currency !== user.currency);
+      if (wrong !== undefined) {
+        report([...path, wrong[0]], `${quoted(name)} pays in ${unit(user.currency)}; write it in that`);
+        break;
+      }
+      if (budgets.has(name)) {
+        report(path, `${quoted(name)} has a budget already; remove one`);
+        break;
+      }
       budgets.set(name, {
         amount: b.amount.micro,
         periodUs: b.per >= NEVER ? 0 : b.per,
@@ -61,7 +68,7 @@ export function withBudgets(s: ParsedScenario, users: readonly UserSpec[], repor
         alertsBps,
       });
     }
-  });
+  }
   return users.map((u) => {
     const budget = budgets.get(u.id);
     return budget === undefined ? u : { ...u, budget };
