@@ -24,7 +24,7 @@ import {
   task,
 } from '../support/market.ts';
 import { runs } from '../support/runs.ts';
-import { everyPair, type SchedulerScene, schedulerScene } from '../support/scheduler-scenes.ts';
+import { everyPair, h100, type SchedulerScene, schedulerScene } from '../support/scheduler-scenes.ts';
 
 function play(s: SchedulerScene, registry: MechanismRegistry): Rows {
   const { sim, rows } = simulation(s.config, s.arrivals, { registry, lives: s.lives, processes: s.processes });
@@ -38,12 +38,7 @@ function play(s: SchedulerScene, registry: MechanismRegistry): Rows {
 
 function slowRegistry({ config }: SchedulerScene): MechanismRegistry {
   const placement = (name: string, params: Record<string, unknown>): PlacementPolicy =>
-    slowPlacement(
-      name,
-      params,
-      config.nodes,
-      config.classes.map((c) => c.memoryMiB),
-    );
+    slowPlacement(name, params, config.nodes, config.classes);
   const own = config.pools[0]!.placement;
   const machines = new Machines(config, () => placement(own.name, own.params));
   const rules = { ...listRules, ...movingRules };
@@ -67,12 +62,36 @@ function difference(a: Rows, b: Rows): string | null {
   return 'other tables';
 }
 
-/** GPUs, CPU and memory of every machine at every moment, and gangs, from the rows of what ran. */
+const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** What may lie together on one H100, as names in order: every way to put instances beside each other, tried out. */
+const together: ReadonlySet<string> = (() => {
+  const places = h100.flatMap((p) => p.starts.map((s) => ({ name: p.name, from: s, to: s + p.width })));
+  const found = new Set<string>();
+  const grow = (names: string[], taken: { from: number; to: number }[], next: number): void => {
+    found.add([...names].sort(byText).join(' '));
+    places.slice(next).forEach((p, i) => {
+      if (taken.every((t) => p.to <= t.from || t.to <= p.from)) grow([...names, p.name], [...taken, p], next + i + 1);
+    });
+  };
+  grow([], [], 0);
+  return found;
+})();
+
+/** GPUs, CPU and memory of every machine at every moment, instances on one card, and gangs, from the rows of what ran. */
 function judge(s: SchedulerScene, rows: Rows): void {
   const specs = new Map(s.config.nodes.map((n) => [n.id, n]));
   const jobs = new Map(s.arrivals.map((a) => [a.spec.job, a.spec]));
-  const events: { at: number; sign: 1 | -1; node: string; gpus: number[]; milli: number; cpu: number; ram: number }[] =
-    [];
+  const events: {
+    at: number;
+    sign: 1 | -1;
+    node: string;
+    gpus: number[];
+    milli: number;
+    mig: string;
+    cpu: number;
+    ram: number;
+  }[] = [];
   const attempts = new Map<string, { parts: number; started: number[]; rows: number; ends: Set<string> }>();
   for (const p of rows.of('placements')) {
     const job = jobs.get(p.job_id)!;
@@ -94,7 +113,7 @@ function judge(s: SchedulerScene, rows: Rows): void {
     a.ends.add(p.outcome);
     if (p.start_us < 0) continue;
     a.started.push(p.start_us);
-    const use = { node: p.node, gpus, milli: t.gpuMilli, cpu: t.cpuMilli, ram: t.ramMiB };
+    const use = { node: p.node, gpus, milli: t.gpuMilli, mig: t.mig ?? '', cpu: t.cpuMilli, ram: t.ramMiB };
     events.push({ at: p.start_us, sign: 1, ...use }, { at: p.end_us, sign: -1, ...use });
   }
   for (const a of attempts.values()) {
@@ -104,12 +123,25 @@ function judge(s: SchedulerScene, rows: Rows): void {
     if (a.ends.has('completed')) expect(a.started).toHaveLength(a.parts);
   }
   events.sort((x, y) => x.at - y.at || x.sign - y.sign);
-  const used = new Map<string, { gpu: number[]; cpu: number; ram: number }>();
+  const used = new Map<string, { gpu: number[]; on: string[][]; cpu: number; ram: number }>();
   for (const e of events) {
     const spec = specs.get(e.node)!;
-    const u = used.get(e.node) ?? { gpu: new Array<number>(spec.gpus).fill(0), cpu: 0, ram: 0 };
+    const u = used.get(e.node) ?? {
+      gpu: new Array<number>(spec.gpus).fill(0),
+      on: Array.from({ length: spec.gpus }, () => []),
+      cpu: 0,
+      ram: 0,
+    };
     used.set(e.node, u);
-    for (const g of e.gpus) u.gpu[g]! += e.sign * e.milli;
+    for (const g of e.gpus) {
+      u.gpu[g]! += e.sign * e.milli;
+      const on = u.on[g]!;
+      if (e.sign > 0) on.push(e.mig);
+      else on.splice(on.indexOf(e.mig), 1);
+      // A card is divided as the hardware can be, or not at all.
+      const what = [...on].sort(byText).join(' ');
+      if (on.some((mig) => mig !== '') && !together.has(what)) throw new Error(`on one card: ${what}`);
+    }
     u.cpu += e.sign * e.cpu;
     u.ram += e.sign * e.ram;
     expect(Math.max(0, ...u.gpu)).toBeLessThanOrEqual(1000);
@@ -129,7 +161,15 @@ const count = runs(66);
 
 describe('quick = slow', () => {
   test(`${count} random clusters and job streams`, () => {
-    const seen = { preempted: 0, gangs: 0, fractions: 0, lost: 0, completed: 0, pairs: new Set<string>() };
+    const seen = {
+      preempted: 0,
+      gangs: 0,
+      fractions: 0,
+      instances: 0,
+      lost: 0,
+      completed: 0,
+      pairs: new Set<string>(),
+    };
     for (let seed = 1; seed <= count; seed++) {
       const s = schedulerScene(seed);
       const { queueing, placement } = s.config.pools[0]!;
@@ -144,11 +184,12 @@ describe('quick = slow', () => {
         if (p.outcome === 'completed') seen.completed++;
         if (p.parts > 1 && p.part === 0) seen.gangs++;
         if (p.gpu_milli < 1000) seen.fractions++;
+        if (h100.some((x) => x.milli === p.gpu_milli && x.milli < 1000)) seen.instances++;
       }
     }
     expect(seen.pairs.size).toBe(Math.min(count, everyPair));
     for (const n of [seen.preempted, seen.lost, seen.gangs]) expect(n).toBeGreaterThan(count / 4);
-    for (const n of [seen.fractions, seen.completed]) expect(n).toBeGreaterThan(2 * count);
+    for (const n of [seen.fractions, seen.instances, seen.completed]) expect(n).toBeGreaterThan(2 * count);
   });
 });
 
@@ -218,7 +259,9 @@ describe('planted errors are caught', () => {
         return r === null ? null : { ...r, startUs: r.startUs + 30 * SECOND };
       },
     }));
-    expect(caughtAfter(planted, (s) => s.config.pools[0]!.queueing.name === 'easy')).toBeLessThanOrEqual(everyPair);
+    expect(
+      caughtAfter(planted, (s) => ['easy', 'conservative'].includes(s.config.pools[0]!.queueing.name)),
+    ).toBeLessThanOrEqual(everyPair);
   });
 
   test('a victim too many', () => {
@@ -233,6 +276,25 @@ describe('planted errors are caught', () => {
     }));
     expect(caughtAfter(planted, (s) => s.config.pools[0]!.queueing.name === 'srtf')).toBeLessThanOrEqual(everyPair);
   });
+});
+
+test('a division that no H100 can have is seen: two instances of 4g on one card', () => {
+  let seen = 0;
+  for (let seed = 1; seed <= 40; seed++) {
+    const s = schedulerScene(seed);
+    const { mig } = s.config.classes[1]!;
+    if (mig === undefined) continue;
+    s.config.classes[1]!.mig = mig.map((p) => (p.name === '4g.40gb' ? { ...p, milli: 428, starts: [0, 4] } : p));
+    for (const a of s.arrivals)
+      a.spec.groups = a.spec.groups.map((g) => (g.mig === '4g.40gb' ? { ...g, gpuMilli: 428 } : g));
+    try {
+      judge(s, play(s, shipped));
+    } catch (e) {
+      if ((e as Error).message === 'on one card: 4g.40gb 4g.40gb') seen++;
+      else if (!(e as Error).message.startsWith('on one card: ')) throw e;
+    }
+  }
+  expect(seen).toBeGreaterThan(0);
 });
 
 describe('planted errors in policies that resize, move and plan are caught', () => {

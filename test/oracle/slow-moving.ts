@@ -109,7 +109,7 @@ function lasAfresh(m: Machines, p: Params): QueueingPolicy {
 function heterogeneity(m: Machines, p: Params): QueueingPolicy {
   const length = (p['roundUs'] as number | undefined) ?? 360_000_000;
   const table = p['throughputs'] as Record<string, number[]> | undefined;
-  const classes = m.memory.length;
+  const classes = m.cards.length;
   const given = new Map<number, number[]>();
   const seen = new Map<number, number>();
   let planned = -1;

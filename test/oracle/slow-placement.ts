@@ -4,7 +4,8 @@
  */
 import type { ClusterView, NodeSet, PlacementContext, PlacementPolicy, TaskShape } from '../../core/interfaces.ts';
 import { exp } from '../../core/num/index.ts';
-import type { NodeSpec } from '../../core/types.ts';
+import type { Allocation } from '../../core/pool/cluster.ts';
+import type { MigProfile, NodeSpec } from '../../core/types.ts';
 import type { TypicalTask } from '../../mechanisms/placement/lib/fragmentation.ts';
 
 /** What a node has free, counted afresh. */
@@ -13,30 +14,69 @@ export interface Free {
   memory: number[];
   cpu: number;
   ram: number;
+  /** Memory slices of each GPU that MIG instances have, and the profiles of its class. */
+  slices: number[][];
+  profiles: readonly MigProfile[];
 }
 
-export function freeOf(cluster: ClusterView, node: number, spec: NodeSpec, memoryMiB: readonly number[]): Free {
-  const full = memoryMiB[spec.gpuClass]!;
+/** What a class' GPUs have: memory, and MIG profiles where they are divided on demand. */
+export interface Cards {
+  memoryMiB: number;
+  mig?: readonly MigProfile[];
+}
+
+export function freeOf(cluster: ClusterView, node: number, spec: NodeSpec, cards: readonly Cards[]): Free {
+  const { memoryMiB: full, mig: profiles = [] } = cards[spec.gpuClass]!;
   const free: Free = {
     milli: Array.from({ length: spec.gpus }, () => 1000),
     memory: Array.from({ length: spec.gpus }, () => full),
     cpu: spec.cpuMilli,
     ram: spec.ramMiB,
+    slices: Array.from({ length: spec.gpus }, () => []),
+    profiles,
   };
   for (const a of cluster.allocationsOf(node)) {
     free.cpu -= a.cpuMilli;
     free.ram -= a.ramMiB;
     for (const g of a.gpus) {
       free.milli[g]! -= a.gpuMilli;
-      free.memory[g]! -= a.gpuMilli === 1000 ? full : (a as { gpuMemoryMiB?: number }).gpuMemoryMiB!;
+      const { gpuMemoryMiB, slices = 0 } = a as Partial<Allocation>;
+      free.memory[g]! -= a.gpuMilli === 1000 ? full : gpuMemoryMiB!;
+      for (let k = 0; k < 8; k++) if ((slices >> k) & 1) free.slices[g]!.push(k);
     }
   }
   return free;
 }
 
 const sum = (xs: readonly number[]): number => xs.reduce((a, b) => a + b, 0);
-const takes = (f: Free, g: number, s: TaskShape): boolean =>
-  f.milli[g]! >= s.gpuMilli && f.memory[g]! >= s.gpuMemoryMiB;
+/** Slices of an instance that begins there. */
+const covered = (p: MigProfile, start: number): number[] => Array.from({ length: p.width }, (_, k) => start + k);
+/** Places of an instance of the profile beside what is taken. */
+const places = (p: MigProfile, taken: readonly number[]): number[][] =>
+  p.starts.map((s) => covered(p, s)).filter((slices) => !slices.some((k) => taken.includes(k)));
+
+/** Instances of the profile that go on a card, one after the other, each where most places of all profiles stay open. */
+export function instances(profiles: readonly MigProfile[], name: string | undefined, taken: readonly number[]): number {
+  const p = profiles.find((x) => x.name === name);
+  const open = (t: readonly number[]) => sum(profiles.map((x) => places(x, t).length));
+  const next = p === undefined ? [] : places(p, taken).map((slices) => [...taken, ...slices]);
+  if (next.length === 0) return 0;
+  return (
+    1 +
+    instances(
+      profiles,
+      name,
+      next.reduce((best, t) => (open(t) > open(best) ? t : best)),
+    )
+  );
+}
+
+const takes = (f: Free, g: number, s: TaskShape): boolean => {
+  const divided = f.slices[g]!.length > 0;
+  // A card that is divided takes instances only, and one that is shared or taken whole is not divided.
+  if (s.mig !== undefined) return (divided || f.milli[g] === 1000) && instances(f.profiles, s.mig, f.slices[g]!) > 0;
+  return !divided && f.milli[g]! >= s.gpuMilli && f.memory[g]! >= s.gpuMemoryMiB;
+};
 const takers = (f: Free, s: TaskShape): number[] => f.milli.map((_, g) => g).filter((g) => takes(f, g, s));
 
 export function fitsIn(f: Free, spec: NodeSpec, s: TaskShape): boolean {
@@ -197,17 +237,17 @@ const before = (a: readonly number[], b: readonly number[]): boolean => {
   return i >= 0 && a[i]! < b[i]!;
 };
 
-/** `nodes`: the machines of the pool in its own order; `memoryMiB`: memory of one GPU, by class. */
+/** `nodes`: the machines of the pool in its own order; `cards`: by class. */
 export function slowPlacement(
   name: string,
   params: Record<string, unknown>,
   nodes: readonly NodeSpec[],
-  memoryMiB: readonly number[],
+  cards: readonly Cards[],
 ): PlacementPolicy {
   const { key, pick } = rules[name]!(params['typical'] as readonly TypicalTask[] | undefined);
   const see = (cluster: ClusterView, node: number, shape: TaskShape, context: PlacementContext): Seen => {
     const spec = nodes[node]!;
-    return { cluster, node, spec, free: freeOf(cluster, node, spec, memoryMiB), shape, context };
+    return { cluster, node, spec, free: freeOf(cluster, node, spec, cards), shape, context };
   };
   return {
     name: `slow ${name}`,

@@ -18,7 +18,7 @@ import { viewOver } from '../../core/pool/delegates.ts';
 import { GangContext, placeGang } from '../../core/pool/gang-placement.ts';
 import { JobState, type PoolJob } from '../../core/pool/job.ts';
 import { Code, jobOfHold, type MarketConfig, NEVER, type NodeSpec } from '../../core/types.ts';
-import { fitsIn, freeOf } from './slow-placement.ts';
+import { type Cards, fitsIn, freeOf, instances } from './slow-placement.ts';
 
 export type Params = Record<string, unknown>;
 /** Lower goes first; ties to the earlier arrival. */
@@ -33,18 +33,22 @@ export const byOrder = (a: WaitingJob, b: WaitingJob): number => a.order - b.ord
 /** One pool's machines as the oracle rebuilds them. */
 export class Machines {
   readonly config: MarketConfig;
-  readonly memory: number[];
+  readonly cards: readonly Cards[];
   readonly placement: () => PlacementPolicy;
 
   constructor(config: MarketConfig, placement: () => PlacementPolicy) {
     this.config = config;
-    this.memory = config.classes.map((c) => c.memoryMiB);
+    this.cards = config.classes;
     this.placement = placement;
   }
 
   /** A copy of the cluster on which only what `keep` says stands. */
   copy(real: Cluster, keep: (a: Allocation) => boolean): Cluster {
-    const copy = new Cluster(this.config.nodes, this.memory);
+    const copy = new Cluster(
+      this.config.nodes,
+      this.config.classes.map((c) => c.memoryMiB),
+      this.config.classes.map((c) => c.mig),
+    );
     for (let n = 0; n < copy.nodeCount; n++) {
       for (const a of real.allocationsOf(n)) if (keep(a)) copy.take(n, { ...a });
       copy.setUp(n, real.isUp(n));
@@ -60,7 +64,7 @@ export class Machines {
   /** One task of the shape has room on the machine. */
   taskFits(real: Cluster, node: number, shape: TaskShape): boolean {
     const spec = this.nodes[node]!;
-    return fitsIn(freeOf(real, node, spec, this.memory), spec, shape);
+    return fitsIn(freeOf(real, node, spec, this.cards), spec, shape);
   }
 
   fits(cluster: Cluster, job: PoolJob): boolean {
@@ -76,10 +80,16 @@ export class Machines {
     const times: number[] = [];
     for (const at of ends) {
       const rest = real.allocationsOf(node).filter((a) => a.endUs > at);
-      const free = freeOf({ ...view(rest) }, node, spec, this.memory);
+      const free = freeOf({ ...view(rest) }, node, spec, this.cards);
       let units = 0;
       free.milli.forEach((m, g) => {
         if (shape.gpus === 0) return;
+        const taken = free.slices[g]!;
+        if (shape.mig !== undefined) {
+          if (taken.length > 0 || m === 1000) units += instances(free.profiles, shape.mig, taken);
+          return;
+        }
+        if (taken.length > 0) return;
         const byMemory =
           shape.gpuMemoryMiB > 0 && shape.gpuMilli < 1000 ? Math.floor(free.memory[g]! / shape.gpuMemoryMiB) : 1000;
         // A task that wants several GPUs wants different ones.

@@ -4,6 +4,7 @@ import {
   type JobSpec,
   type MarketConfig,
   type MechanismRef,
+  type MigProfile,
   NEVER,
   type TaskGroup,
 } from '../../core/types.ts';
@@ -63,6 +64,16 @@ const lcm = (a: number, b: number): number => {
 export const everyPair = placementNames.length * queueingVariants.length;
 const block = lcm(placementNames.length, queueingVariants.length);
 
+/** Instances of an H100 of 80 GB by NVIDIA's Multi-Instance GPU User Guide: memory slices that each covers, and where it may begin. */
+export const h100: readonly MigProfile[] = [
+  { name: '1g.10gb', milli: 142, width: 1, starts: [0, 1, 2, 3, 4, 5, 6] },
+  { name: '1g.20gb', milli: 142, width: 2, starts: [0, 2, 4, 6] },
+  { name: '2g.20gb', milli: 285, width: 2, starts: [0, 2, 4] },
+  { name: '3g.40gb', milli: 428, width: 4, starts: [0, 4] },
+  { name: '4g.40gb', milli: 571, width: 4, starts: [0] },
+  { name: '7g.80gb', milli: 1000, width: 8, starts: [0] },
+];
+
 /** Of seeds in a row every policy meets every other once in `everyPair`. */
 export function schedulerScene(seed: number): SchedulerScene {
   const r = generator(seed);
@@ -99,6 +110,12 @@ export function schedulerScene(seed: number): SchedulerScene {
     users: ['alice', 'bob', 'carol'].map((id) => ({ id, currency: 0, deposit: '0', postpaid: true })),
     stakes: [],
   });
+  const divided = below(2) === 0;
+  if (divided) c.classes[1]!.mig = [...h100];
+  const instance = (over: Partial<TaskGroup> = {}): TaskGroup => {
+    const { name: mig, milli: gpuMilli } = one(h100);
+    return task(1, { mig, gpuMilli, ...over });
+  };
   const memory = () => (below(3) === 0 ? 2048 * below(14) : 0);
   const little = () => ({
     cpuMilli: below(2) * 1000 * below(9),
@@ -106,6 +123,12 @@ export function schedulerScene(seed: number): SchedulerScene {
     gpuMemoryMiB: memory(),
   });
   const groupsOf = (): TaskGroup[] => {
+    if (divided && below(2) === 0) {
+      const kind = below(6);
+      if (kind < 4) return [instance({ cpuMilli: below(2) * 1000 * below(9) })];
+      if (kind < 5) return [instance({ tasks: 2 + below(4), least: 1 + below(2) })];
+      return [instance({ tasks: 1 + below(3) }), below(2) === 0 ? instance() : task(1)];
+    }
     const kind = below(12);
     if (kind < 4) return [task(one([1, 1, 1, 2, 4, 8]), little())];
     if (kind < 7) return [task(1, { ...little(), gpuMilli: 50 * (1 + below(19)) })];
