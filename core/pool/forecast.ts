@@ -1,6 +1,6 @@
 /**
  * When will a gang fit at the latest? Reads the limits of what runs; used by backfilling policies. For each node the stamps
- * at which its 1st, 2nd, … task of a shape would fit are computed by giving back its allocations in order of their ends and
+ * at which its 1st, 2nd, … task of a shape would fit are computed by giving back its allocations in order of their ends. The first is
  * remembered until the node changes, in a tournament tree per shape: a reservation costs by the machines that changed and the
  * tasks it places, not by the machines of the pool.
  */
@@ -9,11 +9,11 @@ import { NEVER, type TimeUs, WHOLE_GPU } from '../types.ts';
 import type { Allocation, Cluster } from './cluster.ts';
 import { MAX_TASKS } from './spec.ts';
 
-/** What is known of one task shape: per node, the stamps at which its 1st, 2nd, … task fits (0 = now). */
+/** What is known of one task shape: per node, the stamp at which a task fits (0 = now, NEVER = never). */
 class ShapeMemo {
-  /** Version of the node when its stamps were computed; -1 = never. */
+  /** Version of the node when its stamp was computed; -1 = never. */
   readonly version: Int32Array;
-  readonly times: TimeUs[][];
+  readonly at: Float64Array;
   /** Changes of the cluster that the stamps know of; -1 = none yet. */
   seen = -1;
   /** Stamp of each node's next task, and above each pair the earlier one: leaves start at `#leaves`. */
@@ -22,7 +22,7 @@ class ShapeMemo {
 
   constructor(nodes: number) {
     this.version = new Int32Array(nodes).fill(-1);
-    this.times = new Array<TimeUs[]>(nodes);
+    this.at = new Float64Array(nodes);
     let leaves = 1;
     while (leaves < nodes) leaves *= 2;
     this.#leaves = leaves;
@@ -58,8 +58,8 @@ export class Forecast {
   readonly #memo = new Map<number, ShapeMemo>();
   static readonly #shapesKept = 8;
   readonly #ends: Allocation[] = [];
-  /** Of the group under way: tasks that each node has been given, and the nodes looked at. */
-  readonly #taken = new Map<number, number>();
+  /** Of the group under way: the stamps of the nodes that were given tasks, last first and without those taken, and the nodes looked at. */
+  readonly #taken = new Map<number, TimeUs[]>();
   readonly #looked: number[] = [];
 
   constructor(cluster: Cluster) {
@@ -89,19 +89,21 @@ export class Forecast {
       while (left > 0) {
         const node = memo.first();
         if (node < 0) break;
-        const times = memo.times[node]!;
-        const k = taken.get(node) ?? 0;
-        if (k === 0) looked.push(node);
-        if (marks.has(node) || avoid?.has(node)) {
-          memo.set(node, NEVER);
-          continue;
+        let times = taken.get(node);
+        if (times === undefined) {
+          looked.push(node);
+          if (marks.has(node) || avoid?.has(node)) {
+            memo.set(node, NEVER);
+            continue;
+          }
+          times = this.#compute(shape, node).reverse();
+          taken.set(node, times);
         }
-        if (times[k]! > start) start = times[k]!;
-        taken.set(node, k + 1);
-        memo.set(node, k + 1 < times.length ? times[k + 1]! : NEVER);
+        start = Math.max(start, times.pop()!);
+        memo.set(node, times.at(-1) ?? NEVER);
         left--;
       }
-      for (let i = 0; i < looked.length; i++) memo.set(looked[i]!, memo.times[looked[i]!]![0]!);
+      for (let i = 0; i < looked.length; i++) memo.set(looked[i]!, memo.at[looked[i]!]!);
       for (const node of taken.keys()) marks.add(node);
       taken.clear();
       while (looked.length > 0) looked.pop();
@@ -132,9 +134,9 @@ export class Forecast {
     const version = this.#cluster.version[node]!;
     if (memo.version[node] === version) return;
     memo.version[node] = version;
-    const times = this.#compute(shape, node);
-    memo.times[node] = times;
-    memo.set(node, times.length > 0 ? times[0]! : NEVER);
+    const at = this.#compute(shape, node)[0] ?? NEVER;
+    memo.at[node] = at;
+    memo.set(node, at);
   }
 
   /** The node's allocations in order of their ends. Few: by insertion. */
@@ -161,22 +163,25 @@ export class Forecast {
     const simple =
       shape.gpus > 0 &&
       shape.gpuMilli === WHOLE_GPU &&
-      shape.cpuMilli === 0 &&
-      shape.ramMiB === 0 &&
       this.#cluster.outCards(node) === 0 &&
       ends.every((a) => a.gpuMilli === WHOLE_GPU);
     return simple ? this.#wholeGpus(shape, node, ends) : this.#anything(shape, node, ends);
   }
 
-  /** Whole GPUs on both sides and nothing else asked for: their number is all that counts. */
+  /** Whole GPUs on both sides: their number is all that counts of them. */
   #wholeGpus(shape: TaskShape, node: number, ends: readonly Allocation[]): TimeUs[] {
-    let free = this.#cluster.freeWholeGpus(node);
+    const c = this.#cluster;
+    let gpus = c.freeWholeGpus(node);
+    let cpu = c.freeCpuMilli(node);
+    let ram = c.freeRamMiB(node);
     const times: TimeUs[] = [];
-    for (let k = Math.floor(free / shape.gpus); k > 0; k--) times.push(0);
+    for (let k = beside(shape, Math.floor(gpus / shape.gpus), cpu, ram); k > 0; k--) times.push(0);
     for (let i = 0; i < ends.length; i++) {
       const a = ends[i]!;
-      free += a.gpus.length;
-      const fit = Math.floor(free / shape.gpus);
+      gpus += a.gpus.length;
+      cpu += a.cpuMilli;
+      ram += a.ramMiB;
+      const fit = beside(shape, Math.floor(gpus / shape.gpus), cpu, ram);
       while (times.length < fit) times.push(a.endUs);
     }
     return times;
@@ -210,9 +215,7 @@ export class Forecast {
         }
         room = Math.floor(units / shape.gpus);
       }
-      if (shape.cpuMilli > 0) room = Math.min(room, Math.floor(cpu / shape.cpuMilli));
-      if (shape.ramMiB > 0) room = Math.min(room, Math.floor(ram / shape.ramMiB));
-      return room;
+      return beside(shape, room, cpu, ram);
     };
     for (let k = slots(); k > 0; k--) times.push(0);
     for (const a of ends) {
@@ -235,4 +238,12 @@ export class Forecast {
     }
     return times;
   }
+}
+
+/** Of `tasks` whose GPUs there are, those that there are cores and memory for. */
+function beside(shape: TaskShape, tasks: number, cpuMilli: number, ramMiB: number): number {
+  let room = tasks;
+  if (shape.cpuMilli > 0) room = Math.min(room, Math.floor(cpuMilli / shape.cpuMilli));
+  if (shape.ramMiB > 0) room = Math.min(room, Math.floor(ramMiB / shape.ramMiB));
+  return room;
 }

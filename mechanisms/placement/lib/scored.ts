@@ -23,6 +23,9 @@ export abstract class ScoredPlacement implements PlacementPolicy {
   #cluster: ClusterView | null = null;
   #tables = new Map<TaskShape, Table>();
   #most = 0;
+  /** Number of the pass over changes in which each node was last scored. */
+  #done = new Int32Array(0);
+  #passes = 0;
 
   constructor(slow = false) {
     this.#slow = slow;
@@ -76,6 +79,7 @@ export abstract class ScoredPlacement implements PlacementPolicy {
     if (cluster !== this.#cluster) {
       this.#cluster = cluster;
       this.#tables.clear();
+      this.#done = new Int32Array(cluster.nodeCount);
       this.#most = Math.max(8, Math.min(MOST_SHAPES, Math.floor(MOST_SCORES / Math.max(1, cluster.nodeCount))));
     }
     let table = this.#tables.get(shape);
@@ -87,8 +91,13 @@ export abstract class ScoredPlacement implements PlacementPolicy {
       this.#tables.set(shape, table);
       return table;
     }
-    for (let c = table.seen; c < now; c++) {
+    // Backwards, so that a node that changed several times is scored once.
+    const done = this.#done;
+    const pass = ++this.#passes;
+    for (let c = now - 1; c >= table.seen; c--) {
       const node = cluster.changedNode(c);
+      if (done[node] === pass) continue;
+      done[node] = pass;
       table.tree.set(node, cluster.fits(node, shape) ? this.score(cluster, node, shape) : NONE);
     }
     table.seen = now;
