@@ -2,8 +2,8 @@ import type { Input } from './machine.ts';
 
 /** What a machine was handed since its last pulse. Slots are reused: emptying costs nothing. */
 export class Inbox {
-  readonly #inputs: (Input | null)[] = [];
-  readonly #senders: number[] = [];
+  /** Input, sender, input, sender, … */
+  readonly #slots: (Input | number | null)[] = [];
   #count = 0;
 
   get count(): number {
@@ -11,18 +11,18 @@ export class Inbox {
   }
 
   put(input: Input, from: number): void {
-    const n = this.#count++;
-    this.#inputs[n] = input;
-    this.#senders[n] = from;
+    const at = 2 * this.#count++;
+    this.#slots[at] = input;
+    this.#slots[at + 1] = from;
   }
   input(i: number): Input {
-    return this.#inputs[i]!;
+    return this.#slots[2 * i] as Input;
   }
   sender(i: number): number {
-    return this.#senders[i]!;
+    return this.#slots[2 * i + 1] as number;
   }
   clear(): void {
-    for (let i = 0; i < this.#count; i++) this.#inputs[i] = null;
+    for (let i = 0; i < this.#count; i++) this.#slots[2 * i] = null;
     this.#count = 0;
   }
 }

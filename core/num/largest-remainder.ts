@@ -51,19 +51,18 @@ function smallShares(total: number, weights: readonly (number | bigint)[]): numb
     if (sum > MAX) return null;
   }
   if (size * top > MAX) return null;
-  const shares: number[] = [];
+  const shares = new Array<number>(weights.length);
   if (sum === 0) {
     if (total !== 0) throw new NumError('zero-weight', `${total} over ${weights.length} zero weights`);
-    for (let i = 0; i < weights.length; i++) shares.push(0);
-    return shares;
+    return shares.fill(0);
   }
-  const rests: number[] = [];
+  const rests = new Array<number>(weights.length);
   let left = size;
   for (let i = 0; i < weights.length; i++) {
     const quota = size * (weights[i] as number);
     const share = Math.floor(quota / sum);
-    shares.push(share);
-    rests.push(quota - share * sum);
+    shares[i] = share;
+    rests[i] = quota - share * sum;
     left -= share;
   }
   handOut(rests, left, -1, (i) => {
