@@ -2,7 +2,11 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
 /** Two semi-spaces of 16 MB: what Node 20 and 22 let it grow to. */
 const ENOUGH = 32 * 1_048_576;
-const LARGE = 512 * 1_048_576;
+/** Resident bytes from which on garbage may be so many per cent of what lives. */
+const GROWTH = [
+  { from: 512 * 1_048_576, percent: 100 },
+  { from: 1200 * 1_048_576, percent: 50 },
+];
 
 /**
  * Keeps the collector's young generation from growing further once it holds 32 MB. Node 24 lets it reach 128 MB, which took
@@ -10,7 +14,8 @@ const LARGE = 512 * 1_048_576;
  * nothing when the caller of Node has set a semi-space flag.
  */
 export class YoungGeneration {
-  #old = !/heap-growing|old-space/.test([...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' '));
+  #grown = 0;
+  readonly #old = !/heap-growing|old-space/.test([...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' '));
   #open = !/semi-space/.test([...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' '));
 
   check(): void {
@@ -22,10 +27,11 @@ export class YoungGeneration {
     this.#open = false;
   }
 
-  /** Above so much, garbage may be half of what lives, not three times it: a world of 100,000 GPUs took 2.1 GB and lives in 0.6. */
+  /** A large run's garbage is not three times what lives, and a very large run's not as much again: a world of 100,000 GPUs took 2.1 GB. */
   #checkOld(): void {
-    if (!this.#old || process.memoryUsage.rss() < LARGE) return;
-    setFlagsFromString('--heap-growing-percent=50');
-    this.#old = false;
+    const next = GROWTH[this.#grown];
+    if (!this.#old || next === undefined || process.memoryUsage.rss() < next.from) return;
+    setFlagsFromString(`--heap-growing-percent=${next.percent}`);
+    this.#grown++;
   }
 }
