@@ -11,11 +11,12 @@ const { simulation } = prepared;
 const young = new YoungGeneration();
 const cpu = () => process.cpuUsage().user + process.cpuUsage().system;
 // Start-up and the first tenth, in which the machines fill and the engine compiles, are left out of the cost per step.
-const from = Math.floor(scenario.horizonUs / 10);
+const every = Math.max(1, Math.floor(scenario.horizonUs / 200));
 let before = 0;
 let steps = 0;
-for (let day = 0; !simulation.runUntil(Math.min(from * (day + 1), scenario.horizonUs)); day++) {
-  if (day === 0) {
+// The heap is looked at as often as `janction run` does.
+for (let part = 1; !simulation.runUntil(Math.min(every * part, scenario.horizonUs)); part++) {
+  if (part === 20) {
     before = cpu();
     steps = simulation.steps;
   }

@@ -96,12 +96,12 @@ export class Forecast {
             memo.set(node, NEVER);
             continue;
           }
-          times = this.#compute(shape, node).reverse();
+          times = left === 1 ? [memo.at[node]!] : this.#compute(shape, node).reverse();
           taken.set(node, times);
         }
         start = Math.max(start, times.pop()!);
-        memo.set(node, times.at(-1) ?? NEVER);
-        left--;
+        if (--left === 0) break;
+        memo.set(node, times.length > 0 ? times[times.length - 1]! : NEVER);
       }
       for (let i = 0; i < looked.length; i++) memo.set(looked[i]!, memo.at[looked[i]!]!);
       for (const node of taken.keys()) marks.add(node);
