@@ -151,6 +151,8 @@ export interface Partition {
   toUs: TimeUs;
   /** Hosts on one side; all others are on the other. */
   side: readonly number[];
+  /** Only what the side sends is cut off, or only what is sent to it; absent = both. */
+  way?: 'out' | 'in';
   /** Labels of users on that side. */
   users?: readonly string[];
 }

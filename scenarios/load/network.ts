@@ -197,7 +197,14 @@ function partitionsOf(s: ParsedScenario, n: Parsed, fleet: Fleet, hosts: Hosts, 
     if (members.length === hosts.count)
       report([...path, 'side'], 'everybody is on this side, so nothing is cut; leave somebody out');
     const name = p.name ?? `partition-${i + 1}`;
-    return windowsOf(s, p, path, report).map((w) => ({ name, ...w, side: members, users: [...new Set(side.users)] }));
+    const way = p.way === 'both' ? {} : { way: p.way };
+    return windowsOf(s, p, path, report).map((w) => ({
+      name,
+      ...w,
+      side: members,
+      ...way,
+      users: [...new Set(side.users)],
+    }));
   });
 }
 

@@ -29,6 +29,12 @@ export function networkSchema(f: Fields) {
   const partition = z.strictObject({
     name: name('Name, for tables and reports. Default partition-1 and so on.').optional(),
     ...window,
+    way: z
+      .enum(['both', 'out', 'in'])
+      .describe(
+        'What does not pass: all, what the side sends (others do not hear it), or what is sent to it (it does not hear). Default both.',
+      )
+      .prefault('both'),
     side: z
       .strictObject({ ...members, regions: names('Regions: all that is in them.').optional() })
       .describe('Who is on one side; everybody else is on the other.'),

@@ -16,7 +16,7 @@ import type { RoutingSpec } from '../../scenarios/resolved.ts';
 import type { EventQueue } from '../kernel/queue.ts';
 import type { Arrival } from './demand.ts';
 import { Phase, WorldEvent } from './events.ts';
-import type { Network } from './network.ts';
+import { type Network, severs } from './network.ts';
 
 const Kind = { advertise: 0, retry: 1 } as const;
 /** How often a job is tried again that no pool has taken. */
@@ -102,20 +102,28 @@ export class Edge {
       for (const j of pool.jobs()) if (j.state <= JobState.waiting) waitingMilli += j.shape.totalMilli;
       const told = { atUs: t, capacityMilli, usedMilli, waitingMilli, rateMicro: [...pool.prices] };
       this.#users.forEach((u, i) => {
-        if (this.#answers(t, u.label, p)) this.#told[i]![p] = told;
+        if (this.#passes(t, u.label, p, 'from')) this.#told[i]![p] = told;
       });
     });
   }
 
-  /** The pool's host is up, and no partition stands between it and the user. */
+  /** The user reaches the pool and hears it. */
   #answers(t: TimeUs, label: string, pool: number): boolean {
+    return this.#passes(t, label, pool, 'to') && this.#passes(t, label, pool, 'from');
+  }
+
+  /** The pool's host is up, and no partition keeps what the user sends to it, or what it sends, from arriving. */
+  #passes(t: TimeUs, label: string, pool: number, way: 'to' | 'from'): boolean {
     const { network } = this.#o;
     if (network === null) return true;
     const host = network.hostOf[poolAddress(pool)]!;
     if (network.isDown(t, host)) return false;
-    return !network.partitions.some(
-      (p) => t >= p.fromUs && t < p.toUs && p.side.includes(host) !== (p.users?.includes(label) ?? false),
-    );
+    return !network.partitions.some((p) => {
+      if (t < p.fromUs || t >= p.toUs) return false;
+      const user = p.users?.includes(label) ?? false;
+      const there = p.side.includes(host);
+      return way === 'to' ? severs(p, user, there) : severs(p, there, user);
+    });
   }
 
   /** The job reaches its pool, or waits at the edge. */

@@ -125,11 +125,11 @@ export class Mesh {
     if (config.sampleUs > 0) this.#at(0, Phase.arrival, Kind.sample, 0);
   }
 
-  /** When the chain and a pool's host cannot hear each other. */
+  /** When the chain does not hear a pool's host. */
   #unheard(pool: number): Windows {
     const { partitions, crashes, hostOf } = this.#o.network;
     const host = this.#hostOf(pool);
-    return merged([...cutWindows(partitions, hostOf[SETTLEMENT]!, host), ...downWindows(crashes, host)]);
+    return merged([...cutWindows(partitions, host, hostOf[SETTLEMENT]!), ...downWindows(crashes, host)]);
   }
 
   #at(t: TimeUs, phase: number, kind: number, id: number): void {
@@ -184,7 +184,7 @@ export class Mesh {
     const holds = config.nodes.some((_, n) => view.settlement!.poolOfNode(n) === pool);
     const to = spec.takeover!.by.find((p) => {
       const host = this.#hostOf(p);
-      return p !== pool && !network.isDown(t, host) && !network.cut(t, chain, host);
+      return p !== pool && !network.isDown(t, host) && !network.cut(t, chain, host) && !network.cut(t, host, chain);
     });
     if (!holds || to === undefined) return [];
     this.counts.takeovers++;
@@ -230,7 +230,7 @@ export class Mesh {
       this.#o.row('views', {
         time_us: t,
         pool: spec.id,
-        host: down ? 'down' : network.cut(t, chain, host) ? 'cut' : 'up',
+        host: down ? 'down' : network.cut(t, chain, host) || network.cut(t, host, chain) ? 'cut' : 'up',
         nodes: held[p]!.length,
         silent_nodes: seen.silent,
         ghost_milli: seen.ghost,

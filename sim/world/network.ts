@@ -118,12 +118,12 @@ export class Network {
     return packet;
   }
 
-  /** A partition stands between the two hosts. */
-  cut(at: TimeUs, a: number, b: number): boolean {
+  /** A partition keeps what one host sends from another. */
+  cut(at: TimeUs, from: number, to: number): boolean {
     const list = this.partitions;
     for (let i = 0; i < list.length; i++) {
       const x = list[i]!;
-      if (at >= x.fromUs && at < x.toUs && x.side.includes(a) !== x.side.includes(b)) return true;
+      if (at >= x.fromUs && at < x.toUs && severs(x, x.side.includes(from), x.side.includes(to))) return true;
     }
     return false;
   }
@@ -147,14 +147,17 @@ export class Network {
   }
 }
 
+/** Whether what one party sends does not reach another, given which of them are on the partition's side. */
+export const severs = (p: Partition, from: boolean, to: boolean): boolean =>
+  from !== to && (p.way === undefined || (p.way === 'out' ? from : to));
+
 /** Stretches of time, ascending and disjoint. */
 export type Windows = readonly (readonly [TimeUs, TimeUs])[];
 
-/** When no packet passes between two hosts, because of partitions. */
-export function cutWindows(partitions: readonly Partition[], a: number, b: number): Windows {
-  return merged(
-    partitions.filter((p) => p.side.includes(a) !== p.side.includes(b)).map((p) => [p.fromUs, p.toUs] as const),
-  );
+/** When no packet of one host reaches another, because of partitions. */
+export function cutWindows(partitions: readonly Partition[], from: number, to: number): Windows {
+  const cuts = partitions.filter((p) => severs(p, p.side.includes(from), p.side.includes(to)));
+  return merged(cuts.map((p) => [p.fromUs, p.toUs] as const));
 }
 
 /** When a host is down. */

@@ -1,5 +1,5 @@
 /**
- * Several aggregators on bad wires: loss, duplicates, reordering, partitions, crashes, takeovers, stealing, failures of machines and GPUs. In every run every law
+ * Several aggregators on bad wires: loss, duplicates, reordering, partitions of both ways and of one, crashes, takeovers, stealing, failures of machines and GPUs. In every run every law
  * holds after every step, every job ends once, no GPU is sold twice, and every bill adds up (`npm run soak -- partitions --runs 5000`).
  */
 import { describe, expect, test } from 'vitest';
@@ -19,7 +19,7 @@ const BLOCK = 25;
 
 describe('partitions, crashes and takeovers', () => {
   const total = runs(50);
-  const seen = { takeovers: 0, crashes: 0, partitions: 0, stolen: 0, completed: 0, cards: 0 };
+  const seen = { takeovers: 0, crashes: 0, partitions: 0, stolen: 0, completed: 0, cards: 0, oneWay: 0 };
   for (let first = 1; first <= total; first += BLOCK)
     test(`runs ${first} to ${Math.min(total, first + BLOCK - 1)}`, () => {
       for (let seed = first; seed < first + BLOCK && seed <= total; seed++) {
@@ -33,6 +33,7 @@ describe('partitions, crashes and takeovers', () => {
           seen.crashes += wires.crashes;
           seen.partitions += wires.partitions;
           for (const m of sim.markets) for (const p of m.pools) seen.stolen += p?.counts.stolen ?? 0;
+          seen.oneWay += sim.options.network!.partitions.filter((p) => p.way !== undefined).length;
           seen.cards += rows.of('failures').filter((f) => f.gpu >= 0).length;
           seen.completed += rows.of('jobs').filter((j) => j.final_state === 'completed').length;
         } catch (e) {
@@ -42,7 +43,7 @@ describe('partitions, crashes and takeovers', () => {
     });
 
   test('an attempt that ran unheard is dead before the next one starts (run 860)', () => {
-    judge(meshRun(860, JOBS).rows, JOBS, 'run 860');
+    judge(meshRun(860, JOBS, undefined, true).rows, JOBS, 'run 860');
   });
 
   test('the runs have been through it', () => {
@@ -51,6 +52,7 @@ describe('partitions, crashes and takeovers', () => {
     expect(seen.takeovers).toBeGreaterThan(total / 4);
     expect(seen.stolen).toBeGreaterThan(total / 4);
     expect(seen.cards).toBeGreaterThan(total);
+    expect(seen.oneWay).toBeGreaterThan(total / 3);
     expect(seen.completed).toBeGreaterThan((total * JOBS) / 3);
   });
 });

@@ -26,8 +26,8 @@ export interface MeshWorld {
   faults: string;
 }
 
-/** A market of two to four pools with about `jobs` jobs in eight hours, on hosts of their own, and its faults. */
-export function meshWorld(seed: number, jobs: number): MeshWorld {
+/** A market of two to four pools with about `jobs` jobs in eight hours, on hosts of their own, and its faults; partitions that cut both ways only, if so wanted. */
+export function meshWorld(seed: number, jobs: number, bothWays = false): MeshWorld {
   const r = generator(seed * 7 + 3);
   const below = (n: number) => Math.floor(r() * n);
   const some = (chance: number) => r() < chance;
@@ -68,6 +68,9 @@ export function meshWorld(seed: number, jobs: number): MeshWorld {
           : Array.from({ length: machines }, (_, h) => h).filter(() => some(0.4));
       partitions.push({ fromUs: from, toUs: from + 1 + below(long), side, users: some(0.2) ? ['test'] : [] });
     }
+  // Drawn apart, so that the rest of a seed's world stays.
+  const ways = generator(seed * 13 + 7);
+  for (const p of partitions) if (ways() < 0.4 && !bothWays) p.way = ways() < 0.5 ? 'out' : 'in';
   const crashes: Crash[] = [];
   if (some(0.6))
     for (let p = 0; p < count; p++) {
@@ -113,7 +116,7 @@ export function meshWorld(seed: number, jobs: number): MeshWorld {
   };
   const faults = [
     `${count} pools`,
-    `${partitions.length} partitions`,
+    `${partitions.length} partitions, ${partitions.filter((p) => p.way !== undefined).length} of them one-way`,
     `${crashes.length} crashes`,
     ...(takeover === null ? [] : ['takeovers']),
     ...(stealing === undefined ? [] : ['stealing']),
@@ -129,8 +132,9 @@ export function meshRun(
   seed: number,
   jobs: number,
   make: (options: SimulationOptions) => Simulation = (options) => new Simulation(options),
+  bothWays = false,
 ): { sim: Simulation; rows: Rows; world: MeshWorld } {
-  const world = meshWorld(seed, jobs);
+  const world = meshWorld(seed, jobs, bothWays);
   const rows = new Rows();
   const sim = make({
     config: world.config,

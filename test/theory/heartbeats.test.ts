@@ -109,6 +109,8 @@ describe('heartbeats', () => {
   partitions:
     - { from: 2 hour, to: 150 minute, every: 5 hour, side: { pools: east } }
     - { from: 4 hour, to: 270 minute, side: { groups: hall } }
+    - { from: 5 hour, to: 330 minute, side: { groups: hall }, way: out }
+    - { from: 6 hour, to: 390 minute, side: { groups: hall }, way: in }
   crashes: [{ pool: west, from: 6 hour, to: 8 hour }]`,
         { hours: 10, seed },
       );
