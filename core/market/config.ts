@@ -1,5 +1,13 @@
 import { MIN_ACCEPT_US } from '../settlement/debit-notes.ts';
-import { type ContractRules, contractKinds, lossRules, type MarketConfig, type StakeRules } from '../types.ts';
+import {
+  type ContractRules,
+  contractKinds,
+  disputeRules,
+  feeBases,
+  lossRules,
+  type MarketConfig,
+  type StakeRules,
+} from '../types.ts';
 
 /** Why a market cannot be built from the configuration, or null. The scenario loader says the same with file and line. */
 export function configFault(c: MarketConfig): string | null {
@@ -58,6 +66,8 @@ export function configFault(c: MarketConfig): string | null {
   }
   const contract = c.contract === undefined ? null : contractFault(c, c.contract);
   if (contract !== null) return contract;
+  const money = feeFault(c) ?? disputesFault(c) ?? budgetFault(c);
+  if (money !== null) return money;
   const staking = c.staking === undefined ? null : stakingFault(c, c.staking);
   if (staking !== null) return staking;
   for (const [provider, total] of staked) if (total === 0n) return `stake on ${provider} is zero`;
@@ -81,6 +91,48 @@ function contractFault(c: MarketConfig, r: ContractRules): string | null {
     return 'contract: acceptUs must be at least 5 s';
   if (c.pools.some((p) => p.supply !== undefined))
     return `contract: ${r.kind} pays while jobs run; supply auctions need hold`;
+  return null;
+}
+
+const isBps = (v: number): boolean => Number.isSafeInteger(v) && v >= 0 && v <= 10_000;
+const isTime = (v: number, least: number): boolean => Number.isSafeInteger(v) && v >= least;
+
+/** What is wrong with the treasury's fee on bought supply, or null. */
+function feeFault(c: MarketConfig): string | null {
+  for (const { supply } of c.pools) {
+    if (supply === undefined) continue;
+    const { feeBase = 'gross', feeBps, pay } = supply;
+    if (!feeBases.includes(feeBase)) return `supply: unknown feeBase ${JSON.stringify(feeBase)}`;
+    if (!isBps(feeBps)) return 'supply: feeBps must lie in 0 .. 10,000';
+    if (feeBase === 'gross-up' && feeBps === 10_000) return 'supply: no ask can be raised by a fee of all';
+    if ((feeBase === 'surplus' || feeBase === 'leave-one-out') && pay !== 'use')
+      return `supply: a fee on ${feeBase} needs pay for use`;
+  }
+  return null;
+}
+
+function disputesFault(c: MarketConfig): string | null {
+  const d = c.disputes;
+  if (d === undefined) return null;
+  if (!disputeRules.includes(d.rule)) return `disputes: unknown rule ${JSON.stringify(d.rule)}`;
+  if (![d.windowUs, d.answerUs, d.decideUs].every((v) => isTime(v, 1))) return 'disputes: times must be at least 1 us';
+  if (!isBps(d.bondBps)) return 'disputes: bondBps must lie in 0 .. 10,000';
+  if (c.pools.some((p) => p.supply !== undefined))
+    return 'disputes: what supply auctions divide is final; use posted prices';
+  return null;
+}
+
+function budgetFault(c: MarketConfig): string | null {
+  for (const { id, budget } of c.users) {
+    if (budget === undefined) continue;
+    const { amount, perJob, periodUs, leastUs, alertsBps, over } = budget;
+    if (!/^\d{1,19}$/.test(amount) || !/^\d{1,19}$/.test(perJob))
+      return `budget of ${id}: amounts must be whole micro-units`;
+    if (!isTime(periodUs, 0) || !isTime(leastUs, 1)) return `budget of ${id}: times must be whole numbers`;
+    if (over !== 'refuse' && over !== 'shorten') return `budget of ${id}: over is refuse or shorten`;
+    if (!alertsBps.every((v, i) => isBps(v) && v > (alertsBps[i - 1] ?? 0)))
+      return `budget of ${id}: alerts must ascend within 1 .. 10,000`;
+  }
   return null;
 }
 

@@ -95,6 +95,8 @@ export function assignDevices(scenario: ResolvedScenario, devices: readonly Devi
     throw new UsageError(
       'scheduling.routing: an execution submits each job to the pool that its user keeps to; leave routing out to execute',
     );
+  if ((scenario.disputers?.filers.length ?? 0) > 0)
+    throw new UsageError('billing.disputes.filers: users who dispute are simulated only; leave them out to execute');
   if (scenario.payers !== undefined)
     throw new UsageError('billing.payers: acts of users are simulated only; leave billing.payers out to execute');
   if (scenario.market.classes.some((c) => c.mig !== undefined))

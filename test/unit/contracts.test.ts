@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { DownCause, type Fact, FactKind } from '../../core/facts.ts';
 import { type ContractRules, HOUR_US, type LossRule, type MarketConfig } from '../../core/types.ts';
 import { contractRules } from '../support/contracts.ts';
-import { arrival, config, type Rows, SECOND, simulation, spec, task } from '../support/market.ts';
+import { arrival, config, pool, type Rows, SECOND, simulation, spec, task } from '../support/market.ts';
 
 const MINUTE = 60 * SECOND;
 const market = (contract: Partial<ContractRules>, over: Partial<MarketConfig> = {}): MarketConfig =>
@@ -240,4 +240,20 @@ test('impossible contracts are refused before anything runs', () => {
   expect(fault({ loss: 'nobody' as never })).toThrow(/rule of losses/);
   expect(fault({ creditBps: 10_001 })).toThrow(/creditBps/);
   expect(fault({ providerDeposit: '-1' })).toThrow(/providerDeposit/);
+  const refused = (over: Partial<MarketConfig>) => () => simulation(config(over), []);
+  const disputes = { rule: 'metered', windowUs: 1, answerUs: 1, decideUs: 1, bondBps: 0, arbiters: [] } as const;
+  expect(refused({ disputes: { ...disputes, arbiters: [], rule: 'dice' as never } })).toThrow(/unknown rule/);
+  expect(refused({ disputes: { ...disputes, arbiters: [], windowUs: 0 } })).toThrow(/at least 1 us/);
+  expect(refused({ disputes: { ...disputes, arbiters: [], bondBps: -1 } })).toThrow(/bondBps/);
+  const budget = { amount: '5', periodUs: 0, perJob: '0', over: 'refuse', leastUs: 1, alertsBps: [5000] } as const;
+  const user = { id: 'alice', currency: 0, deposit: '0', postpaid: true };
+  const spends = (more: object) => refused({ users: [{ ...user, budget: { ...budget, alertsBps: [5000], ...more } }] });
+  expect(spends({ amount: '-5' })).toThrow(/whole micro-units/);
+  expect(spends({ over: 'never' })).toThrow(/refuse or shorten/);
+  expect(spends({ alertsBps: [5000, 5000] })).toThrow(/ascend/);
+  const supply = { pay: 'use', subsidy: '0', feeBps: 10_000 } as const;
+  const sells = (more: object) => refused({ pools: [pool('east', { supply: { ...supply, ...more } }), pool('west')] });
+  expect(sells({ feeBase: 'v' })).toThrow(/feeBase/);
+  expect(sells({ feeBase: 'gross-up' })).toThrow(/raised/);
+  expect(sells({ feeBase: 'surplus', pay: 'availability' })).toThrow(/pay for use/);
 });
