@@ -197,7 +197,10 @@ function heterogeneity(m: Machines, p: Params): QueueingPolicy {
         if (j !== undefined && v.start(j, elsewhere)) left.delete(j);
       }
       if (v.running().some((r) => r.stopping)) return;
-      for (const j of left) v.start(j, null);
+      for (const j of left) {
+        const runs = speeds(j);
+        v.start(j, { has: (n) => !(runs[m.nodes[n]!.gpuClass]! > 0) });
+      }
     },
     (v) => (Math.floor(v.now / length) + 1) * length,
   );
