@@ -110,7 +110,7 @@ export function readableExplanation(e: Explanation & { adversaries?: Suspect[] }
     const one = (x: typeof chosen) => (x.score === null ? x.node : `${x.node} (${x.score})`);
     const rest = others.length === 0 ? '' : `; next ${others.map(one).join(', ')}`;
     lines.push(
-      `  placed ${seconds(e.placed.timeUs)} after the start on ${one(chosen)}, of ${group(candidates)} machines with room${rest}`,
+      `  placed ${seconds(e.placed.timeUs)} after the start on ${one(chosen)}, of ${group(candidates)} machine${candidates === 1 ? '' : 's'} with room${rest}`,
     );
   }
   if (w.firstPass === null && e.startedUs !== null)

@@ -69,7 +69,7 @@ function pricingSchema(f: Fields) {
     })
     .describe(
       'How supply is bought under an auction (pvcg, pay-as-bid, uniform-price). Suppliers are paid by their awards and the treasury gets ' +
-        'the rest of the charges: billing.shares does not apply, and aggregators get nothing.',
+        'the rest of the charges: billing.shares does not apply, and aggregators get nothing but by feeBase residual.',
     );
   const own = z.strictObject({ rates: rates.optional(), adjust: adjust.optional() });
   return z

@@ -75,6 +75,14 @@ test('report: charges are divided by the awards, and the longest waits say what 
   ]);
   const mixed = divisionOf({ ...market, pools: [...posted.pools, { ...market.pools[0]!, id: 'auction' }] });
   expect(mixed).toEqual([expect.stringMatching(/^main: providers/), expect.stringMatching(/^auction: by the awards/)]);
+  const pool = market.pools[0]!;
+  const withFee = (feeBase: 'residual' | 'gross', feeBps: number) =>
+    divisionOf({ ...market, pools: [{ ...pool, supply: { ...pool.supply!, feeBase, feeBps } }] })[0];
+  expect(withFee('gross', 500)).toContain('metered use less 5 % of it as a fee, the treasury the rest');
+  expect(withFee('residual', 10_000)).toContain('aggregators and verifiers get nothing');
+  expect(withFee('residual', 2_500)).toContain(
+    'the treasury has 25 % and the aggregator 75 %; billing.shares does not',
+  );
   for (const w of longestWaits(await readRun(run), 5))
     expect(w.noRoom + w.notBought + w.scattered + w.queueOrder).toBeCloseTo(1, 9);
 });

@@ -6,10 +6,14 @@ import { Cluster } from '../../core/pool/cluster.ts';
 import { Forecast } from '../../core/pool/forecast.ts';
 import { SupplyDesk } from '../../core/pool/supply-desk.ts';
 import { HOUR_US } from '../../core/types.ts';
-import { config, node } from '../support/market.ts';
+import { config, node, pool } from '../support/market.ts';
 
 test('closed GPUs are free at the next clearing, however often they stay closed', () => {
-  const market = config({ nodes: [node('n0', { askMicro: 1 }), node('n1', { askMicro: 1 })] });
+  const supply = { pay: 'use' as const, subsidy: '0', feeBps: 0 };
+  const market = config({
+    pools: [pool('east', { supply })],
+    nodes: [node('n0', { askMicro: 1 }), node('n1', { askMicro: 1 })],
+  });
   const cluster = new Cluster(market.nodes, [24_576, 81_920]);
   market.nodes.forEach((_, n) => {
     cluster.setUp(n, true);
