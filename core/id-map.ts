@@ -25,6 +25,11 @@ export class IdMap<V extends object | number> {
     return this.#size;
   }
 
+  /** Entries that there is room for. */
+  get capacity(): number {
+    return this.#cells.length / CELL;
+  }
+
   get(id: number): V | undefined {
     const high = Math.floor(id / LOW);
     return this.#cells[this.#find(id - high * LOW, high) + VALUE] as V | undefined;
@@ -40,7 +45,7 @@ export class IdMap<V extends object | number> {
     let at = this.#find(low, high);
     if (this.#cells[at + VALUE] === undefined) {
       if (++this.#size * CELL * 1.5 > this.#cells.length) {
-        this.#grow();
+        this.#resize(this.#cells.length * 2, -1);
         at = this.#find(low, high);
       }
       this.#cells[at] = low;
@@ -66,6 +71,8 @@ export class IdMap<V extends object | number> {
       hole = at;
     }
     cells[hole + VALUE] = undefined;
+    // What one busy day needed does not tax all that follow.
+    if (cells.length > FEWEST * CELL && this.#size * CELL * 8 < cells.length) this.#resize(cells.length / 2, 1);
     return true;
   }
 
@@ -108,10 +115,10 @@ export class IdMap<V extends object | number> {
     return at;
   }
 
-  #grow(): void {
+  #resize(length: number, shift: 1 | -1): void {
     const old = this.#cells;
-    this.#cells = cellsFor((2 * old.length) / CELL);
-    this.#shift--;
+    this.#cells = cellsFor(length / CELL);
+    this.#shift += shift;
     for (let from = 0; from < old.length; from += CELL) {
       if (old[from + VALUE] === undefined) continue;
       const to = this.#find(old[from] as number, old[from + HIGH] as number);

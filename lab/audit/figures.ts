@@ -146,7 +146,7 @@ interface Flows {
   back: bigint;
 }
 
-function foldTransfers(t: Rows, currency: string, contracts: boolean): Flows {
+function foldTransfers(t: Rows, currency: string, mayReturn: boolean): Flows {
   const f: Flows = { out: new Map(), in: new Map(), reserved: new Map(), refunded: 0n, credits: 0n, back: 0n };
   const open = new Map<bigint, [string, bigint]>();
   for (let i = 0; i < t.length; i++) {
@@ -160,7 +160,7 @@ function foldTransfers(t: Rows, currency: string, contracts: boolean): Flows {
     plus(f.out, t.text('debit', i), amount);
     plus(f.in, to, amount);
     const reason = t.text('reason', i);
-    if (!contracts || kind !== 'single' || !to.startsWith('user:') || reason === 'deposit') continue;
+    if (!mayReturn || !to.startsWith('user:') || reason === 'deposit') continue;
     f.back += amount;
     if (reason.endsWith('credit')) f.credits += amount;
     else f.refunded += amount;
@@ -322,6 +322,7 @@ export function auditFigures(input: FiguresInput): FiguresReport {
     currencies: { code: string }[];
     tokenPriceMicro: number;
     contract?: unknown;
+    disputes?: unknown;
   };
   const { key: _, ...config } = input.header.config as unknown as Record<string, unknown>;
   // Asks of agents that bid come from the agents, not from the scenario.
@@ -339,7 +340,8 @@ export function auditFigures(input: FiguresInput): FiguresReport {
     };
 
   const transfers = new Rows(tables['transfers']!);
-  const money = market.currencies.map((c) => moneyOf(foldTransfers(transfers, c.code, market.contract !== undefined)));
+  const mayReturn = market.contract !== undefined || market.disputes !== undefined;
+  const money = market.currencies.map((c) => moneyOf(foldTransfers(transfers, c.code, mayReturn)));
   const { gpu, useful } = gpuTime(new Rows(tables['devices']!), new Rows(tables['placements']!));
   const none = Object.fromEntries(Object.keys(money[0]!).map((k) => [k, 0n]));
   const result = {

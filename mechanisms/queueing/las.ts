@@ -105,7 +105,7 @@ interface Fall extends Alarm {
 class Levels {
   readonly #limits: readonly number[];
   /** Up and not told to end, by the fall that comes next; in the last queue none does. */
-  readonly #up = new Map<RunningJob, { queue: number; falls: Fall[] }>();
+  readonly #up = new Map<RunningJob, { queue: number; startedUs: TimeUs; falls: Fall[] }>();
   readonly #comingUp = new Set<RunningJob>();
   /** When service reaches a limit, and when the policy asks to be woken for it. */
   readonly #falls = new Alarms<Fall>();
@@ -120,7 +120,8 @@ class Levels {
   }
 
   put(job: RunningJob): void {
-    if (this.#up.has(job) && !job.stopping && job.startedUs >= 0) return;
+    // After a takeover the last part to be heard of says when the job came up.
+    if (this.#up.get(job)?.startedUs === job.startedUs && !job.stopping) return;
     this.drop(job);
     if (job.stopping) return;
     if (job.startedUs < 0) this.#comingUp.add(job);
@@ -137,7 +138,7 @@ class Levels {
 
   #enter(job: RunningJob, queue: number): void {
     const falls: Fall[] = [];
-    this.#up.set(job, { queue, falls });
+    this.#up.set(job, { queue, startedUs: job.startedUs, falls });
     if (queue === this.#limits.length) return;
     const limit = this.#limits[queue]!;
     const gpus = gpusOf(job);

@@ -84,7 +84,7 @@ describe('a script that uses no project code', () => {
   test('there are scenarios', () => expect(shipped.length).toBeGreaterThan(15));
 
   test.for([
-    ...wanted.map((s): [string, string[]] => [s, []]),
+    ...[...new Set([...wanted, 'scenarios/disputes/scenario.yaml'])].map((s): [string, string[]] => [s, []]),
     ...contracts,
   ])('finds every job of %s %j billed as quoted', async ([file, more], ctx) => {
     await inTemp(async (dir) => {
@@ -93,6 +93,7 @@ describe('a script that uses no project code', () => {
       const out = join(dir, 'run');
       const args = [...set, ...more].flatMap((s) => ['--set', s]);
       expect(await janctionInside(['run', file, ...args, '--out', out, '--quiet'])).toMatchObject({ code: 0, err: '' });
+      expect(await janctionInside(['audit', out])).toMatchObject({ code: 0, err: '' });
       const found = script([out]);
       expect(found.stdout).toMatch(/: [1-9]\d* completed jobs billed as quoted, [1-9]\d* charges/);
       expect(found.status).toBe(0);
