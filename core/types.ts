@@ -302,7 +302,7 @@ export interface DisputeRules {
   decideUs: TimeUs;
   /** What each side lodges, as a share of the disputed amount; who is wrong loses it to the other. Basis points. */
   bondBps: number;
-  /** Whose checks count, besides the attestations of verifiers under \`staking\`. */
+  /** Whose checks count, reported here or attested under `staking`; never in a case about the arbiter's own work or charge. */
   arbiters: string[];
 }
 

@@ -11,7 +11,7 @@
  * Who is right gets the amount and keeps its bond; the other's bond is lost to it. After its window a line is divided and final.
  */
 import { Deadlines } from '../deadlines.ts';
-import type { DisputeAct } from '../facts.ts';
+import type { DisputeAct, StakeAct } from '../facts.ts';
 import type { Port } from '../machine.ts';
 import { attemptOfHold, type DisputeRules, jobOfHold, type MarketConfig, NEVER, type TimeUs } from '../types.ts';
 import type { Contract } from './contract.ts';
@@ -161,7 +161,7 @@ export class Disputes {
   ripen(now: TimeUs, all = false): void {
     if (this.#rules === undefined) return;
     if (all) {
-      for (const line of [...this.#lines.values()]) if (line.case !== null) this.#decide(now, line, true);
+      for (const line of [...this.#lines.values()]) if (line.case !== null) this.#decide(now, line, true, true);
       for (const line of this.#lines.values()) this.#accrue(line);
       this.#lines.clear();
       this.#closed = [];
@@ -184,13 +184,18 @@ export class Disputes {
 
   // ---- acts ----
 
-  /** A check says whether the result of a lease is right. */
-  word(lease: number, good: boolean): void {
-    const line = this.#lines.get(lease);
-    if (line === undefined) return;
+  /** A verifier's word on a result, for the record of its provider; here it counts if it names the provider of the line. */
+  attested(a: Extract<StakeAct, { do: 'attest' }>): void {
+    const line = this.#lines.get(a.lease);
+    if (line?.provider === a.provider) this.#word(line, a.verifier, a.good);
+  }
+
+  /** A check says whether the result of a lease is right. Nobody is heard who is no arbiter, or judges in its own cause. */
+  #word(line: Line, by: string, good: boolean): void {
+    if (this.#rules?.arbiters.includes(by) !== true || by === line.provider || by === line.user) return;
     if (!good) line.word = Word.wrong;
     else if (line.word === Word.none) line.word = Word.right;
-    if (line.case !== null) this.#ready.push(lease);
+    if (line.case !== null) this.#ready.push(line.lease);
   }
 
   act(now: TimeUs, act: DisputeAct, seq: number): void {
@@ -200,7 +205,7 @@ export class Disputes {
     if (this.#seen.take(act.by, seq) !== 'new') return;
     const line = this.#lines.get(act.lease);
     if (act.do === 'check') {
-      if (rules.arbiters.includes(act.by)) this.word(act.lease, act.good);
+      if (line !== undefined) this.#word(line, act.by, act.good);
       return;
     }
     if (line === undefined) return this.#refuse(now, act, 'no-such-line');
@@ -273,14 +278,15 @@ export class Disputes {
 
   // ---- the decision ----
 
-  #decide(now: TimeUs, line: Line, answered: boolean): void {
+  /** `early`: the market closes before the time to answer or to prove was over, so that the lack of either says nothing. */
+  #decide(now: TimeUs, line: Line, answered: boolean, early = false): void {
     if (!answered) return this.#end(now, line, true, 'no-answer');
     const { rule } = this.#rules!;
     if (rule !== 'metered' && line.word !== Word.none) {
       const wrong = line.word === Word.wrong;
       return this.#end(now, line, wrong, wrong ? 'found-wrong' : 'found-right');
     }
-    if (rule === 'proven') return this.#end(now, line, true, 'unproven');
+    if (rule === 'proven' && !early) return this.#end(now, line, true, 'unproven');
     this.#end(now, line, !line.metered, line.metered ? 'metered' : 'not-metered');
   }
 

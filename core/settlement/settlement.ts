@@ -213,7 +213,7 @@ export class Settlement implements Machine {
       case FactKind.stake:
         if (this.staking === null) throw new Error('settlement: a stake fact in a market whose stakes stand still');
         if (this.staking.act(now, input.act) && input.act.do === 'attest' && !input.act.planted)
-          this.disputes.word(input.act.lease, input.act.good);
+          this.disputes.attested(input.act);
         return;
       case FactKind.dispute:
         return this.disputes.act(now, input.act, input.seq);

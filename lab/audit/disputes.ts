@@ -75,7 +75,7 @@ export class DisputeAudit {
   readonly #with: OtherFacts;
   readonly #lines = new Map<bigint, Line>();
   /** What checks found of each lease. */
-  readonly #words = new Map<bigint, { at: bigint; good: boolean }[]>();
+  readonly #words = new Map<bigint, { at: bigint; good: boolean; by: string; of: string | null }[]>();
   /** Stamp at which each lease was billed, under a contract; else it is when it earned. */
   readonly #billed: Map<bigint, bigint> | null;
   readonly #unread = new Set<bigint>();
@@ -85,6 +85,8 @@ export class DisputeAudit {
   readonly #owing = new Set<string>();
   readonly #pending = new Map<bigint, { line: Line; what: 'amount' | 'user' | 'provider' }>();
   #bond: Movement | null = null;
+  /** Acts, by their place in the journal, for which something was reserved. */
+  readonly #answered = new Set<number>();
   #seen = 0;
 
   constructor(
@@ -103,9 +105,15 @@ export class DisputeAudit {
     const known = new Set([...(config.staking?.verifiers ?? []), ...config.nodes.map((n) => n.provider)]);
     for (const { at, act } of stake)
       if (act.do === 'attest' && act['planted'] !== true && known.has(act['verifier'] as string))
-        this.#note(act['lease'] as number, BigInt(at), act['good'] === true);
-    for (const { at, act } of acts)
-      if (act.do === 'check' && rules.arbiters.includes(act.by)) this.#note(act.lease, at, act.good === true);
+        if (/^[0-9]{1,18}$/.test(act['work'] as string))
+          this.#note(
+            act['lease'] as number,
+            BigInt(at),
+            act['good'] === true,
+            act['verifier'] as string,
+            act['provider'] as string,
+          );
+    for (const { at, act } of acts) if (act.do === 'check') this.#note(act.lease, at, act.good === true, act.by, null);
     this.#billed = config.contract === undefined ? null : new Map();
     const m = tables.meters.columns;
     for (let i = 0; i < tables.meters.rows; i++) {
@@ -127,9 +135,11 @@ export class DisputeAudit {
     }
   }
 
-  #note(lease: number, at: bigint, good: boolean): void {
+  /** `of`: the provider that an attestation is about. */
+  #note(lease: number, at: bigint, good: boolean, by: string, of: string | null): void {
+    if (!this.#rules.arbiters.includes(by)) return;
     const list = this.#words.get(BigInt(lease)) ?? [];
-    list.push({ at, good });
+    list.push({ at, good, by, of });
     this.#words.set(BigInt(lease), list);
   }
 
@@ -198,7 +208,10 @@ export class DisputeAudit {
     const answer = answers.find((a) => taken.includes(a.at));
     const contested = answer?.at ?? -1n;
     const concedes = own.find((a) => a.act.do === 'concede');
-    const words = (this.#words.get(line.lease) ?? []).filter((w) => w.at >= line.since && w.at < this.#end);
+    const parties = [line.provider, this.#userOf(line)];
+    const words = (this.#words.get(line.lease) ?? [])
+      .filter((w) => w.at >= line.since && w.at < this.#end)
+      .filter((w) => !parties.includes(w.by) && (w.of === null || w.of === line.provider));
     let at = filed + BigInt(answerUs);
     if (contested >= 0n) {
       at = contested;
@@ -210,14 +223,16 @@ export class DisputeAudit {
     const judged = { filed, bond: this.#bondOf(line), contested };
     if (concedes !== undefined && concedes.at <= at && concedes.at < this.#end)
       return { ...judged, at: concedes.at, upheld: true, why: 'conceded' };
-    if (at >= this.#end) at = this.#end;
+    // Whose time runs on when the market closes is judged by what is known; silence, or a proof that is not there yet, says nothing.
+    const early = at >= this.#end;
+    if (early) at = this.#end;
     else if (contested < 0n) return { ...judged, at, upheld: true, why: 'no-answer' };
     const heard = words.filter((w) => w.at <= at);
     if (rule !== 'metered' && heard.length > 0) {
       const wrong = heard.some((w) => !w.good);
       return { ...judged, at, upheld: wrong, why: wrong ? 'found-wrong' : 'found-right' };
     }
-    if (rule === 'proven') return { ...judged, at, upheld: true, why: 'unproven' };
+    if (rule === 'proven' && !early) return { ...judged, at, upheld: true, why: 'unproven' };
     const upheld = this.#unread.has(line.lease);
     return { ...judged, at, upheld, why: upheld ? 'not-metered' : 'metered' };
   }
@@ -252,7 +267,7 @@ export class DisputeAudit {
       this.#bond = m;
       return;
     }
-    const line = [...this.#lines.values()].find((l) => l.key === m.key && this.#fits(m, l));
+    const line = this.#asked(m);
     if (line === undefined) this.#with.fail(`${m.where}: ${m.reason} of ${m.amount} that nobody asked for`);
     if (m.reason === 'dispute-bond') {
       this.#pending.set(m.id, { line: line!, what: 'provider' });
@@ -271,24 +286,37 @@ export class DisputeAudit {
     if (lodged !== null) this.#pending.set(lodged.id, { line: line!, what: 'user' });
   }
 
-  /** Is this what was to be reserved about the line now? */
-  #fits(m: Movement, l: Line): boolean {
+  /** The line whose act comes first, of those that this would answer: parts of one attempt may look the same. */
+  #asked(m: Movement): Line | undefined {
+    for (let i = this.#seen; this.#acts[i]?.at === m.at; i++) {
+      const { act } = this.#acts[i]!;
+      const line = this.#lines.get(BigInt(act.lease));
+      if (line === undefined || line.key !== m.key || this.#answered.has(i) || !this.#fits(m, line, act)) continue;
+      this.#answered.add(i);
+      return line;
+    }
+    return undefined;
+  }
+
+  /** Is this what was to be reserved about the line for the act? */
+  #fits(m: Movement, l: Line, act: DisputeActs[number]['act']): boolean {
     const user = this.#userOf(l);
-    const acted = (what: string, by: string) =>
-      this.#acts.some((a) => a.at === m.at && a.act.do === what && a.act.by === by && BigInt(a.act.lease) === l.lease);
     if (m.credit !== `user:${user}|${l.currency}`) return false;
     if (m.reason === 'dispute-bond') {
       const from =
         m.debit === `provider:${l.provider}|${l.currency}` || m.debit === `deposit:${l.provider}|${l.currency}`;
       const again = [...this.#pending.values()].some((p) => p.line === l && p.what === 'provider');
-      return from && !again && l.open !== null && !l.gone && l.open.contested === m.at && m.amount === l.open.bond;
+      const answers = act.do === 'contest' && act.by === l.provider;
+      return (
+        answers && from && !again && l.open !== null && !l.gone && l.open.contested === m.at && m.amount === l.open.bond
+      );
     }
     const billed = this.#billedAt(l);
     const inTime = billed >= 0n && billed <= m.at && m.at < billed + BigInt(this.#rules.windowUs);
     const from = m.debit === `revenue:${l.pool}|${l.currency}`;
     const lodged = this.#bond === null || this.#bond.credit === `provider:${l.provider}|${l.currency}`;
     const right = from && lodged && inTime && m.amount === l.amount;
-    return right && !l.gone && l.open === null && acted('file', user);
+    return right && !l.gone && l.open === null && act.do === 'file' && act.by === user;
   }
 
   /** What was due before `at` must have happened. */
