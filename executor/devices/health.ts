@@ -101,7 +101,8 @@ export class HealthWatch {
     this.#onChange = onChange;
   }
 
-  async look(): Promise<void> {
+  /** `news`: only what was reported since the last look; that a card is silent or not there is then no look in a row. */
+  async look(news = false): Promise<void> {
     let rows: CardHealth[];
     try {
       rows = await this.#ask();
@@ -111,6 +112,7 @@ export class HealthWatch {
     }
     for (const [card, health] of this.#health) {
       const row = rows.find((r) => r.card === card);
+      if (news && (row?.xids.length ?? 0) === 0) continue;
       const before = health.state;
       const after = health.observe({
         present: row !== undefined && row.gone !== true,

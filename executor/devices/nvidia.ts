@@ -117,12 +117,21 @@ function parseMemory(text: string): Map<string, number> {
   return found;
 }
 
-/** Xid errors in kernel messages, by PCI address in lower case without its domain's leading zeros. */
+/**
+ * Xid errors in kernel messages, by PCI address in lower case without its domain's leading zeros. Of one error a driver may say several
+ * lines (an H100 says four of an Xid 13), of which one names the process: that one counts, and where none does the first.
+ */
 export function parseXids(text: string): { bus: string; xid: number }[] {
-  return [...text.matchAll(/NVRM: Xid \(PCI:([0-9a-fA-F:.]+)\): (\d+)/g)].map((m) => ({
+  const found = [...text.matchAll(/NVRM: Xid \(PCI:([0-9a-fA-F:.]+)\): (\d+)(, pid=)?/g)].map((m) => ({
     bus: shortBus(m[1]!),
     xid: Number(m[2]),
+    named: m[3] !== undefined,
   }));
+  const same = (a: { bus: string; xid: number }, b: { bus: string; xid: number }): boolean =>
+    a.bus === b.bus && a.xid === b.xid;
+  return found
+    .filter((e, i) => e.named || !found.some((o, j) => same(o, e) && (o.named || j < i)))
+    .map(({ bus, xid }) => ({ bus, xid }));
 }
 
 /** 00000000:3B:00.0 and 0000:3b:00 are the same card. */

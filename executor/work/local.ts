@@ -17,6 +17,7 @@ import {
   type StartAction,
 } from '../../core/facts.ts';
 import { Outcome } from '../../core/types.ts';
+import { xidClasses } from '../../scenarios/xids.ts';
 import type { Device } from '../devices/devices.ts';
 import type { GpuDriver, GpuUse } from '../devices/gpu-driver.ts';
 import type { HealthSink, HealthState } from '../devices/health.ts';
@@ -56,7 +57,7 @@ export interface LocalOptions {
   /** Wall milliseconds between two looks after the cards; default ten seconds. */
   healthMs?: number;
   /** Looks after the cards; absent = there are none to look after. */
-  watch?: (onChange: HealthSink) => { look(): Promise<void> };
+  watch?: (onChange: HealthSink) => { look(news?: boolean): Promise<void> };
   /** The scenario's GPUs that are the card or a part of it; needed with `watch`. */
   gpusOn?: (card: string) => readonly { node: number; gpu: number }[];
   /** Carries jobs to other machines; absent = they run here. */
@@ -80,6 +81,8 @@ const GPU_SLACK_MIB = 64;
 /** A GPU that is not free after this is worth a word. */
 const QUARANTINE_MS = 5000;
 const HEALTH_MS = 10_000;
+/** A job that fails so soon after an error of its card that ends work on it was ended by it. */
+const CARD_FAULT_MS = 10_000;
 const UP_MS = 20;
 const REMOTE_SWEEP_MS = 100;
 
@@ -96,6 +99,8 @@ interface Job {
   ordered: boolean;
   /** A GPU under it is dead. */
   lost: boolean;
+  /** Its GPU's last error that is no program's and ends what meets it, and when it was heard of. */
+  fault: { xid: number; at: number } | null;
   /** Why this launcher ended it, if it did. */
   reason: string | null;
   challenge: Challenge | null;
@@ -121,6 +126,7 @@ export class LocalLauncher implements Launcher {
   #watch: NodeJS.Timeout | null = null;
   #gpuPoll: NodeJS.Timeout | null = null;
   #health: NodeJS.Timeout | null = null;
+  #cards: { look(news?: boolean): Promise<void> } | null = null;
   #sink: FactSink = () => {};
   #closed: (() => void) | null = null;
   #isClosed = false;
@@ -136,10 +142,10 @@ export class LocalLauncher implements Launcher {
     this.#sink = sink;
     this.#options.remote?.open();
     this.#before = this.#options.gpus?.use().catch(() => new Map<string, GpuUse>()) ?? null;
-    const watch = this.#options.watch?.((...said) => this.#healthChanged(...said));
-    if (watch !== undefined || this.#options.gpus !== undefined) {
+    this.#cards = this.#options.watch?.((...said) => this.#healthChanged(...said)) ?? null;
+    if (this.#cards !== null || this.#options.gpus !== undefined) {
       this.#health = setInterval(() => {
-        void watch?.look();
+        void this.#cards?.look();
         void this.#findStrays();
       }, this.#options.healthMs ?? HEALTH_MS);
     }
@@ -168,8 +174,12 @@ export class LocalLauncher implements Launcher {
   #healthChanged(card: string, state: HealthState, evidence: string, xid = 0): void {
     this.#options.say?.(`GPU ${card} is ${state} (${evidence})`);
     const now = state === 'dead' ? CardState.dead : state === 'drain' ? CardState.draining : CardState.fine;
+    const known = xidClasses.get(xid);
+    const ends = known !== undefined && known.card !== 'stays' && known.ends !== 'none';
     for (const { node, gpu } of this.#options.gpusOn?.(card) ?? []) {
       this.#sink({ kind: FactKind.gpu, node, gpu, state: now, xid });
+      for (const job of ends ? this.#jobs.values() : [])
+        if (job.action.node === node && job.action.gpus.includes(gpu)) job.fault = { xid, at: performance.now() };
       if (now !== CardState.dead) continue;
       const id = this.#options.deviceOf(node, gpu).id;
       for (const job of this.#jobs.values()) {
@@ -297,6 +307,7 @@ export class LocalLauncher implements Launcher {
       killTimer: null,
       ordered: false,
       lost: false,
+      fault: null,
       reason: null,
       challenge: work?.challenge ?? null,
       verdict: null,
@@ -451,9 +462,23 @@ export class LocalLauncher implements Launcher {
     job.state = 'leaving';
     if (job.killTimer !== null) clearTimeout(job.killTimer);
     this.#destroy(job);
-    this.#leaving.push({ job, outcome });
-    // One pass over /proc serves every job that leaves now.
-    this.#sweep ??= setTimeout(() => this.#sweepNow(), 0);
+    const sweep = (why: Outcome): void => {
+      this.#leaving.push({ job, outcome: why });
+      // One pass over /proc serves every job that leaves now.
+      this.#sweep ??= setTimeout(() => this.#sweepNow(), 0);
+    };
+    if (outcome !== Outcome.failed || this.#cards === null || !this.#gpusOf.has(job.key)) return sweep(outcome);
+    // The driver tells of an error before the process that met it has ended: whose fault it was is known before anybody is charged.
+    void this.#cards.look(true).then(() => sweep(this.#isCards(job) ? Outcome.gpuFailure : outcome));
+  }
+
+  /** It failed because its card did. */
+  #isCards(job: Job): boolean {
+    if (job.lost) return true;
+    const { fault } = job;
+    if (fault === null || job.reason !== null || performance.now() - fault.at > CARD_FAULT_MS) return false;
+    job.reason = `its GPU had Xid ${fault.xid}`;
+    return true;
   }
 
   #sweepNow(): void {

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Action, ActionKind, CardState, type Fact, FactKind, type StartAction } from '../../core/facts.ts';
 import { Outcome } from '../../core/types.ts';
@@ -74,6 +76,25 @@ describe('discovery', () => {
     expect(parseXids(log)).toEqual([
       { bus: '3b:00', xid: 79 },
       { bus: 'af:00', xid: 31 },
+    ]);
+  });
+
+  test('several lines of one error count once', () => {
+    // An H100's on one store to an odd address (driver 580), shortened; then a driver that names no process.
+    const log = `NVRM: Xid (PCI:0000:00:06): 13, Graphics SM Warp Exception on (GPC 1, TPC 2, SM 0): Misaligned Address
+NVRM: Xid (PCI:0000:00:06): 13, Graphics SM Global Exception on (GPC 1, TPC 2, SM 0): Multiple Warp Errors
+NVRM: Xid (PCI:0000:00:06): 13, Graphics Exception: ESR 0x517730=0x500000f
+NVRM: Xid (PCI:0000:00:06): 13, pid=552, name=node, Graphics Exception: channel 0x0000000a
+NVRM: Xid (PCI:0000:00:06): 31, pid=552, name=node, channel 0x0000000a, MMU Fault
+NVRM: Xid (PCI:0000:00:06): 31, pid=553, name=node, channel 0x0000000b, MMU Fault
+NVRM: Xid (PCI:0000:07:00): 13, Graphics SM Warp Exception
+NVRM: Xid (PCI:0000:07:00): 13, Graphics Exception: ESR 0x517730=0x500000f
+`;
+    expect(parseXids(log).map((x) => [x.bus, x.xid])).toEqual([
+      ['00:06', 13],
+      ['00:06', 31],
+      ['00:06', 31],
+      ['07:00', 13],
     ]);
   });
 });
@@ -196,10 +217,25 @@ describe('health', () => {
   });
 });
 
+test('a look for news only takes errors; silence and absence wait for the look that is due', async () => {
+  const said: [string, HealthState][] = [];
+  let rows: CardHealth[] = [{ card: A, uncorrected: 0, xids: [79] }];
+  const watch = new HealthWatch(
+    [A, B],
+    (card, state) => said.push([card, state]),
+    () => Promise.resolve(rows),
+  );
+  await watch.look(true);
+  expect(said.splice(0)).toEqual([[A, 'dead']]);
+  rows = [{ card: A, uncorrected: 0, xids: [] }];
+  for (let i = 0; i < CLEAN + MISSES; i++) await watch.look(true);
+  expect(said).toEqual([]);
+});
+
 describe.skipIf(process.platform === 'win32')('a launcher of jobs on GPUs (a twin stands for the driver)', () => {
   async function launched(
     over: Partial<LocalOptions>,
-    body: (l: LocalLauncher, facts: Fact[], until: (kind: number) => Promise<Fact>) => Promise<void>,
+    body: (l: LocalLauncher, facts: Fact[], until: (kind: number) => Promise<Fact>, dir: string) => Promise<void>,
   ): Promise<void> {
     await inTemp(async (dir) => {
       const facts: Fact[] = [];
@@ -237,7 +273,7 @@ describe.skipIf(process.platform === 'win32')('a launcher of jobs on GPUs (a twi
         }
       };
       try {
-        await body(launcher, facts, until);
+        await body(launcher, facts, until, dir);
       } finally {
         await launcher.close();
       }
@@ -390,5 +426,34 @@ describe.skipIf(process.platform === 'win32')('a launcher of jobs on GPUs (a twi
       expect(launcher.running).toBe(1);
       expect(said[0]).toMatch(/is dead \(Xid 79\)/);
     });
+  });
+
+  test('what ended a job is asked before it is charged: its own error, or its card’s', async () => {
+    const ends: [string, number, Outcome, string | null][] = [
+      ['exit 1', 94, Outcome.gpuFailure, 'its GPU had Xid 94'],
+      ['exit 1', 79, Outcome.gpuFailure, 'its GPU is dead'],
+      ['exit 1', 31, Outcome.failed, null],
+      ['exit 1', 63, Outcome.failed, null],
+      ['exit 0', 94, Outcome.completed, null],
+    ];
+    for (const [command, xid, outcome, reason] of ends) {
+      let rows: CardHealth[] = [];
+      const watch: LocalOptions['watch'] = (onChange) =>
+        new HealthWatch([A, B], onChange, () => Promise.resolve(rows.splice(0)));
+      await launched({ watch }, async (launcher, facts, until, dir) => {
+        const other = { ...start, lease: 2, fence: 2, job: 2, gpus: [1] };
+        launcher.act(other, work('sleep 600'), null);
+        await until(FactKind.started);
+        rows = [{ card: A, uncorrected: 0, xids: [xid] }];
+        launcher.act(start, work(command), null);
+        expect(await until(FactKind.exited)).toMatchObject({ lease: 1, outcome });
+        expect(launcher.running).toBe(1);
+        const heard = facts.findIndex((f) => f.kind === FactKind.gpu);
+        if (outcome !== Outcome.completed)
+          expect(heard).toBeLessThan(facts.findIndex((f) => f.kind === FactKind.exited));
+        const status = readFileSync(join(dir, '1-1-0', 'status.json'), 'utf8');
+        expect(JSON.parse(status)).toMatchObject({ reason });
+      });
+    }
   });
 });

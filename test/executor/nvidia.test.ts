@@ -12,6 +12,7 @@ import { openNvml } from '../../executor/devices/nvml.ts';
 import { openCuda } from '../../executor/gpu/cuda.ts';
 import type { ChallengeJson } from '../../lab/commands/challenge.ts';
 import type { ValidateJson } from '../../lab/commands/validate.ts';
+import { readRunTable } from '../../lab/rundir/reader.ts';
 import { type Answer, janction } from '../support/cli.ts';
 
 const UUID = 'GPU-8f4a1e0c-0000-1111-2222-333344445555';
@@ -98,6 +99,47 @@ output: { sample: none }
     for (const half of [1, 2]) expect(JSON.parse(said(half, 'stdout'))).toMatchObject({ device: UUID });
     expect(said(3, 'stdout')).toBe(`${UUID}\n`);
     expect(JSON.parse(said(4, 'status.json'))).toMatchObject({ reason: null, challenge: { accepted: true } });
+    const v = JSON.parse(janction(['validate', out, '--json']).out) as ValidateJson;
+    expect(v.closedLoop).toMatchObject({ decisionMismatches: 0, invoiceMismatches: 0, unansweredActions: 0 });
+  });
+
+  test('a program that makes the card fault pays and harms nobody; one that the card failed costs its user nothing', async () => {
+    const file = join(dir, 'faults.yaml');
+    const out = join(dir, 'faults');
+    const faults = (xid: number): string => `command: 'echo ${xid} > ${dir}/xid; exit 1'`;
+    writeFileSync(
+      file,
+      `name: faults
+horizon: until done
+fleet:
+  classes: [{ name: card, memory: 24 GiB }]
+  groups: [{ name: owner, nodes: 1, gpus: 1, class: card, cpu: 16 cores, ram: 64 GiB }]
+demand:
+  jobs:
+    - { name: neighbour, work: 4 minute, share: 50 % }
+    - { name: own-fault, user: wild, at: 1 minute, ${faults(31)}, work: 1 minute, share: 50 % }
+    - { name: next, at: 1 minute, command: 'true', work: 1 minute, share: 50 % }
+    - { name: cards-fault, user: unlucky, at: 3 minute, ${faults(94)}, work: 1 minute, share: 50 %, attempts: 1 }
+pricing: { rates: { card: 60 USD/hour } }
+output: { sample: none }
+`,
+    );
+    const flags = ['--devices', 'nvidia', '--isolation', 'none', '--time-scale', '60', '--quiet', '--json'];
+    expect(there(['execute', file, '--out', out, ...flags])).toMatchObject({ code: 0, err: '' });
+    const p = (await readRunTable(out, 'placements')).columns;
+    const ends = p['job_id']!.map((job, i) => [Number(job), p['outcome']![i], (p['charge_micro']![i] as bigint) > 0n]);
+    expect(ends.sort((a, b) => Number(a[0]) - Number(b[0]))).toEqual([
+      [1, 'completed', true],
+      [2, 'failed', true],
+      [3, 'completed', true],
+      [4, 'gpu-failure', false],
+    ]);
+    const f = (await readRunTable(out, 'failures')).columns;
+    expect(f['kind']!.map((kind, i) => [kind, f['cause']![i], Number(f['leases_lost']![i])])).toEqual([
+      ['gpu-error', 'Xid 31', 0],
+      ['gpu-drain', 'Xid 94', 0],
+    ]);
+    expect(janction(['audit', out]).code).toBe(0);
     const v = JSON.parse(janction(['validate', out, '--json']).out) as ValidateJson;
     expect(v.closedLoop).toMatchObject({ decisionMismatches: 0, invoiceMismatches: 0, unansweredActions: 0 });
   });
