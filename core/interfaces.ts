@@ -35,6 +35,9 @@ export interface ClusterView {
   slicesOf(node: number, gpu: number): number;
   /** What stands on the node now, in order of grant. */
   allocationsOf(node: number): readonly NodeAllocation[];
+  /** As far as the pool knows, the image lies on the node's disk; and what room there is for another, MiB. */
+  holdsImage(node: number, image: string): boolean;
+  diskRoomMiB(node: number): number;
   /** How often the node went away since the pool has held it. */
   lossesOf(node: number): number;
   /** What the nodes that are up have in all. */
@@ -68,6 +71,8 @@ export interface TaskShape {
   readonly gpuMemoryMiB: number;
   readonly cpuMilli: number;
   readonly ramMiB: number;
+  /** What its machine must have on its disk; absent = nothing. */
+  readonly image?: { readonly name: string; readonly mib: number };
   /** MIG profile of the instance it takes; absent = none. */
   readonly mig?: string;
   /** allowed[class] = 1 when the class may be used. */

@@ -49,6 +49,8 @@ export interface NodeSpec {
   rack?: number;
   /** GPUs that one NVLink domain joins, by consecutive index; absent = 1, none joined. */
   island?: number;
+  /** Room for images on its disk, MiB; absent = no images are known of. */
+  diskMiB?: number;
   /** What its provider asks per GPU-hour in a supply auction, micro-units of currency 0; absent = it takes part in none. */
   askMicro?: number;
 }
@@ -66,6 +68,8 @@ export interface TaskGroup {
   ramMiB: number;
   /** Elastic: an attempt may run with as few tasks as this, 1 .. tasks; only of a job's one group. Absent = all or nothing. */
   least?: number;
+  /** What its machine must have on its disk before it works: the pool remembers where it has been sent. */
+  image?: { name: string; mib: number };
   /** MIG profile: the task takes one instance of it, and `gpus` is 1, `gpuMilli` its share, `gpuMemoryMiB` 0. */
   mig?: string;
 }

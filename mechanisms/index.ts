@@ -14,6 +14,7 @@ import { ratParse } from '../core/num/index.ts';
 import { type ApprovalRule, balance, elect } from './elections/index.ts';
 import { BestFit } from './placement/best-fit.ts';
 import { BestFit2d } from './placement/best-fit-2d.ts';
+import { CacheAware } from './placement/cache-aware.ts';
 import { DotProduct } from './placement/dot-product.ts';
 import { Fgd, type FgdParams } from './placement/fgd.ts';
 import { FirstFit } from './placement/first-fit.ts';
@@ -87,6 +88,7 @@ const placement: Record<string, (p: Params) => PlacementPolicy> = {
   'topology-aware': () => new TopologyAware(),
   'price-aware': () => new PriceAware(),
   'reliability-aware': () => new ReliabilityAware(),
+  'cache-aware': () => new CacheAware(),
 };
 
 const pricing: Record<string, (p: Params, classes: readonly string[]) => PricingMechanism> = {

@@ -27,6 +27,7 @@ export const placementNames = [
   'topology-aware',
   'price-aware',
   'reliability-aware',
+  'cache-aware',
 ] as const;
 export const pricingNames = ['posted', 'surge', 'pvcg', 'pay-as-bid', 'uniform-price'] as const;
 /** Those that buy supply in an auction. */

@@ -163,14 +163,14 @@ function readBare(src: ByteSource): Packet {
   return { ...head, letters };
 }
 
-/** Added to the number of groups when one of them has a MIG profile or is elastic: then each is followed by both. */
+/** Added to the number of groups when one of them has a MIG profile or an image or is elastic: then each is followed by all three. */
 const WITH_MORE = 0x10000;
 
 function writeSpec(out: ByteSink, s: JobSpec): void {
   out.uint(s.job);
   out.text(s.user);
   out.text(s.label);
-  const more = s.groups.some((g) => g.mig !== undefined || g.least !== undefined);
+  const more = s.groups.some((g) => g.mig !== undefined || g.least !== undefined || g.image !== undefined);
   out.uint(s.groups.length + (more ? WITH_MORE : 0));
   for (const g of s.groups) {
     out.uint(g.tasks);
@@ -182,6 +182,8 @@ function writeSpec(out: ByteSink, s: JobSpec): void {
     if (!more) continue;
     out.text(g.mig ?? '');
     out.uint(g.least ?? 0);
+    out.text(g.image?.name ?? '');
+    out.uint(g.image?.mib ?? 0);
   }
   writeUints(out, s.classes);
   writeUints(out, s.bids);
@@ -213,8 +215,11 @@ function readSpec(src: ByteSource): JobSpec {
     };
     const mig = more ? src.text() : '';
     const least = more ? src.uint() : 0;
+    const name = more ? src.text() : '';
+    const mib = more ? src.uint() : 0;
     if (mig !== '') group.mig = mig;
     if (least > 0) group.least = least;
+    if (name !== '') group.image = { name, mib };
     groups.push(group);
   }
   const spec: JobSpec = {

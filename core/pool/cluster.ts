@@ -6,6 +6,7 @@ import type { ClusterView, TaskShape } from '../interfaces.ts';
 import { removeAt } from '../lists.ts';
 import { migPlace, migProfile } from '../mig.ts';
 import { type MigProfile, type NodeSpec, type TimeUs, WHOLE_GPU } from '../types.ts';
+import { type Disk, type Image, useImage } from './disk.ts';
 
 /** What one part of a lease takes from a node. */
 export interface Allocation {
@@ -19,6 +20,8 @@ export interface Allocation {
   ramMiB: number;
   /** MIG: the memory slices that its instance has on its one GPU, as bits. */
   slices?: number;
+  /** What its task must have on the node's disk. */
+  image?: Image;
   /** When it ends at the latest, as far as the pool knows. */
   endUs: TimeUs;
   /** Nobody's: GPUs that the pool did not buy and keeps closed. */
@@ -54,6 +57,9 @@ export class Cluster implements ClusterView {
   /** histogram[class * width + k] = up nodes with exactly k whole GPUs free. */
   readonly #histogram: Int32Array;
   readonly #width: number;
+  /** Room for images on each node's disk, and what the pool remembers having sent there. */
+  readonly #diskMiB: readonly number[];
+  readonly #disks = new Map<number, Disk>();
   readonly #rack: Int32Array;
   readonly #island: Int32Array;
   readonly #losses: Int32Array;
@@ -97,6 +103,7 @@ export class Cluster implements ClusterView {
     this.#cpuCap = new Float64Array(n);
     this.#ramCap = new Float64Array(n);
     this.#up = new Uint8Array(n);
+    this.#diskMiB = nodes.map((node) => node.diskMiB ?? 0);
     this.#rack = Int32Array.from(nodes, (node) => node.rack ?? -1);
     this.#island = Int32Array.from(nodes, (node) => node.island ?? 1);
     this.#losses = new Int32Array(n);
@@ -210,6 +217,31 @@ export class Cluster implements ClusterView {
   /** Milli-GPU of a GPU out of service that nobody has. */
   heldMilliOf(node: number, gpu: number): number {
     return this.#heldMilli[this.#gpuOffset[node]! + gpu]!;
+  }
+  holdsImage(node: number, image: string): boolean {
+    return this.#disks.get(node)?.has(image) === true;
+  }
+  diskRoomMiB(node: number): number {
+    let room = this.#diskMiB[node]!;
+    for (const mib of this.#disks.get(node)?.values() ?? []) room -= mib;
+    return room;
+  }
+  /** A task with the image was sent to the node. */
+  useImage(node: number, image: Image): void {
+    useImage(this.diskOf(node), this.#diskMiB[node]!, image);
+    this.#changed(node);
+  }
+  /** Live: whoever builds the picture anew fills it. */
+  diskOf(node: number): Disk {
+    let disk = this.#disks.get(node);
+    if (disk === undefined) {
+      disk = new Map();
+      this.#disks.set(node, disk);
+    }
+    return disk;
+  }
+  disks(): ReadonlyMap<number, Disk> {
+    return this.#disks;
   }
   isUp(node: number): boolean {
     return this.#up[node] === 1;

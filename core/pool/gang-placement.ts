@@ -79,6 +79,7 @@ export function placeGang(
         endUs: NEVER,
       };
       if (task.mig !== undefined) allocation.slices = cluster.slicesFor(node, gpus[0]!, task.mig);
+      if (task.image !== undefined) allocation.image = task.image;
       cluster.take(node, allocation);
       found[placed++] = { node, state: PartState.sent, allocation };
       context.chosen.push(node);

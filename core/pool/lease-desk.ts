@@ -44,6 +44,7 @@ export class LeaseDesk {
       a.lease = lease.lease + i;
       a.hold = job.hold;
       a.endUs = now + job.spec.limitUs;
+      if (a.image !== undefined) cluster.useImage(node, a.image);
       this.#port.decide(job.hold, this.#roster.nodeOf(node), a.gpus[0] ?? -1, a.lease);
       const award = quote.awards[quote.classes.indexOf(cluster.classOf(node))]!;
       const seq = this.#roster.nextSeq(node);

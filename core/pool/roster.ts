@@ -16,6 +16,8 @@ export interface RosterState {
   losses: number[];
   /** GPUs out of service: local number of the node, GPU. */
   out?: [number, number][];
+  /** Images on the disk of each node, the longest unused first. */
+  disks?: [number, [string, number][]][];
 }
 
 export class Roster {
@@ -82,6 +84,8 @@ export class Roster {
     const freed = this.cluster.freedVersion + 1;
     this.cluster = this.#build(this.#nodes);
     this.cluster.freedVersion = freed;
+    for (const [local, disk] of before.disks())
+      for (const [name, mib] of disk) this.cluster.diskOf(local).set(name, mib);
     this.forecast = new Forecast(this.cluster);
     retake(this.cluster);
     up.forEach((u, i) => {
@@ -172,6 +176,7 @@ export class Roster {
 
   snapshot(): RosterState {
     const out = this.#out();
+    const disks = [...this.cluster.disks()].map(([n, d]): [number, [string, number][]] => [n, [...d]]);
     return {
       term: this.term,
       nodes: this.#nodes,
@@ -180,6 +185,7 @@ export class Roster {
       contactUntilUs: this.#contactUntilUs,
       losses: this.#losses(),
       ...(out.length > 0 ? { out } : {}),
+      ...(disks.length > 0 ? { disks } : {}),
     };
   }
 
@@ -189,6 +195,8 @@ export class Roster {
     this.#seqs = s.seqs;
     this.#healthy = s.healthy;
     this.#contactUntilUs = s.contactUntilUs;
+    for (const [local, disk] of s.disks ?? [])
+      for (const [name, mib] of disk) this.cluster.diskOf(local).set(name, mib);
     for (const [local, gpu] of s.out ?? []) this.cluster.setOut(local, gpu, true);
     retake(this.cluster);
     for (let local = 0; local < this.#nodes.length; local++) {

@@ -2,6 +2,8 @@ import type { GangShape, TaskShape } from '../interfaces.ts';
 import { migProfile } from '../mig.ts';
 import type { GpuClass, JobSpec, TaskGroup } from '../types.ts';
 
+const imageKey = ({ image }: TaskGroup): string => (image === undefined ? '' : `,${image.mib} ${image.name}`);
+
 /** Interns demands, so that equal ones share one object and a policy can reason per shape. */
 export class Shapes {
   readonly #classCount: number;
@@ -30,7 +32,7 @@ export class Shapes {
     const allowed = classes.join('.');
     let key = allowed;
     for (const g of spec.groups)
-      key += `|${g.tasks},${g.gpus},${g.gpuMilli},${g.gpuMemoryMiB},${g.cpuMilli},${g.ramMiB},${g.mig ?? ''},${g.least ?? ''}`;
+      key += `|${g.tasks},${g.gpus},${g.gpuMilli},${g.gpuMemoryMiB},${g.cpuMilli},${g.ramMiB},${g.mig ?? ''},${g.least ?? ''}${imageKey(g)}`;
     let gang = this.#gangs.get(key);
     if (gang === undefined) {
       gang = {
@@ -45,7 +47,7 @@ export class Shapes {
   }
 
   #task(g: TaskGroup, classes: readonly number[], allowedKey: string): TaskShape {
-    const key = `${g.gpus},${g.gpuMilli},${g.gpuMemoryMiB},${g.cpuMilli},${g.ramMiB},${g.mig ?? ''}|${allowedKey}`;
+    const key = `${g.gpus},${g.gpuMilli},${g.gpuMemoryMiB},${g.cpuMilli},${g.ramMiB},${g.mig ?? ''}${imageKey(g)}|${allowedKey}`;
     let shape = this.#tasks.get(key);
     if (shape === undefined) {
       const allowed = new Uint8Array(this.#classCount);
@@ -58,6 +60,7 @@ export class Shapes {
         cpuMilli: g.cpuMilli,
         ramMiB: g.ramMiB,
         ...(g.mig === undefined ? {} : { mig: g.mig }),
+        ...(g.image === undefined ? {} : { image: g.image }),
         allowed,
       };
       this.#tasks.set(key, shape);

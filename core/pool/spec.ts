@@ -23,6 +23,8 @@ export function specFault(spec: JobSpec, config: MarketConfig): string | null {
       return 'milli-GPU out of 1..1000';
     if (g.least !== undefined && (!whole(g.least) || g.least < 1 || g.least > g.tasks || spec.groups.length > 1))
       return 'least tasks out of 1..tasks, or beside other tasks';
+    if (g.image !== undefined && (g.image.name === '' || !whole(g.image.mib)))
+      return 'an image without a name or a whole size';
     if (g.mig !== undefined && (g.gpus !== 1 || g.gpuMemoryMiB !== 0))
       return 'a MIG task takes one instance, whose memory is its own';
   }

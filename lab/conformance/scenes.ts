@@ -77,9 +77,11 @@ export function* placementScenes(count: number): Generator<PlacementScene> {
   for (let scene = 1; scene <= count; scene++) {
     const below = dice(scene);
     const nodes = Array.from({ length: 1 + below(12) }, (_, i) =>
-      machine(`n${i}`, { gpuClass: below(2), gpus: 1 + below(8), cpuMilli: 16_000 }),
+      machine(`n${i}`, { gpuClass: below(2), gpus: 1 + below(8), cpuMilli: 16_000, diskMiB: 100 * below(4) }),
     );
     const cluster = new Cluster(nodes, [24_576, 81_920]);
+    const image = () => ({ name: `image-${below(3)}`, mib: 100 });
+    for (let i = 0; i < nodes.length; i++) for (let k = below(4); k > 0; k--) cluster.useImage(i, image());
     for (let i = 0; i < nodes.length; i++) cluster.setUp(i, below(10) > 0);
     const shapes = new Shapes(2);
     const draw = (): TaskShape =>
@@ -90,6 +92,7 @@ export function* placementScenes(count: number): Generator<PlacementScene> {
               gpus: below(5),
               gpuMilli: below(2) === 0 ? 1000 : 50 * (1 + below(19)),
               cpuMilli: 1000 * below(5),
+              ...(below(2) === 0 ? {} : { image: image() }),
             }),
           ],
         }),

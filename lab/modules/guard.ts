@@ -267,6 +267,12 @@ class ClusterFace implements ClusterView {
         .map(({ gpus, gpuMilli, cpuMilli, ramMiB }) => frozen({ gpus: [...gpus], gpuMilli, cpuMilli, ramMiB })),
     );
   }
+  holdsImage(node: number, image: string): boolean {
+    return this.#real.holdsImage(node, image);
+  }
+  diskRoomMiB(node: number): number {
+    return this.#real.diskRoomMiB(node);
+  }
   lossesOf(node: number): number {
     return this.#real.lossesOf(node);
   }

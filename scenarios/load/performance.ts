@@ -84,6 +84,10 @@ export function resolvePerformance(
         report(...fault);
       });
       persona.model = models.push(model) - 1;
+      if (model.image !== null) {
+        const { name, mib } = model.image;
+        for (const x of persona.shapes) for (const g of x.groups) g.image = { name, mib };
+      }
       // What is wrong with the table says more than that no class is left.
       if (faults === 0)
         keep(
@@ -114,6 +118,10 @@ export function resolvePerformance(
       report,
     );
   });
+  if (models.some((m) => m.image !== null))
+    fleet.nodes.forEach((n, i) => {
+      n.diskMiB = groups[fleet.lives[i]!.group]!.cacheMiB;
+    });
   return { classes, groups, models };
 }
 

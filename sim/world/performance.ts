@@ -2,7 +2,9 @@
  * How long jobs take: speeds by GPU class, how gangs scale, what a machine fetches first, and what tenants of one card do to each
  * other. Laws, sources and limits: docs/models/performance.md.
  */
+
 import type { StartAction } from '../../core/facts.ts';
+import { useImage } from '../../core/pool/disk.ts';
 import { HOUR_US, type NodeSpec, type TaskGroup, type TimeUs } from '../../core/types.ts';
 import {
   type Isolation,
@@ -167,17 +169,7 @@ export class Performance {
       cache = new Map();
       this.#caches.set(node, cache);
     }
-    const has = cache.delete(image.name);
-    let room = cacheMiB - image.mib;
-    if (room >= 0) {
-      for (const mib of cache.values()) room -= mib;
-      for (const [name, mib] of cache) {
-        if (room >= 0) break;
-        cache.delete(name);
-        room += mib;
-      }
-      cache.set(image.name, image.mib);
-    }
+    const has = useImage(cache, cacheMiB, image);
     if (has) {
       this.#warmStarts++;
       return 0;

@@ -229,6 +229,14 @@ const rules: Record<string, (typical: readonly TypicalTask[] | undefined) => { k
       return [s.cluster.lossesOf(s.node), Math.min(1023, Math.floor(part * 1024))];
     },
   }),
+  'cache-aware': () => ({
+    key: (s) => {
+      const { image } = s.shape;
+      if (image === undefined) return [0, left(s)];
+      if (s.cluster.holdsImage(s.node, image.name)) return [0, left(s)];
+      return [s.cluster.diskRoomMiB(s.node) >= image.mib ? 1 : 2, left(s)];
+    },
+  }),
   random: () => ({ key: () => [], pick: randomGpus }),
 };
 
