@@ -357,7 +357,8 @@ function waitOfTheLarge(queueing: MechanismRef, seed: number): number {
   const large = spec(100_000, { groups: [task(4, { tasks: 4 })], limitUs: HOUR_US, estimateUs: HOUR_US });
   arrivals.push(arrival(HOUR_US, HOUR_US, large));
   arrivals.sort((a, b) => a.timeUs - b.timeUs);
-  const { sim, rows } = simulation(c, arrivals);
+  const checkpoint = { everyUs: 60 * SECOND, saveUs: 0, restoreUs: 0 };
+  const { sim, rows } = simulation(c, arrivals, { processes: { startUs: 0, killUs: 0, checkpoint } });
   sim.finish();
   return rows.of('jobs').find((j) => j.job_id === large.job)!.waiting_time_us;
 }
@@ -372,6 +373,10 @@ describe('nobody starves where the policy promises it', () => {
     [{ name: 'fifo-skip', params: { holdUs: HOUR_US } }, HOUR_US + limits(3)],
     // Three steps of priority are made up for by three times the ageing.
     [{ name: 'priority', params: { ageingUs: 1200 * SECOND } }, 3 * 1200 * SECOND + limits(3)],
+    // First in, first out, whatever grows and shrinks.
+    [{ name: 'elastic', params: {} }, limits(3)],
+    // Its part of the time is at least a fortieth here (its 16 GPUs count as 16 jobs); once its rounds make up a whole one it goes first.
+    [{ name: 'heterogeneity', params: { roundUs: 360 * SECOND } }, 40 * 360 * SECOND],
   ];
   for (const [queueing, bound] of bounded)
     test(`${queueing.name} ${JSON.stringify(queueing.params)}`, () => {

@@ -172,7 +172,10 @@ export function schedulerScene(seed: number): SchedulerScene {
   const processes: ProcessTimes = {
     startUs: quick ? 0 : 3 * SECOND,
     killUs: quick ? 0 : one([SECOND, 30 * SECOND]),
-    ...(below(2) === 0 ? { checkpoint: { everyUs: 60 * SECOND, saveUs: quick ? 0 : SECOND, restoreUs: SECOND } } : {}),
+    // Rounds would take away what a longer job has done, again and again, until it has had 4,095 attempts.
+    ...(below(2) === 0 || c.pools[0]!.queueing.name === 'heterogeneity'
+      ? { checkpoint: { everyUs: 60 * SECOND, saveUs: quick ? 0 : SECOND, restoreUs: SECOND } }
+      : {}),
   };
   const cancels = arrivals
     .filter(() => below(8) === 0)
