@@ -4,6 +4,7 @@
  * Shares no code with Settlement. Over wires readings are booked when the chain hears them, and of a top-up only its limits are checked.
  */
 import type { JournalHeader } from '../../core/journal/journal.ts';
+import { AT_FAULT, DENOMINATOR, GPU_OR_NODE, least, positive, sharesOf, up } from './terms.ts';
 
 type Cell = bigint | string;
 interface Table {
@@ -86,61 +87,6 @@ interface Attempt {
   settled: boolean;
   /** Settlement of the end: 0 = nothing yet, 1 = rest paid, 2 = given back, 3 = taken back and credited. */
   stage: number;
-}
-
-const DENOMINATOR = 3_600_000_000_000n;
-const UNPAID_OUTCOMES = new Set(['node-failure', 'gpu-failure', 'not-started', 'aborted']);
-const GPU_OR_NODE = new Set(['node-failure', 'gpu-failure']);
-const AT_FAULT = new Set(['node-failure', 'gpu-failure', 'not-started']);
-/** Why money moves under contracts. */
-export const CONTRACT_REASONS = new Set([
-  'escrow',
-  'top-up',
-  'release',
-  'note',
-  'invoice',
-  'refund',
-  'seized-refund',
-  'credit',
-  'seized-credit',
-  'debt',
-]);
-
-const up = (n: bigint, d: bigint) => (n + d - 1n) / d;
-const least = (a: bigint, b: bigint) => (a < b ? a : b);
-const positive = (a: bigint) => (a > 0n ? a : 0n);
-
-/** The charge function, the slow obvious way: shares of the parts over the given use. */
-export function sharesOf(
-  rules: Rules | undefined,
-  use: { rate: bigint; milli: bigint; start: bigint; end: bigint }[],
-  apportion: (total: bigint, weights: bigint[]) => bigint[],
-): bigint[] {
-  if (rules?.kind === 'escrow') {
-    const block = BigInt(rules.blockUs);
-    return use.map((u) => up(u.rate * u.milli * block, DENOMINATOR) * (u.end / block - u.start / block));
-  }
-  const work = use.map((u) => u.rate * u.milli * (u.end - u.start));
-  return apportion(work.reduce((a, b) => a + b, 0n) / DENOMINATOR, work);
-}
-
-/** Up to where each part's use is billed when the attempt ends like this. */
-export function billedEnd(
-  rules: Rules | undefined,
-  gang: string,
-  part: { outcome: string; start: bigint; end: bigint; metered: bigint },
-): bigint {
-  if (!UNPAID_OUTCOMES.has(gang)) return part.end;
-  switch (rules?.loss ?? 'provider-bears') {
-    case 'user-pays':
-      return part.end;
-    case 'fault-bears':
-      return AT_FAULT.has(part.outcome) ? part.start : part.end;
-    case 'whole-periods':
-      return part.metered > part.start ? part.metered : part.start;
-    default:
-      return part.start;
-  }
 }
 
 export class ContractAudit {

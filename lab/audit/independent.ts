@@ -6,12 +6,13 @@
 
 import { FrameType, type JournalHeader, readJournal } from '../../core/journal/journal.ts';
 import { BudgetAudit } from './budgets.ts';
-import { billedEnd, CONTRACT_REASONS, ContractAudit, type OtherBooks, type Sold, sharesOf } from './contract.ts';
+import { ContractAudit, type OtherBooks, type Sold } from './contract.ts';
 import { DISPUTE_REASONS, type DisputeActs, DisputeAudit } from './disputes.ts';
 import { MachineHealth } from './health.ts';
 import { apportion, type HoldCharge, Split } from './split.ts';
 import { type StakeActs, StakeAudit } from './stake.ts';
 import { type Health, SupplyAudit } from './supply.ts';
+import { billedEnd, CONTRACT_REASONS, sharesOf } from './terms.ts';
 
 type Cell = bigint | string;
 export interface AuditTable {
