@@ -262,7 +262,7 @@ export interface PricingMechanism {
   award?(market: SupplyMarket): SupplyResult;
 }
 
-/** What one supplier offers of a class for the coming epoch: idle GPUs of machines that are up, at one ask. */
+/** Idle GPUs of machines of a class that are up, offered at one ask for the coming epoch. A supplier that asks differently for others has several. */
 export interface SupplyOffer {
   readonly supplier: string;
   readonly gpus: number;
@@ -280,7 +280,7 @@ export interface SupplyMarket {
   readonly offers: readonly SupplyOffer[];
 }
 
-/** Parallel to the offers: whole GPUs bought, and micro-units per hour paid for all of a supplier's GPUs together. */
+/** Parallel to the offers: whole GPUs bought, and micro-units per hour paid for all GPUs of the offer together. */
 export interface SupplyResult {
   gpus: number[];
   payMicro: number[];

@@ -264,7 +264,7 @@ export interface SupplyAward {
   gpus: number;
   of: number;
   payMicro: number;
-  /** Charged for the treasury beside what is paid, per hour for `of` GPUs; absent = nothing. */
+  /** Charged for the treasury beside what is paid, per hour for `of` GPUs; absent = nothing, as it must be but under `leave-one-out`. */
   feeMicro?: number;
 }
 /** Settlement -> Pool: booked (`code` ok) or refused. */

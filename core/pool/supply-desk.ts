@@ -7,10 +7,10 @@ import type { PricingMechanism, SupplyMarket, SupplyOffer, SupplyResult } from '
 import type { Port } from '../machine.ts';
 import type { SupplyAward } from '../messages.ts';
 import { awardRate } from '../settlement/demand.ts';
+import { chargeSellers, marketUnderFee } from '../settlement/supply-fee.ts';
 import { type MarketConfig, NEVER, type SupplyRules, type TimeUs, WHOLE_GPU } from '../types.ts';
 import type { Allocation, Cluster } from './cluster.ts';
 import { JobState, type PoolJob } from './job.ts';
-import { chargeSellers, marketUnderFee } from './supply-fee.ts';
 
 export interface SupplyDeskState {
   epoch: number;

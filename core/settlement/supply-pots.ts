@@ -9,9 +9,9 @@
 import type { MechanismRegistry, PricingMechanism } from '../interfaces.ts';
 import type { Awards } from '../messages.ts';
 import { largestRemainder } from '../num/index.ts';
-import { residualOf } from '../pool/supply-fee.ts';
 import { HOUR_US, type MarketConfig, type StakeRules, type TimeUs } from '../types.ts';
 import type { StakePots } from './stake-pots.ts';
+import { residualOf } from './supply-fee.ts';
 
 /** A staker's claim on what is left of a pool's epoch. */
 interface Claim {
@@ -65,7 +65,7 @@ export class SupplyPots {
         const others = { ...market, offers: market.offers.filter((o) => !gone.has(o.supplier)) };
         residual += residualOf(others, mechanism.award!(others));
       }
-      return residual;
+      return Math.max(0, residual);
     };
     const known = new Map<string, number>();
     this.#plans[pool] = {

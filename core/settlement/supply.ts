@@ -87,6 +87,7 @@ export class Supply {
       const node = this.#config.nodes[a.node];
       if (node === undefined || nodePool[a.node] !== pool || seen.has(a.node)) return false;
       seen.add(a.node);
+      if (a.feeMicro !== undefined && rules.feeBase !== 'leave-one-out') return false;
       const paid = a.payMicro + (a.feeMicro ?? 0);
       const whole = [a.gpus, a.of, a.payMicro, a.feeMicro ?? 0].every((x) => Number.isSafeInteger(x) && x >= 0);
       const dearest = rate.get(node.gpuClass) ?? 0;

@@ -25,6 +25,56 @@ export interface SupplyAwardRow {
 
 const HOUR = 3_600_000_000n;
 
+interface Asked {
+  who: string;
+  ask: bigint;
+  offered: bigint;
+}
+
+/** Largest remainders: shares of the amount in proportion to the weights, what is left to the largest rests, the first of equals. */
+function spread(amount: bigint, weights: readonly bigint[]): bigint[] {
+  const all = weights.reduce((a, b) => a + b, 0n);
+  if (all === 0n) return weights.map(() => 0n);
+  const shares = weights.map((w) => (amount * w) / all);
+  const rest = weights.map((w) => (amount * w) % all);
+  let missing = amount - shares.reduce((a, b) => a + b, 0n);
+  const order = [...rest.keys()].sort((a, b) => (rest[a]! === rest[b]! ? a - b : rest[a]! > rest[b]! ? -1 : 1));
+  for (const i of order) {
+    if (missing === 0n) break;
+    shares[i]!++;
+    missing--;
+  }
+  return shares;
+}
+
+/** Cheapest first below the rate; beyond what it asks, a supplier gets what would be lost without all its offers, each by what it adds. */
+function cleared(sellers: readonly Asked[], rate: bigint, demand: bigint): { got: bigint[]; pay: bigint[] } {
+  const solve = (gone: string | null): { surplus: bigint; got: bigint[] } => {
+    const order = [...sellers.keys()].filter((i) => sellers[i]!.who !== gone && sellers[i]!.ask < rate);
+    order.sort((a, b) => (sellers[a]!.ask < sellers[b]!.ask ? -1 : sellers[a]!.ask > sellers[b]!.ask ? 1 : a - b));
+    const got = sellers.map(() => 0n);
+    let left = demand;
+    let surplus = 0n;
+    for (const i of order) {
+      const take = left < sellers[i]!.offered ? left : sellers[i]!.offered;
+      got[i] = take;
+      surplus += take * (rate - sellers[i]!.ask);
+      left -= take;
+    }
+    return { surplus, got };
+  };
+  const { surplus, got } = solve(null);
+  const pay = sellers.map((s, i) => got[i]! * s.ask);
+  for (const who of new Set(sellers.map((s) => s.who))) {
+    const own = [...sellers.keys()].filter((i) => sellers[i]!.who === who);
+    const adds = own.map((i) => got[i]! * (rate - sellers[i]!.ask));
+    if (adds.every((x) => x === 0n)) continue;
+    const parts = spread(surplus - solve(who).surplus, adds);
+    for (const [k, i] of own.entries()) pay[i]! += parts[k]!;
+  }
+  return { got, pay };
+}
+
 /** Machines going down and coming up, in order of time. */
 export type Health = Map<string, { at: bigint; up: boolean }[]>;
 
@@ -97,7 +147,7 @@ export class SupplyAudit {
     const rate = feeBase === 'price' ? (posted * kept) / 10_000n : posted;
     const raised = (ask: bigint) => (feeBase === 'gross-up' ? (ask * 10_000n + kept - 1n) / kept : ask);
     const demand = c['demand_gpus']![rows[0]!] as bigint;
-    const sellers: { who: string; ask: bigint; offered: bigint; bought: bigint; pay: bigint }[] = [];
+    const sellers: (Asked & { bought: bigint; pay: bigint })[] = [];
     for (const i of rows) {
       const who = c['provider']![i] as string;
       const ask = raised(c['ask_micro_per_gpu_hour']![i] as bigint);
@@ -114,45 +164,39 @@ export class SupplyAudit {
       }
       s.offered += c['offered_gpus']![i] as bigint;
     }
-    const solve = (skip: number): { surplus: bigint; got: bigint[] } => {
-      const order = sellers.map((_, i) => i).filter((i) => i !== skip && sellers[i]!.ask < rate);
-      order.sort((a, b) => (sellers[a]!.ask < sellers[b]!.ask ? -1 : sellers[a]!.ask > sellers[b]!.ask ? 1 : a - b));
-      const got = sellers.map(() => 0n);
-      let left = demand;
-      let surplus = 0n;
-      for (const i of order) {
-        const take = left < sellers[i]!.offered ? left : sellers[i]!.offered;
-        got[i] = take;
-        surplus += take * (rate - sellers[i]!.ask);
-        left -= take;
-      }
-      return { surplus, got };
-    };
     this.#keep(key, rate, demand, sellers);
-    const best = solve(-1);
-    sellers.forEach((s, i) => {
-      let got = best.got[i]!;
-      let pay = got === 0n ? 0n : best.surplus - solve(i).surplus + got * s.ask;
-      if (feeBase === 'leave-one-out' && got > 0n) {
-        const others = sellers.filter((x) => x.who !== s.who).length;
-        const left = this.#solved
-          .get(pool)!
-          .at(-1)!
-          .left(new Set([s.who]));
-        const fee = others === 0 ? 0n : ((left > 0n ? left : 0n) * BigInt(feeBps)) / (10_000n * BigInt(others));
-        // Who gains less than it would be charged sells nothing.
-        if (pay - got * s.ask < fee) {
-          got = 0n;
-          pay = 0n;
-        } else {
-          pay -= fee;
-          for (const r of rows)
-            if (c['provider']![r] === s.who && raised(c['ask_micro_per_gpu_hour']![r] as bigint) === s.ask) {
-              const award = this.awards.get(c['award_id']![r] as bigint);
-              if (award !== undefined) award.fee = fee;
-            }
+    const { got: bought, pay: paid } = cleared(sellers, rate, demand);
+    const fees = sellers.map(() => 0n);
+    const names = [...new Set(sellers.map((s) => s.who))];
+    for (const who of feeBase === 'leave-one-out' && names.length > 1 ? names : []) {
+      const own = [...sellers.keys()].filter((i) => sellers[i]!.who === who);
+      const left = this.#solved
+        .get(pool)!
+        .at(-1)!
+        .left(new Set([who]));
+      const fee = ((left > 0n ? left : 0n) * BigInt(feeBps)) / (10_000n * BigInt(names.length - 1));
+      const gains = own.map((i) => paid[i]! - bought[i]! * sellers[i]!.ask);
+      const gain = gains.reduce((x, y) => x + y, 0n);
+      if (gain >= fee) {
+        // Charged once, each offer by what it gains.
+        if (fee > 0n) {
+          const parts = spread(fee, gains);
+          for (const [k, i] of own.entries()) fees[i] = parts[k]!;
         }
+        continue;
       }
+      // Who gains less than it would be charged sells nothing.
+      for (const i of own) bought[i] = paid[i] = 0n;
+    }
+    sellers.forEach((s, i) => {
+      const got = bought[i]!;
+      const pay = paid[i]! - fees[i]!;
+      if (fees[i]! > 0n)
+        for (const r of rows)
+          if (c['provider']![r] === s.who && raised(c['ask_micro_per_gpu_hour']![r] as bigint) === s.ask) {
+            const award = this.awards.get(c['award_id']![r] as bigint);
+            if (award !== undefined) award.fee = fees[i]!;
+          }
       if (s.bought !== got || s.pay !== pay)
         this.#fail(
           `supply.parquet, clearing at ${key}: ${s.who} sells ${s.bought} for ${s.pay} an hour, worked out ${got} for ${pay}`,
@@ -161,34 +205,15 @@ export class SupplyAudit {
   }
 
   /** The same market with some suppliers gone: income less payments, each payment from the market without its supplier too. */
-  #keep(
-    key: string,
-    rate: bigint,
-    demand: bigint,
-    sellers: readonly { who: string; ask: bigint; offered: bigint }[],
-  ): void {
+  #keep(key: string, rate: bigint, demand: bigint, sellers: readonly Asked[]): void {
     const [time, pool] = key.split('|') as [string, string];
-    const solve = (list: typeof sellers): { surplus: bigint; got: bigint[] } => {
-      const got = list.map(() => 0n);
-      let room = demand;
-      let surplus = 0n;
-      const order = [...list.keys()].filter((i) => list[i]!.ask < rate);
-      order.sort((a, b) => (list[a]!.ask === list[b]!.ask ? a - b : list[a]!.ask < list[b]!.ask ? -1 : 1));
-      for (const i of order) {
-        got[i] = room < list[i]!.offered ? room : list[i]!.offered;
-        room -= got[i]!;
-        surplus += got[i]! * (rate - list[i]!.ask);
-      }
-      return { surplus, got };
-    };
     const left = (gone: ReadonlySet<string>): bigint => {
-      const list = sellers.filter((s) => !gone.has(s.who));
-      const all = solve(list);
-      return list.reduce((n, s, i) => {
-        const others = solve(list.filter((_, k) => k !== i)).surplus;
-        const pay = all.got[i]! === 0n ? 0n : all.surplus - others + all.got[i]! * s.ask;
-        return n + all.got[i]! * rate - pay;
-      }, 0n);
+      const { got, pay } = cleared(
+        sellers.filter((s) => !gone.has(s.who)),
+        rate,
+        demand,
+      );
+      return got.reduce((n, g, i) => n + g * rate - pay[i]!, 0n);
     };
     const known = this.#solved.get(pool) ?? [];
     known.push({ time: BigInt(time), left });

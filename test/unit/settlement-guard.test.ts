@@ -7,7 +7,7 @@ import { maxCharge } from '../../core/settlement/metering.ts';
 import { Settlement } from '../../core/settlement/settlement.ts';
 import { Code, HOUR_US, holdOf, Outcome } from '../../core/types.ts';
 import { shipped } from '../../mechanisms/index.ts';
-import { config, SECOND, spec, task } from '../support/market.ts';
+import { config, pool, SECOND, spec, task } from '../support/market.ts';
 
 const job = spec(1, { groups: [task(2), task(1, { tasks: 2 })], limitUs: HOUR_US });
 const hold = holdOf(1, 1);
@@ -110,5 +110,32 @@ describe('readings', () => {
     expect([...h.s.contracts()]).toEqual([]);
     const user = h.s.ledger.find('user:alice', 0)!;
     expect(user.debitsPosted).toBe(h.quote.maxCharge);
+  });
+});
+
+describe('awards of a supply auction', () => {
+  test.each([
+    ['leave-one-out', 100, 'ok'],
+    ['gross', 100, 'awardUnknown'],
+    ['gross', undefined, 'ok'],
+  ] as const)('under %s a charge of %s beside the payment is %s', (feeBase, feeMicro, code) => {
+    const sent: Message[] = [];
+    const nothing = () => {};
+    const port: Port = { send: (_, m) => sent.push(m), forget: nothing, act: nothing, row: nothing, decide: nothing };
+    const supply = { pay: 'use', subsidy: '0', feeBps: 500, feeBase } as const;
+    const c = config({ pools: [pool('east', { supply }), pool('west')] });
+    const s = new Settlement(c, port, shipped);
+    const awards = [{ award: 1, gpuClass: 0, rateMicro: 1_000_000 }];
+    const bought = {
+      award: 2,
+      node: 0,
+      gpus: 1,
+      of: 1,
+      payMicro: 1000,
+      ...(feeMicro === undefined ? {} : { feeMicro }),
+    };
+    s.receive({ kind: MessageKind.awards, epoch: 0, awards, supply: [bought] }, POOL);
+    s.pulse(SECOND);
+    expect(sent.filter((m) => m.kind === MessageKind.awarded).map((m) => m.code)).toEqual([Code[code]]);
   });
 });
