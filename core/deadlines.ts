@@ -2,7 +2,7 @@ import { NEVER, type TimeUs } from './types.ts';
 
 /**
  * Deadlines of a machine's entries, earliest first, ties by entry number. Entries that were resolved stay in the heap until
- * they surface or outnumber the live ones, so memory follows what is live; `isLive` is the owner's truth.
+ * they surface or are three times the live ones, so memory follows what is live; `isLive` is the owner's truth.
  */
 export class Deadlines {
   #at: Float64Array = new Float64Array(16);
@@ -50,7 +50,7 @@ export class Deadlines {
       const id = this.#id[i]!;
       if (this.#isLive(id, at)) this.#up(this.#size++, at, id);
     }
-    this.#floor = Math.max(64, 2 * this.#size);
+    this.#floor = Math.max(64, 4 * this.#size);
   }
 
   #grow(): void {
