@@ -391,6 +391,8 @@ export class ContractAudit {
   /** A note asks for the total of the last reading; older ones are superseded, but their deadline is not. */
   #noted(where: string, a: Attempt, tick: Tick, at: bigint): boolean {
     for (const [part, due] of tick.due) a.parts.get(part)!.due = due;
+    // A reading under which nothing more is due asks for nothing.
+    if ([...a.parts.values()].reduce((s, p) => s + p.due - p.paid, 0n) === 0n) return true;
     if (a.open < 0n) a.open = tick.at;
     const later = a.ticks[a.next];
     if (later !== undefined && later.at <= at) return true;

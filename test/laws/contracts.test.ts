@@ -18,7 +18,8 @@ describe('random contracts', () => {
   test('on one host: every law at every step, and the auditor agrees', () => {
     const seen = new Map<string, number>();
     const differences: string[] = [];
-    for (let seed = 1; seed <= runs(60); seed++) {
+    // 1891, kept from a soak: a job that begins just before a reading, which finds nothing due.
+    for (const seed of [...Array.from({ length: runs(60) }, (_, i) => i + 1), 1891]) {
       const wd = world(seed);
       const { journals, bytes } = recorded(wd.w.config);
       const { sim, rows } = start(wd, seed, {
