@@ -99,6 +99,8 @@ export class Executor {
   #writer: JournalWriter | null = null;
   /** Facts reported since the last turn, with the scenario's time at which they were. */
   #facts: Fact[] = [];
+  /** GPUs that waited for a reset when the executor before this one died. */
+  readonly #draining: { node: number; gpu: number }[] = [];
   #reported: TimeUs[] = [];
   #due: Due[] = [];
   readonly #work = new Map<number, Work>();
@@ -164,7 +166,7 @@ export class Executor {
       this.#facts.push(fact);
       this.#reported.push(this.#clock.now());
       this.#wake?.();
-    });
+    }, this.#draining);
   }
 
   /** Brings the list of jobs to where the journal ends: those it has are skipped, those still alive keep their work. */
@@ -200,7 +202,10 @@ export class Executor {
     return lost;
   }
 
-  /** What the dead executor held against machines died with it: the new one looks for itself. */
+  /**
+   * What the dead executor held against machines died with it: the new one looks for itself. But a card that waits for its reset says why
+   * once only, and goes on waiting.
+   */
   #trustMachines(): void {
     const tell = (fact: Fact): void => {
       this.#facts.push(fact);
@@ -209,7 +214,8 @@ export class Executor {
     this.market.nodes.forEach((agent, node) => {
       if (agent?.isUp === false) tell({ kind: FactKind.nodeUp, node });
       for (let gpu = 0; gpu < (agent?.spec.gpus ?? 0); gpu++)
-        if (agent!.cardOf(gpu) !== CardState.fine)
+        if (agent!.cardOf(gpu) === CardState.draining) this.#draining.push({ node, gpu });
+        else if (agent!.cardOf(gpu) !== CardState.fine)
           tell({ kind: FactKind.gpu, node, gpu, state: CardState.fine, xid: 0 });
     });
     this.market.pools.forEach((p, pool) => {

@@ -42,7 +42,8 @@ export interface Launcher {
   /** Name of the isolation that jobs get: it is stated with the bill. */
   readonly isolation: string;
   /** Facts are reported through this from now on, each when the world has let it happen. */
-  open(sink: FactSink): void;
+  /** `draining`: GPUs that waited for a reset when the executor before this one died. */
+  open(sink: FactSink, draining?: readonly { node: number; gpu: number }[]): void;
   /** `work` and `limits` come with an order to start. */
   act(action: Action, work: Work | null, limits: LeaseLimits | null): void;
   /** Jobs that may have a process. */

@@ -34,12 +34,16 @@ const rank: Record<HealthState, number> = { healthy: 0, suspect: 1, drain: 2, de
 const KEPT = 20;
 
 export class DeviceHealth {
-  #state: HealthState = 'healthy';
+  #state: HealthState;
   #misses = 0;
   #clean = 0;
   #uncorrected: number | null = null;
   /** What was seen, oldest first; the last few. */
   readonly evidence: string[] = [];
+
+  constructor(state: HealthState = 'healthy') {
+    this.#state = state;
+  }
 
   get state(): HealthState {
     return this.#state;
@@ -95,8 +99,14 @@ export class HealthWatch {
   readonly #ask: () => Promise<CardHealth[]>;
   readonly #onChange: HealthSink;
 
-  constructor(cards: readonly string[], onChange: HealthSink, ask: () => Promise<CardHealth[]>) {
-    for (const c of cards) this.#health.set(c, new DeviceHealth());
+  /** `draining`: cards that wait for a reset already. */
+  constructor(
+    cards: readonly string[],
+    onChange: HealthSink,
+    ask: () => Promise<CardHealth[]>,
+    draining: ReadonlySet<string> = new Set(),
+  ) {
+    for (const c of cards) this.#health.set(c, new DeviceHealth(draining.has(c) ? 'drain' : 'healthy'));
     this.#ask = ask;
     this.#onChange = onChange;
   }

@@ -57,7 +57,10 @@ export interface LocalOptions {
   /** Wall milliseconds between two looks after the cards; default ten seconds. */
   healthMs?: number;
   /** Looks after the cards; absent = there are none to look after. */
-  watch?: (onChange: HealthSink) => { look(news?: boolean): Promise<void> };
+  watch?: (
+    onChange: HealthSink,
+    draining: readonly { node: number; gpu: number }[],
+  ) => { look(news?: boolean): Promise<void> };
   /** The scenario's GPUs that are the card or a part of it; needed with `watch`. */
   gpusOn?: (card: string) => readonly { node: number; gpu: number }[];
   /** Carries jobs to other machines; absent = they run here. */
@@ -138,11 +141,11 @@ export class LocalLauncher implements Launcher {
     mkdirSync(options.dir, { recursive: true });
   }
 
-  open(sink: FactSink): void {
+  open(sink: FactSink, draining: readonly { node: number; gpu: number }[] = []): void {
     this.#sink = sink;
     this.#options.remote?.open();
     this.#before = this.#options.gpus?.use().catch(() => new Map<string, GpuUse>()) ?? null;
-    this.#cards = this.#options.watch?.((...said) => this.#healthChanged(...said)) ?? null;
+    this.#cards = this.#options.watch?.((...said) => this.#healthChanged(...said), draining) ?? null;
     if (this.#cards !== null || this.#options.gpus !== undefined) {
       this.#health = setInterval(() => {
         void this.#cards?.look();

@@ -333,7 +333,12 @@ function gpuCare(plan: ExecutionPlan): Pick<LocalOptions, 'gpus' | 'watch' | 'gp
   if (driver === undefined) return {};
   return {
     gpus: driver,
-    watch: (onChange) => new HealthWatch([...parts.keys()], onChange, () => driver.health()),
+    watch: (onChange, draining) => {
+      const waits = [...parts].filter(([, own]) =>
+        own.some((p) => draining.some((d) => d.node === p.node && d.gpu === p.gpu)),
+      );
+      return new HealthWatch([...parts.keys()], onChange, () => driver.health(), new Set(waits.map(([card]) => card)));
+    },
     gpusOn: (card) => parts.get(card) ?? [],
   };
 }

@@ -217,6 +217,23 @@ describe('health', () => {
   });
 });
 
+test('a card that waited for its reset goes on waiting in the next executor', async () => {
+  const said: [string, HealthState][] = [];
+  let rows: CardHealth[] = [A, B].map((card) => ({ card, uncorrected: 2, xids: [] }));
+  const watch = new HealthWatch(
+    [A, B],
+    (card, state) => said.push([card, state]),
+    () => Promise.resolve(rows),
+    new Set([A]),
+  );
+  for (let i = 0; i < 2 * CLEAN; i++) await watch.look();
+  expect(said).toEqual([]);
+  // The driver was loaded anew.
+  rows = rows.map((r) => ({ ...r, uncorrected: 0 }));
+  await watch.look();
+  expect(said).toEqual([[A, 'healthy']]);
+});
+
 test('a look for news only takes errors; silence and absence wait for the look that is due', async () => {
   const said: [string, HealthState][] = [];
   let rows: CardHealth[] = [{ card: A, uncorrected: 0, xids: [79] }];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Action, ActionKind, FactKind } from '../../core/facts.ts';
+import { type Action, ActionKind, CardState, FactKind } from '../../core/facts.ts';
 import { NEVER, Outcome } from '../../core/types.ts';
 import { Executor } from '../../executor/driver.ts';
 import type { FactSink, Launcher, PlannedArrival } from '../../executor/launcher.ts';
@@ -17,8 +17,11 @@ class Manual implements Launcher {
   onStart: (job: number) => void = () => {};
   readonly #leases = new Map<number, { node: number; lease: number; fence: number }>();
 
-  open(sink: FactSink): void {
+  draining: readonly { node: number; gpu: number }[] = [];
+
+  open(sink: FactSink, draining: readonly { node: number; gpu: number }[] = []): void {
     this.sink = sink;
+    this.draining = draining;
   }
   reap(): number {
     return 0;
@@ -99,4 +102,49 @@ describe('a machine that is to be drained', () => {
     const heard = recordedRun(storage.bytes).recording.others.map((o) => o.fact);
     expect(heard).toEqual([0, NEVER].map((until) => ({ kind: FactKind.contact, pool: 0, node: 0, until })));
   });
+});
+
+test('after a restart a card that waits for its reset still waits, and a dead one is looked at anew', async () => {
+  const launcher = new Manual();
+  const arrivals = [1, 2].map(
+    (job): PlannedArrival => ({
+      timeUs: (job - 1) * 0.2 * SECOND,
+      pool: 0,
+      spec: spec(job, { groups: [task(2)] }),
+      workUs: SECOND,
+      fails: false,
+    }),
+  );
+  const storage = new TwinStorage();
+  const options = {
+    config: config({ pools: [pool('east')], nodes: [node('n0', { gpus: 2 }), node('n1', { gpus: 2 })] }),
+    registry: shipped,
+    former: null,
+    snapshotEvery: Number.MAX_SAFE_INTEGER,
+    snapshotRest: 0,
+    horizonUs: NEVER,
+    timeScale: 1,
+  };
+  const executor = new Executor({ ...options, arrivals: listed(arrivals), launcher, storage: () => storage });
+  const done = executor.run();
+  while (launcher.log.length === 0) await later(5);
+  const tell = (n: number, state: CardState, xid: number): void =>
+    launcher.sink({ kind: FactKind.gpu, node: n, gpu: 1, state, xid });
+  tell(0, CardState.draining, 63);
+  tell(1, CardState.dead, 79);
+  await later(400);
+  // No machine has two cards to sell: the second job waits.
+  expect(launcher.log).toEqual(['start 1 on 0']);
+  launcher.end(1);
+  await later(100);
+  const again = new Manual();
+  again.onStart = (job) => setTimeout(() => again.end(job), 10);
+  const former = { bytes: storage.bytes.slice(0, storage.synced), snapshot: null };
+  const resumed = new Executor({ ...options, arrivals: listed(arrivals), launcher: again, former, storage: rest });
+  expect(await resumed.run()).toMatchObject({ complete: true, restart: { lost: 0 } });
+  expect(again.draining).toEqual([{ node: 0, gpu: 1 }]);
+  expect(again.log).toEqual(['start 2 on 1', 'end 2']);
+  launcher.onStart = (job) => setTimeout(() => launcher.end(job), 10);
+  tell(0, CardState.fine, 0);
+  expect(await done).toMatchObject({ complete: true, submitted: 2 });
 });
