@@ -343,7 +343,7 @@ function readable(r: MuriResult): string {
     figures('99 % JCT', 'p99JctSeconds'),
     r.agreement.toPrintedDigits
       ? 'equal to the published values in every digit they print'
-      : `largest difference ${r.agreement.largestDifference.toFixed(6)} s: ${r.note}`,
+      : `largest difference ${r.agreement.largestDifference.toFixed(6)} s: ${r.note} (docs/decisions/0011)`,
   ];
   return `${lines.join('\n')}\n`;
 }
