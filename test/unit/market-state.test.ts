@@ -24,7 +24,7 @@ function whole(seed: number): Outcome {
   const w = workload(seed, 150);
   const { sim, rows } = simulation(w.config, w.arrivals, {
     lives: w.lives,
-    cards: cardTroubles(seed, w.config.nodes.length, 1, 8),
+    cards: cardTroubles(seed, w.config.nodes.length, 1, 2),
     seed,
   });
   sim.finish();
@@ -38,7 +38,7 @@ describe('state is plain data', () => {
       const r = generator(seed + 1000);
       let { sim, rows } = simulation(w.config, w.arrivals, {
         lives: w.lives,
-        cards: cardTroubles(seed, w.config.nodes.length, 1, 8),
+        cards: cardTroubles(seed, w.config.nodes.length, 1, 2),
         seed,
       });
       const last = w.arrivals.at(-1)!.timeUs;
@@ -64,7 +64,7 @@ describe('state is plain data', () => {
       const r = generator(seed + 2000);
       const { sim, rows } = simulation(w.config, w.arrivals, {
         lives: w.lives,
-        cards: cardTroubles(seed, w.config.nodes.length, 1, 8),
+        cards: cardTroubles(seed, w.config.nodes.length, 1, 2),
         seed,
       });
       const last = w.arrivals.at(-1)!.timeUs;
@@ -80,7 +80,7 @@ describe('state is plain data', () => {
       const w = workload(seed, 150);
       const { sim, rows } = simulation(w.config, w.arrivals, {
         lives: w.lives,
-        cards: cardTroubles(seed, w.config.nodes.length, 1, 8),
+        cards: cardTroubles(seed, w.config.nodes.length, 1, 2),
         seed,
         checkEveryEvent: true,
       });
