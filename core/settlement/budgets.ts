@@ -58,7 +58,7 @@ export class Budgets {
   }
 
   #accountOf(now: TimeUs, user: string, rules: BudgetRules): Account {
-    const sinceUs = rules.periodUs === 0 ? 0 : Math.floor(now / rules.periodUs) * rules.periodUs;
+    const sinceUs = periodStart(now, rules);
     let a = this.#accounts.get(user);
     if (a === undefined || a.sinceUs !== sinceUs) {
       a = { sinceUs, open: 0n, spent: 0n, alerts: 0 };
@@ -92,11 +92,12 @@ export class Budgets {
     this.#holds.delete(hold);
     const [user, sinceUs, most] = known;
     const a = this.#accounts.get(user)!;
-    // An earlier period is over: nothing is admitted against it any more.
     if (a.sinceUs !== sinceUs) return;
     a.open -= most;
     a.spent += charge;
     const rules = this.#rules.get(user)!;
+    // Of a period that is over nobody is alerted: nothing is admitted against it any more.
+    if (periodStart(now, rules) !== sinceUs) return;
     const amount = BigInt(rules.amount);
     for (; a.alerts < rules.alertsBps.length; a.alerts++) {
       const bps = rules.alertsBps[a.alerts]!;
@@ -159,6 +160,9 @@ export class Budgets {
     for (const [hold, user, sinceUs, most] of s.holds) this.#holds.set(hold, [user, sinceUs, most]);
   }
 }
+
+const periodStart = (now: TimeUs, rules: BudgetRules): TimeUs =>
+  rules.periodUs === 0 ? 0 : Math.floor(now / rules.periodUs) * rules.periodUs;
 
 /** The longest limit under which an attempt costs at most `left`; the limit it has where that costs nothing. */
 function longest(spec: JobSpec, quote: Quote, rules: ContractRules | undefined, left: bigint): TimeUs {

@@ -34,6 +34,11 @@ interface Row {
   bps: bigint;
 }
 
+const startOf = (rules: Rules, at: bigint): bigint => {
+  const length = BigInt(rules.periodUs);
+  return length === 0n ? 0n : (at / length) * length;
+};
+
 export class BudgetAudit {
   readonly #rules = new Map<string, { rules: Rules; currency: string }>();
   readonly #fail: Fail;
@@ -109,8 +114,7 @@ export class BudgetAudit {
   }
 
   #periodOf(user: string, rules: Rules, at: bigint): Period {
-    const length = BigInt(rules.periodUs);
-    const since = length === 0n ? 0n : (at / length) * length;
+    const since = startOf(rules, at);
     let p = this.#periods.get(user);
     if (p?.since !== since) this.#periods.set(user, (p = { since, open: 0n, spent: 0n, alerts: 0 }));
     return p;
@@ -119,7 +123,7 @@ export class BudgetAudit {
   /** Called with the stamp of each transfer, before it. */
   passed(at: bigint): void {
     for (let e = this.#ends[this.#ended]; e !== undefined && e.at <= at; e = this.#ends[++this.#ended])
-      this.ended(e.key, e.charge);
+      this.ended(e.key, e.at, e.charge);
     for (let r = this.#rows[this.#next]; r !== undefined && r.time < at; r = this.#rows[this.#next]) this.#refused(r);
   }
 
@@ -156,7 +160,7 @@ export class BudgetAudit {
       this.#fail(`${where}: job ${key} may cost ${before + most}, its user allows ${rules.perJob}`);
   }
 
-  ended(key: string, charge: bigint): void {
+  ended(key: string, at: bigint, charge: bigint): void {
     const h = this.#holds.get(key);
     if (h === undefined) return;
     this.#holds.delete(key);
@@ -167,6 +171,7 @@ export class BudgetAudit {
     p.open -= h.most;
     p.spent += charge;
     const { rules } = this.#rules.get(h.user)!;
+    if (startOf(rules, at) !== h.since) return;
     for (; p.alerts < rules.alertsBps.length; p.alerts++) {
       const bps = BigInt(rules.alertsBps[p.alerts]!);
       if (p.spent * 10_000n < BigInt(rules.amount) * bps) break;

@@ -83,6 +83,8 @@ export class DisputeAudit {
   readonly #said = new Map<string, bigint[]>();
   /** lease|stamp of files that were refused because their user owed. */
   readonly #owing = new Set<string>();
+  /** lease|stamp of acts of whoever could not lodge the bond at some moment of the stamp. */
+  readonly #poor = new Set<string>();
   readonly #pending = new Map<bigint, { line: Line; what: 'amount' | 'user' | 'provider' }>();
   #bond: Movement | null = null;
   /** Acts, by their place in the journal, for which something was reserved. */
@@ -324,6 +326,13 @@ export class DisputeAudit {
     for (const { line } of this.#pending.values())
       if (line.open!.at < at)
         this.#with.fail(`transfers.parquet: the dispute about lease ${line.lease} was due at ${line.open!.at}`);
+    // Between the transfers of one stamp a user may have less than at its end.
+    for (let i = this.#seen; this.#acts[i] !== undefined && this.#acts[i]!.at <= at; i++) {
+      const { lease, by } = this.#acts[i]!.act;
+      const line = this.#lines.get(BigInt(lease));
+      if (line !== undefined && !this.#with.affords(by, line.currency, this.#bondOf(line)))
+        this.#poor.add(`${lease}|${this.#acts[i]!.at}`);
+    }
     for (let a = this.#acts[this.#seen]; a !== undefined && a.at < at; a = this.#acts[++this.#seen])
       if (a.act.do === 'file') this.#filed(a.at, BigInt(a.act.lease), a.act.by);
   }
@@ -338,7 +347,7 @@ export class DisputeAudit {
     // Whoever owes may not, and that is worked out with the contract; nobody else is turned away who can lodge the bond.
     const refused = (this.#said.get(`${lease}|file-refused`) ?? []).includes(at);
     const owing = refused && this.#owing.has(`${lease}|${at}`);
-    if (!owing && (!refused || this.#with.affords(by, line.currency, this.#bondOf(line))))
+    if (!owing && !(refused && this.#poor.has(`${lease}|${at}`)))
       this.#with.fail(`transfers.parquet: the dispute of ${by} about lease ${lease} at ${at} holds nothing`);
   }
 

@@ -408,7 +408,7 @@ function checkTransfers(
       pending.delete(c['pending_id']![i] as bigint);
       from.dp -= p!.amount;
       to.cp -= p!.amount;
-      if (!streamed) budgets?.ended(key, kind === 'post' ? amount : 0n);
+      if (!streamed) budgets?.ended(key, time, kind === 'post' ? amount : 0n);
       const charge = charges.get(key);
       const due = streamed
         ? amount

@@ -70,7 +70,8 @@ function kept(wd: World, rows: Rows): void {
 describe('random budgets', () => {
   test('on one host: every law at every step, nothing beyond a budget, and the auditor agrees', () => {
     const seen = new Map<string, number>();
-    for (let seed = 1; seed <= runs(40); seed++) {
+    // 371, kept from a soak: an attempt that ends after its period.
+    for (const seed of [...Array.from({ length: runs(40) }, (_, i) => i + 1), 371]) {
       const wd = thrifty(seed);
       const { rows, audit } = run(wd, seed, { checkEveryEvent: seed % 4 === 1 });
       billed(rows);

@@ -80,7 +80,8 @@ describe('random disputes', () => {
   test('on one host: every law at every step, and the auditor agrees', () => {
     const seen = new Map<string, number>();
     const differences: string[] = [];
-    for (let seed = 1; seed <= runs(40); seed++) {
+    // 164, kept from a soak: money that comes free at the stamp at which it was lacking.
+    for (const seed of [...Array.from({ length: runs(40) }, (_, i) => i + 1), 164]) {
       const { wd, rows, audit } = run(seed, { checkEveryEvent: seed % 4 === 1 });
       billed(rows);
       punctual(wd, rows);
