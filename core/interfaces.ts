@@ -16,6 +16,8 @@ export interface ClusterView {
   readonly freeWholeByNode: Int32Array;
   classOf(node: number): number;
   gpusOf(node: number): number;
+  /** Those of them that are in service: the others take nothing new. */
+  gpusInService(node: number): number;
   /** GPUs of the node with all of their milli-GPU and memory free. */
   freeWholeGpus(node: number): number;
   /** Free milli-GPU summed over the node. */

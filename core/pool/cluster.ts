@@ -214,6 +214,9 @@ export class Cluster implements ClusterView {
   outCards(node: number): number {
     return this.#outCards[node]!;
   }
+  gpusInService(node: number): number {
+    return this.#gpuCount[node]! - this.#outCards[node]!;
+  }
   /** Milli-GPU of a GPU out of service that nobody has. */
   heldMilliOf(node: number, gpu: number): number {
     return this.#heldMilli[this.#gpuOffset[node]! + gpu]!;

@@ -227,6 +227,9 @@ class ClusterFace implements ClusterView {
   gpusOf(node: number): number {
     return this.#real.gpusOf(node);
   }
+  gpusInService(node: number): number {
+    return this.#real.gpusInService(node);
+  }
   freeWholeGpus(node: number): number {
     return this.#real.freeWholeGpus(node);
   }

@@ -11,7 +11,7 @@ export class GpuPacking extends ScoredPlacement {
   protected score(cluster: ClusterView, node: number, shape: TaskShape): number {
     if (shape.gpus === 0) return 0;
     const idle = cluster.freeWholeGpus(node);
-    if (idle === cluster.gpusOf(node)) return Math.max(33 - idle, idle);
+    if (idle === cluster.gpusInService(node)) return Math.max(33 - idle, idle);
     leastLeft(cluster, node, shape, this.#gpus);
     let whole = 0;
     let left = 0;

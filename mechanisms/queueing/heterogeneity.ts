@@ -118,7 +118,8 @@ export class Heterogeneity implements QueueingPolicy {
   #newPlan(view: SchedulerView, running: readonly RunningJob[]): void {
     const { cluster, now } = view;
     const capacity = Array.from({ length: cluster.classCount }, () => 0);
-    for (let n = 0; n < cluster.nodeCount; n++) if (cluster.isUp(n)) capacity[cluster.classOf(n)]! += cluster.gpusOf(n);
+    for (let n = 0; n < cluster.nodeCount; n++)
+      if (cluster.isUp(n)) capacity[cluster.classOf(n)]! += cluster.gpusInService(n);
     const all = capacity.reduce((a, b) => a + b, 0);
     const jobs = [...running, ...this.#waiting].sort((a, b) => a.order - b.order);
     const kinds = new Map<string, Kind & { members: WaitingJob[]; at: number }>();

@@ -184,3 +184,15 @@ test('every outcome has a name', () => {
   const last: Outcome = 8;
   expect(outcomeNames[last]).toBe('gpu-failure');
 });
+
+test('packing leaves a machine alone whose GPUs in service are all idle, its dead ones do not count', () => {
+  const packing = pool('east', { placement: { name: 'gpu-packing', params: {} } });
+  const c = config({ nodes: [node('n0', { gpus: 4 }), node('n1', { gpus: 4 })], pools: [packing] });
+  const { sim, rows } = simulation(c, [
+    arrival(20 * SECOND, 900 * SECOND, spec(1, { groups: [task(3)] })),
+    arrival(30 * SECOND, 100 * SECOND, spec(2)),
+  ]);
+  sim.inject(10 * SECOND, [gpu(0, CardState.dead), gpu(1, CardState.dead)]);
+  sim.finish();
+  expect(rows.of('placements').map((p) => p.node)).toEqual(['n1', 'n1']);
+});
