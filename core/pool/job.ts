@@ -43,6 +43,8 @@ export interface PoolJob extends WaitingJob {
   /** The job that this one makes room for; 0 = none. */
   yieldsTo: number;
   charged: bigint;
+  /** Its place in the scheduler's list of jobs with a lease; -1 = it is not in it. Worked out anew by `rebuild`. */
+  slot: number;
 }
 
 export function newJob(spec: JobSpec, submittedUs: TimeUs, shape: GangShape, order: number): PoolJob {
@@ -74,6 +76,7 @@ export function newJob(spec: JobSpec, submittedUs: TimeUs, shape: GangShape, ord
     pledged: 0,
     yieldsTo: 0,
     charged: 0n,
+    slot: -1,
   };
 }
 

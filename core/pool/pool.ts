@@ -650,7 +650,7 @@ export class Pool implements Machine, SchedulerHost {
       desk: this.#desk.snapshot(),
       supply: this.#supply?.snapshot() ?? null,
       steals: this.#steals.snapshot(),
-      jobs: this.#jobs.all().map(({ shape: _, ...j }) => ({
+      jobs: this.#jobs.all().map(({ shape: _, slot: __, ...j }) => ({
         ...j,
         classes: [...(j.quote?.classes ?? this.#wanted(j.spec))],
       })),
@@ -679,7 +679,7 @@ export class Pool implements Machine, SchedulerHost {
     if (s.supply !== null) this.#supply?.restore(s.supply);
     this.#steals.restore(s.steals);
     for (const { classes, ...j } of s.jobs) {
-      const job: PoolJob = { ...j, shape: this.#shapes.gang(j.spec, classes) };
+      const job: PoolJob = { ...j, shape: this.#shapes.gang(j.spec, classes), slot: -1 };
       this.#jobs.put(job);
       this.#jobs.watchPatience(job);
       if (job.state === JobState.quoting) this.#quoting.push(job);

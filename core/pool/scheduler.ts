@@ -14,6 +14,7 @@ import type {
   TaskShape,
   WaitingJob,
 } from '../interfaces.ts';
+import { empty } from '../lists.ts';
 import { Code, jobOfHold, type MarketConfig, NEVER, type TimeUs } from '../types.ts';
 import type { Cluster } from './cluster.ts';
 import { GangContext, placeGang, Trial } from './gang-placement.ts';
@@ -58,7 +59,7 @@ export class Scheduler implements SchedulerView {
   #waitingMilliInAll = 0;
   #waiting = 0;
   /** Jobs with a lease that are not given up, kept only for policies that move them. */
-  readonly #running = new Set<PoolJob>();
+  readonly #running: PoolJob[] = [];
   #runningList: PoolJob[] | null = null;
   /** Something changed that could let a job start. */
   dirty = false;
@@ -134,17 +135,27 @@ export class Scheduler implements SchedulerView {
   /** The job has a lease, or none any more. */
   leased(job: PoolJob, has: boolean): void {
     if (this.#queueing.preemptive !== true && this.#queueing.started === undefined) return;
-    if (has === this.#running.has(job)) return;
-    if (has) this.#running.add(job);
-    else this.#running.delete(job);
+    if (has === job.slot >= 0) return;
+    if (has) job.slot = this.#running.push(job) - 1;
+    else this.#unlist(job);
     this.#runningList = null;
     if (has) this.#queueing.started?.(job);
     else this.#queueing.ended?.(job);
   }
 
+  /** The last one takes its place. */
+  #unlist(job: PoolJob): void {
+    const last = this.#running.pop()!;
+    if (last !== job) {
+      this.#running[job.slot] = last;
+      last.slot = job.slot;
+    }
+    job.slot = -1;
+  }
+
   /** What a policy that heard of the job may go by is not what it was. */
   changed(job: PoolJob): void {
-    if (this.#running.has(job)) this.#queueing.changed?.(job);
+    if (job.slot >= 0) this.#queueing.changed?.(job);
   }
 
   /** A job came up: now it may be moved. */
@@ -166,7 +177,7 @@ export class Scheduler implements SchedulerView {
     if (moves && this.#asked > 0 && this.#askedUs === this.now) return;
     this.dirty = false;
     this.wakeUs = NEVER;
-    if (this.#waiting === 0 && !(moves && this.#running.size > 0)) return;
+    if (this.#waiting === 0 && !(moves && this.#running.length > 0)) return;
     this.#queueing.schedule(this);
     const next = this.#queueing.nextWakeup?.(this) ?? NEVER;
     if (next <= this.now)
@@ -191,7 +202,8 @@ export class Scheduler implements SchedulerView {
     this.#shadow = null;
     this.#placement.reset();
     this.#queueing.reset();
-    this.#running.clear();
+    for (const j of this.#running) j.slot = -1;
+    empty(this.#running);
     this.#runningList = null;
     const jobs = [...this.#host.jobs()].sort((a, b) => a.order - b.order);
     for (const j of jobs) {
@@ -275,7 +287,7 @@ export class Scheduler implements SchedulerView {
     if (this.#bound.open(this.cluster, waiting.shape) && this.#wouldFit(job)) return [];
     if (groups.length === 1 && groups[0]!.tasks === 1) {
       const found = this.#victimsOnOneNode(job, groups[0]!.shape, eviction, may);
-      if (found !== null || this.#running.size > MOST_CANDIDATES) return found;
+      if (found !== null || this.#running.length > MOST_CANDIDATES) return found;
     }
     return this.#least(job, this.#first(eviction), may);
   }

@@ -12,7 +12,7 @@ export interface PoolState {
   desk: PriceDeskState;
   supply: SupplyDeskState | null;
   steals: StealState;
-  jobs: (Omit<PoolJob, 'shape'> & { classes: number[] })[];
+  jobs: (Omit<PoolJob, 'shape' | 'slot'> & { classes: number[] })[];
   leases: Lease[];
   counts: PoolCounts;
   nextOrder: number;

@@ -28,7 +28,7 @@ export class FifoSkip extends Ranked {
       return { code: 'holds-up', about: `it has waited ${spell(waited)}: nobody behind it starts before it` };
     return {
       code: 'passed-over',
-      about: `${this.lines.ahead(job)} waiting jobs came before it; until it has waited ${spell(this.#holdUs)} others may pass it`,
+      about: `${this.ahead(job)} waiting jobs came before it; until it has waited ${spell(this.#holdUs)} others may pass it`,
     };
   }
 

@@ -86,7 +86,7 @@ export abstract class Ranked implements QueueingPolicy {
     this.lines.add(job, this.rank(job, 0));
   }
   remove(job: WaitingJob): void {
-    this.lines.remove(job);
+    this.lines.remove(job, this.rank(job, 0));
   }
   reset(): void {
     this.lines.clear();
@@ -139,11 +139,16 @@ export abstract class Ranked implements QueueingPolicy {
   /** What its rank is made of, for `explain`. */
   protected standing?(job: WaitingJob, now: TimeUs): string;
 
+  /** Waiting jobs that go before it. */
+  protected ahead(job: WaitingJob): number {
+    return this.lines.ahead(job, this.rank(job, 0));
+  }
+
   explain(job: WaitingJob, view: SchedulerView): WaitReason {
     const its = this.standing?.(job, view.now) ?? `arrival ${job.order}`;
     if (job.pledged > 0)
       return { code: 'room-being-made', about: `${job.pledged} running jobs are on their way out for it (${its})` };
-    const ahead = this.lines.ahead(job);
+    const ahead = this.ahead(job);
     if (ahead === 0) return { code: 'first-in-line', about: `nobody goes before it (${its}); it does not fit` };
     const skips = this.options.skip ? 'those that fit are not held up' : 'nobody overtakes one that does not fit';
     return { code: 'rank', about: `${ahead} waiting jobs go before it (${its}); ${skips}` };

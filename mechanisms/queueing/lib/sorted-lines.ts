@@ -1,5 +1,7 @@
 import type { GangShape, WaitingJob } from '../../../core/interfaces.ts';
 
+const LINES_KEPT = 64;
+
 interface Entry {
   readonly job: WaitingJob;
   readonly key: number;
@@ -23,11 +25,19 @@ class Line {
     return this.entries.length - this.first;
   }
 
+  /** All entries have left; the list keeps its room. */
+  empty(): void {
+    while (this.entries.length > 0) this.entries.pop();
+    this.first = 0;
+    this.at = 0;
+  }
+
   /** The shorter side makes room: a job that comes back often belongs near the front of a long line. */
   insert(e: Entry): void {
     const { entries } = this;
     const slot = this.slot(e.key, e.job.order);
-    if (this.first === 0 || slot - this.first > entries.length - slot) entries.splice(slot, 0, e);
+    if (slot === entries.length) entries.push(e);
+    else if (this.first === 0 || slot - this.first > entries.length - slot) entries.splice(slot, 0, e);
     else {
       entries.copyWithin(this.first - 1, this.first, slot);
       entries[slot - 1] = e;
@@ -55,11 +65,6 @@ class Line {
  */
 export class SortedLines {
   readonly #lines = new Map<number, Line>();
-  readonly #keys = new Map<WaitingJob, number>();
-
-  get size(): number {
-    return this.#keys.size;
-  }
 
   add(job: WaitingJob, key: number): void {
     let line = this.#lines.get(job.shape.id);
@@ -67,34 +72,35 @@ export class SortedLines {
       line = new Line(job.shape);
       this.#lines.set(job.shape.id, line);
     }
-    this.#keys.set(job, key);
     line.insert({ job, key });
   }
 
-  remove(job: WaitingJob): void {
-    const key = this.#keys.get(job);
-    if (key === undefined) return;
-    this.#keys.delete(job);
-    const line = this.#lines.get(job.shape.id)!;
-    const at = line.slot(key, job.order);
+  /** `key`: that under which it was added. */
+  remove(job: WaitingJob, key: number): void {
+    const line = this.#lines.get(job.shape.id);
+    const at = line?.slot(key, job.order) ?? -1;
+    if (line === undefined || line.entries[at]?.job !== job)
+      throw new Error(`sorted lines: job ${job.spec.job} does not wait under key ${key}`);
+    const { entries } = line;
     if (at === line.first) {
-      line.entries[line.first++] = null as unknown as Entry;
+      entries[line.first++] = null as unknown as Entry;
       if (line.at < line.first) line.at = line.first;
-      if (line.first > 1024 && 2 * line.first > line.entries.length) {
-        line.entries.splice(0, line.first);
+      if (line.first === entries.length) line.empty();
+      else if (line.first > 1024 && 2 * line.first > entries.length) {
+        entries.splice(0, line.first);
         line.at -= line.first;
         line.first = 0;
       }
     } else {
-      line.entries.splice(at, 1);
+      entries.splice(at, 1);
       if (at < line.at) line.at--;
     }
-    if (line.size === 0) this.#lines.delete(job.shape.id);
+    // The few demands that come again and again keep their lines.
+    if (line.size === 0 && this.#lines.size > LINES_KEPT) this.#lines.delete(job.shape.id);
   }
 
   clear(): void {
     this.#lines.clear();
-    this.#keys.clear();
   }
 
   /** Begins a pass over all jobs in order of key. */
@@ -125,9 +131,7 @@ export class SortedLines {
   }
 
   /** Waiting jobs that come before this one. */
-  ahead(job: WaitingJob): number {
-    const key = this.#keys.get(job);
-    if (key === undefined) return 0;
+  ahead(job: WaitingJob, key: number): number {
     let n = 0;
     for (const line of this.#lines.values()) n += line.slot(key, job.order) - line.first;
     return n;
