@@ -116,7 +116,7 @@ describe('readings', () => {
 describe('awards of a supply auction', () => {
   test.each([
     ['leave-one-out', 100, 'ok'],
-    ['gross', 100, 'awardUnknown'],
+    ['gross', 100, 'insufficientFunds'],
     ['gross', undefined, 'ok'],
   ] as const)('under %s a charge of %s beside the payment is %s', (feeBase, feeMicro, code) => {
     const sent: Message[] = [];
