@@ -96,6 +96,8 @@ export class ContractAudit {
   readonly #apportion: (total: bigint, weights: bigint[]) => bigint[];
   readonly #attempts = new Map<string, Attempt>();
   readonly #debts = new Map<string, { key: string; part: string; pool: string; provider: string; amount: bigint }[]>();
+  /** user|currency -> since when it owed, and until when; the last such time. */
+  readonly #owed = new Map<string, { since: bigint; until: bigint | null }>();
   /** What the adjustments table must say: what#attempt#part -> amount. */
   readonly #adjusted = new Map<string, bigint>();
   readonly #books: OtherBooks;
@@ -482,6 +484,7 @@ export class ContractAudit {
     const list = this.#debts.get(user) ?? [];
     list.push({ key: a.key, part, pool: a.pool, provider: p.provider, amount });
     this.#debts.set(user, list);
+    if (list.length === 1) this.#owed.set(user, { since: a.over!.at, until: null });
     this.#adjust('unpaid', a.key, part, amount);
   }
 
@@ -506,6 +509,13 @@ export class ContractAudit {
     this.#adjust('debt-paid', d.key, d.part, amount);
     d.amount -= amount;
     if (d.amount === 0n) list.shift();
+    if (list.length === 0) this.#owed.get(`${a.user}|${a.currency}`)!.until = at;
+  }
+
+  /** Did the user owe at some moment of a stamp of which all is known? */
+  owedAt(user: string, currency: string, at: bigint): boolean {
+    const last = this.#owed.get(`${user}|${currency}`);
+    return last !== undefined && last.since <= at && (last.until === null || last.until >= at);
   }
 
   #takeBack(a: Attempt, part: string, p: Part, amount: bigint, reason: string): bigint {

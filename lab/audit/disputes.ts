@@ -26,10 +26,51 @@ export const DISPUTE_REASONS = new Set([
 ]);
 
 /** What the auditor knows besides. */
-interface OtherFacts {
+export interface DisputeFacts {
   user(job: number): string;
-  affords(user: string, currency: string, amount: bigint): boolean;
+  prepaid(user: string): boolean;
+  /** Least that could be spent from an account at a stamp after which nothing has moved. */
+  least(account: string, at: bigint): bigint;
+  owed(user: string, currency: string, at: bigint): boolean;
   fail(what: string): never;
+}
+
+interface Balance {
+  dp: bigint;
+  d: bigint;
+  c: bigint;
+}
+
+/** The least available in each account at the last stamp at which it moved. */
+export class Lows {
+  readonly #balances: ReadonlyMap<string, Balance>;
+  readonly #low = new Map<string, { at: bigint; least: bigint }>();
+
+  constructor(balances: ReadonlyMap<string, Balance>) {
+    this.#balances = balances;
+  }
+
+  #available(account: string): bigint {
+    const b = this.#balances.get(account);
+    return b === undefined ? 0n : b.c - b.d - b.dp;
+  }
+
+  before(at: bigint, ...accounts: string[]): void {
+    for (const a of accounts) if (this.#low.get(a)?.at !== at) this.#low.set(a, { at, least: this.#available(a) });
+  }
+
+  after(...accounts: string[]): void {
+    for (const a of accounts) {
+      const low = this.#low.get(a)!;
+      const now = this.#available(a);
+      if (now < low.least) low.least = now;
+    }
+  }
+
+  least(account: string, at: bigint): bigint {
+    const low = this.#low.get(account);
+    return low?.at === at ? low.least : this.#available(account);
+  }
 }
 
 interface Movement {
@@ -72,7 +113,7 @@ export class DisputeAudit {
   readonly #rules: Rules;
   readonly #acts: DisputeActs;
   readonly #end: bigint;
-  readonly #with: OtherFacts;
+  readonly #with: DisputeFacts;
   readonly #lines = new Map<bigint, Line>();
   /** What checks found of each lease. */
   readonly #words = new Map<bigint, { at: bigint; good: boolean; by: string; of: string | null }[]>();
@@ -81,10 +122,8 @@ export class DisputeAudit {
   readonly #unread = new Set<bigint>();
   /** lease|event of the table -> how often, and its stamp */
   readonly #said = new Map<string, bigint[]>();
-  /** lease|stamp of files that were refused because their user owed. */
-  readonly #owing = new Set<string>();
-  /** lease|stamp of acts of whoever could not lodge the bond at some moment of the stamp. */
-  readonly #poor = new Set<string>();
+  /** lease|event|stamp -> why an act was refused */
+  readonly #refusals = new Map<string, string[]>();
   readonly #pending = new Map<bigint, { line: Line; what: 'amount' | 'user' | 'provider' }>();
   #bond: Movement | null = null;
   /** Acts, by their place in the journal, for which something was reserved. */
@@ -98,7 +137,7 @@ export class DisputeAudit {
     stake: StakeActs,
     tables: { meters: Table; disputes: Table; placements: Table },
     end: number,
-    more: OtherFacts,
+    more: DisputeFacts,
   ) {
     this.#rules = rules;
     this.#acts = acts;
@@ -133,7 +172,9 @@ export class DisputeAudit {
     for (let i = 0; i < tables.disputes.rows; i++) {
       const key = `${String(d['lease_id']![i])}|${String(d['event']![i])}`;
       this.#said.set(key, [...(this.#said.get(key) ?? []), d['time_us']![i] as bigint]);
-      if (d['reason']![i] === 'owing') this.#owing.add(`${String(d['lease_id']![i])}|${String(d['time_us']![i])}`);
+      if (!(d['event']![i] as string).endsWith('refused')) continue;
+      const refusal = `${key}|${String(d['time_us']![i])}`;
+      this.#refusals.set(refusal, [...(this.#refusals.get(refusal) ?? []), d['reason']![i] as string]);
     }
   }
 
@@ -326,15 +367,9 @@ export class DisputeAudit {
     for (const { line } of this.#pending.values())
       if (line.open!.at < at)
         this.#with.fail(`transfers.parquet: the dispute about lease ${line.lease} was due at ${line.open!.at}`);
-    // Between the transfers of one stamp a user may have less than at its end.
-    for (let i = this.#seen; this.#acts[i] !== undefined && this.#acts[i]!.at <= at; i++) {
-      const { lease, by } = this.#acts[i]!.act;
-      const line = this.#lines.get(BigInt(lease));
-      if (line !== undefined && !this.#with.affords(by, line.currency, this.#bondOf(line)))
-        this.#poor.add(`${lease}|${this.#acts[i]!.at}`);
-    }
     for (let a = this.#acts[this.#seen]; a !== undefined && a.at < at; a = this.#acts[++this.#seen])
       if (a.act.do === 'file') this.#filed(a.at, BigInt(a.act.lease), a.act.by);
+      else if (a.act.do === 'contest') this.#contested(a.at, BigInt(a.act.lease), a.act.by);
   }
 
   /** Whoever filed in time was heard. */
@@ -344,11 +379,33 @@ export class DisputeAudit {
       return;
     const billed = this.#billedAt(line);
     if (billed < 0n || billed >= at || at >= billed + BigInt(this.#rules.windowUs) || at >= this.#end) return;
-    // Whoever owes may not, and that is worked out with the contract; nobody else is turned away who can lodge the bond.
-    const refused = (this.#said.get(`${lease}|file-refused`) ?? []).includes(at);
-    const owing = refused && this.#owing.has(`${lease}|${at}`);
-    if (!owing && !(refused && this.#poor.has(`${lease}|${at}`)))
-      this.#with.fail(`transfers.parquet: the dispute of ${by} about lease ${lease} at ${at} holds nothing`);
+    // Who owes may not, nor who cannot lodge the bond; nobody else is turned away.
+    const why = this.#refusals.get(`${lease}|file-refused|${at}`) ?? [];
+    const owing = why.includes('owing') && this.#with.owed(by, line.currency, at);
+    const account = `user:${by}|${line.currency}`;
+    const poor =
+      why.includes('insufficient-funds') &&
+      this.#with.prepaid(by) &&
+      this.#with.least(account, at) < this.#bondOf(line);
+    if (!owing && !poor)
+      this.#with.fail(
+        `transfers.parquet: the dispute of ${by} about lease ${lease} at ${at} holds nothing (${why.join(', ') || 'not refused'})`,
+      );
+  }
+
+  /** An answer is refused to whom no case is open, or who has no bond in its deposit nor in its income. */
+  #contested(at: bigint, lease: bigint, by: string): void {
+    const line = this.#lines.get(lease);
+    const open = line?.open ?? null;
+    if (line === undefined || open === null || by !== line.provider) return;
+    const why = this.#refusals.get(`${lease}|answer-refused|${at}`) ?? [];
+    if (why.length === 0 || at <= open.filed || at >= open.at || at >= this.#end) return;
+    const bond = this.#bondOf(line);
+    const has = ['deposit', 'provider'].map((party) => this.#with.least(`${party}:${by}|${line.currency}`, at));
+    if (!why.includes('insufficient-funds') || has.some((x) => x >= bond))
+      this.#with.fail(
+        `disputes.parquet: the answer of ${by} about lease ${lease} at ${at} is refused (${why.join(', ')}), which has ${has.join(' and ')} for a bond of ${bond}`,
+      );
   }
 
   /** The run is over: nothing is open, and the table says what was worked out. */

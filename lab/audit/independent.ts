@@ -7,7 +7,7 @@
 import { FrameType, type JournalHeader, readJournal } from '../../core/journal/journal.ts';
 import { BudgetAudit } from './budgets.ts';
 import { ContractAudit, type OtherBooks, type Sold } from './contract.ts';
-import { DISPUTE_REASONS, type DisputeActs, DisputeAudit } from './disputes.ts';
+import { DISPUTE_REASONS, type DisputeActs, DisputeAudit, type DisputeFacts, Lows } from './disputes.ts';
 import { MachineHealth } from './health.ts';
 import { apportion, type HoldCharge, Split } from './split.ts';
 import { type StakeActs, StakeAudit } from './stake.ts';
@@ -335,17 +335,20 @@ function checkTransfers(
   const balances = new Map<string, Balance>();
   const pending = new Map<bigint, { debit: string; credit: string; amount: bigint; key: string }>();
   const settled = new Set<string>();
-  const available = (account: string) => {
-    const b = balances.get(account);
-    return b === undefined ? 0n : b.c - b.d - b.dp;
-  };
-  const disputes = disputeAudit(input, world, available);
+  const lows = new Lows(balances);
+  // The contract is worked out with the split, and that with the disputes, which ask who owes.
+  let contract: ContractAudit | null = null;
+  const disputes = disputeAudit(input, world, {
+    least: (account, at) => lows.least(account, at),
+    owed: (user, currency, at) => contract?.owedAt(user, currency, at) ?? false,
+  });
   const posted = (account: string) => {
     const b = balanceOf(balances, account);
     return b.c - b.d;
   };
   const split = new Split(world.header.config, supply, stake, disputes, posted, fail);
   const streams = contractAudit(input, world, charges, balances, split, disputes);
+  contract = streams;
   const prepaid = new Set(world.header.config.users.filter((u) => !u.postpaid).map((u) => `user:${u.id}`));
   for (let i = 0; i < transfers.rows; i++) {
     const where = `transfers.parquet row ${i}`;
@@ -385,6 +388,7 @@ function checkTransfers(
     else split.close();
     const from = balanceOf(balances, debit);
     const to = balanceOf(balances, credit);
+    if (disputes !== null) lows.before(time, debit, credit);
     if (kind === 'single') {
       from.d += amount;
       to.c += amount;
@@ -432,6 +436,7 @@ function checkTransfers(
         if (charge !== undefined && charge.outcome === reason) settled.add(key);
       }
     }
+    if (disputes !== null) lows.after(debit, credit);
     if (prepaid.has(c['debit']![i] as string) && from.d + from.dp > from.c)
       fail(`${where}: ${debit} pays more than it has`);
     report.transfers++;
@@ -448,13 +453,18 @@ function checkTransfers(
   checkJobs(input.jobs, charges);
 }
 
-function disputeAudit(input: AuditInput, world: World, available: (account: string) => bigint): DisputeAudit | null {
+function disputeAudit(
+  input: AuditInput,
+  world: World,
+  books: Pick<DisputeFacts, 'least' | 'owed'>,
+): DisputeAudit | null {
   const { config } = world.header;
   if (config.disputes === undefined) return null;
   const prepaid = new Set(config.users.filter((u) => !u.postpaid).map((u) => u.id));
   return new DisputeAudit(config, config.disputes, world.disputes, world.acts, input, world.end, {
     user: (job) => world.users.get(job) ?? '',
-    affords: (user, currency, amount) => !prepaid.has(user) || available(`user:${user}|${currency}`) >= amount,
+    prepaid: (user) => prepaid.has(user),
+    ...books,
     fail,
   });
 }

@@ -1,11 +1,14 @@
 /** One GPU fails and its machine goes on: what ends, what is billed, what is sold meanwhile, and when it comes back. */
 import { describe, expect, test } from 'vitest';
 import { CardState, type Fact, FactKind } from '../../core/facts.ts';
+import { clonePlain } from '../../core/plain.ts';
 import type { Outcome } from '../../core/types.ts';
 import { outcomeNames } from '../../core/types.ts';
 import type { CardError } from '../../scenarios/resolved.ts';
 import { xidClasses } from '../../scenarios/xids.ts';
-import { arrival, config, node, pool, SECOND, simulation, spec, task } from '../support/market.ts';
+import { Simulation } from '../../sim/driver.ts';
+import { Streams } from '../../sim/kernel/streams.ts';
+import { arrival, config, ListDemand, node, pool, SECOND, simulation, spec, task } from '../support/market.ts';
 
 const one = (gpus: number) => config({ nodes: [node('n0', { gpus })], pools: [pool('east')] });
 const gpu = (at: number, state: CardState, xid = 0, n = 0): Fact => ({
@@ -87,6 +90,42 @@ describe('a card that is lost', () => {
     sim.finish();
     expect(rows.of('placements').map((p) => [p.pool, p.gpus])).toEqual([['west', '1']]);
   });
+});
+
+test('a snapshot at any moment keeps cards that are out, draining, or lost under a job', () => {
+  const arrivals = () => [0, 1, 2, 3, 4].map((i) => arrival(i * 15 * SECOND, 50 * SECOND, spec(i + 1)));
+  const facts: [number, Fact][] = [
+    [10, gpu(0, CardState.dead, 79)],
+    [25, gpu(1, CardState.draining, 95)],
+    [40, { kind: FactKind.nodeDown, node: 0, cause: 0 }],
+    [50, { kind: FactKind.nodeUp, node: 0 }],
+    [130, gpu(0, CardState.fine)],
+    [160, gpu(1, CardState.fine)],
+  ];
+  const run = (stops: readonly number[]) => {
+    const first = simulation(one(3), arrivals(), { checkEveryEvent: true });
+    let { sim } = first;
+    for (const t of [...new Set([...stops, ...facts.map(([at]) => at)])].sort((x, y) => x - y)) {
+      for (const [at, fact] of facts) if (at === t) sim.inject(t * SECOND, [fact]);
+      sim.runUntil(t * SECOND);
+      if (!stops.includes(t)) continue;
+      const state = clonePlain(sim.snapshot());
+      const streams = new Streams(1);
+      streams.restore(state.streams);
+      sim = new Simulation({ ...sim.options, streams, demand: new ListDemand(arrivals()) });
+      sim.restore(state);
+    }
+    sim.finish();
+    return first.rows;
+  };
+  const whole = run([]);
+  expect(whole.of('failures').filter((f) => f.gpu >= 0).length).toBeGreaterThan(1);
+  expect(whole.of('placements').some((p) => p.outcome === 'gpu-failure')).toBe(true);
+  for (const stops of [[10], [12], [25, 41], [45], [51], [129, 131], [140], [10, 25, 40, 50, 130, 160]]) {
+    const rows = run(stops);
+    for (const table of ['placements', 'failures', 'devices', 'jobs'] as const)
+      expect(rows.of(table), `${table} with stops at ${stops.join(', ')} s`).toEqual(whole.of(table));
+  }
 });
 
 test('a card that is to be reset takes on nothing, and what is on it ends in peace', () => {

@@ -1,10 +1,10 @@
 /** Every law can be broken, and its checker then names it: a law that cannot fail is no law. */
 import { describe, expect, test } from 'vitest';
-import { CardState } from '../../core/facts.ts';
+import { CardState, FactKind } from '../../core/facts.ts';
 import { checkInvariants, InvariantViolation, invariants } from '../../core/market/invariants.ts';
 import type { NodeLease } from '../../core/node/node-agent.ts';
 import type { Position } from '../../core/settlement/stake-book.ts';
-import { type MarketConfig, NEVER } from '../../core/types.ts';
+import { HOUR_US, type MarketConfig, NEVER } from '../../core/types.ts';
 import { contractRules } from '../support/contracts.ts';
 import { arrival, config, SECOND, simulation, spec, task } from '../support/market.ts';
 import { stakeRules } from '../support/stakes.ts';
@@ -120,6 +120,42 @@ describe('named laws', () => {
     expect(Object.keys(breakers).sort((a, b) => (a < b ? -1 : 1))).toEqual(
       invariants.map((i) => i.name).sort((a, b) => (a < b ? -1 : 1)),
     );
+  });
+
+  describe('disputes-are-covered', () => {
+    const law = invariants.find((i) => i.name === 'disputes-are-covered')!;
+    const disputes = { rule: 'metered', windowUs: HOUR_US, answerUs: HOUR_US, decideUs: HOUR_US, bondBps: 0 } as const;
+
+    /** A market in which one charge is disputed. */
+    function disputed() {
+      const c = config({ disputes: { ...disputes, arbiters: ['vera'] } });
+      const { sim, rows } = simulation(c, [arrival(0, 100 * SECOND, spec(1))]);
+      sim.runUntil(200 * SECOND);
+      const act = { do: 'file', lease: rows.of('placements')[0]!.lease_id, by: 'alice' } as const;
+      sim.inject(300 * SECOND, [{ kind: FactKind.dispute, seq: 1, act }]);
+      sim.runUntil(300 * SECOND);
+      const settlement = sim.markets[0]!.settlement!;
+      return { market: sim.markets[0]!, ledger: settlement.ledger, line: settlement.disputes.snapshot().lines[0]! };
+    }
+
+    test('holds as it is', () => {
+      const { market, line } = disputed();
+      expect(line.case).not.toBeNull();
+      expect(law.check(market)).toBeNull();
+    });
+
+    const faults: [RegExp, (x: ReturnType<typeof disputed>) => void][] = [
+      [/has earned -1$/, ({ line }) => (line.amount = -1n)],
+      [/is disputed, and 27777 of 27778 held/, ({ line }) => (line.amount += 1n)],
+      [/has 27778 held for disputes about 27777/, (x) => (x.ledger.find('revenue:east', 0)!.debitsPending += 1n)],
+      [/has 27777 held for disputes about 0/, ({ line }) => (line.case = null)],
+      [/holds 27776 of 27777 that may be/, ({ ledger }) => (ledger.find('revenue:east', 0)!.creditsPosted -= 1n)],
+    ];
+    test.each(faults)('notices %s', (words, break_) => {
+      const x = disputed();
+      break_(x);
+      expect(law.check(x.market)).toMatch(words);
+    });
   });
 
   for (const [name, break_] of Object.entries(breakers)) {
