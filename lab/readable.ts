@@ -92,6 +92,23 @@ function adversaryLines(a: NonNullable<RunJson['adversaries']>): string {
   ]);
 }
 
+function disputeLines(d: NonNullable<RunJson['disputes']>): string {
+  const usd = (sums: Record<string, string>): string =>
+    Object.entries(sums)
+      .map(([currency, micro]) => `${(Number(micro) / 1e6).toFixed(2)} ${currency}`)
+      .join(', ') || '0';
+  return table([
+    ['filed', group(d.filed)],
+    ['contested', group(d.contested)],
+    ['upheld', group(d.upheld)],
+    ['rejected', group(d.rejected)],
+    ['refused', group(d.refused)],
+    ['given back to users', usd(d.returned)],
+    ['bonds lost by users', usd(d.usersLost)],
+    ['bonds lost by providers', usd(d.providersLost)],
+  ]);
+}
+
 /** What was put in, by why: what a trace does not say, and what the scenario leaves to a draw. */
 export function imputedBecause(scenario: ResolvedScenario, r: RunJson): [string, string[]][] {
   const drawn = costNotes(scenario);
@@ -130,8 +147,19 @@ export function readable(scenario: ResolvedScenario, r: RunJson, out: string | n
       ['GPU-hours up', group(Math.round(r.gpu.capacityGpuHours))],
       ['GPU-hours used', group(Math.round(r.gpu.usedGpuHours))],
       ['of these in completed jobs', group(Math.round(r.gpu.usefulGpuHours))],
-      ['machines taken back by owners', group(r.failures.ownerReturns)],
+      [
+        r.adversaries?.['leavers'] === undefined
+          ? 'machines taken back by owners'
+          : 'machines taken back, leavers’ too',
+        group(r.failures.ownerReturns),
+      ],
       ['machine failures', group(r.failures.node)],
+      ...(r.failures.gpu + r.failures.gpuErrors === 0
+        ? []
+        : [
+            ['GPU failures, machines going on', group(r.failures.gpu)],
+            ['GPU errors that left it in service', group(r.failures.gpuErrors)],
+          ]),
       ['attempts restarted', group(r.failures.restarts)],
     ]),
     '',
@@ -156,6 +184,7 @@ export function readable(scenario: ResolvedScenario, r: RunJson, out: string | n
       ]),
     );
   }
+  if (r.disputes !== undefined) parts.push('', 'Disputes', disputeLines(r.disputes));
   if (r.adversaries !== undefined) parts.push('', 'Adversaries, USD', adversaryLines(r.adversaries));
   if (r.network !== undefined) parts.push('', 'Network', networkLines(r.network));
   for (const [why, notes] of imputedBecause(scenario, r))

@@ -117,10 +117,10 @@ function headerOf(journal: Uint8Array): JournalHeader | null {
 
 export function readableAudit(dir: string, a: AuditResult): string {
   const lines = [
-    `${dir}: ${a.verdict === 'agrees' ? 'every figure agrees' : 'DIFFERS'}`,
+    `${dir}: ${a.verdict === 'agrees' ? `${a.rerun === true ? 'every figure' : 'every figure that was checked'} agrees` : 'DIFFERS'}`,
     `  replayed ${a.replay.facts} facts, compared ${a.replay.rows} rows and ${a.replay.digests} digests of decisions`,
     `  the independent auditor folded ${a.auditor.transfers} transfers into ${a.auditor.accounts} accounts, worked out ${a.auditor.holds} charges of ${a.auditor.leases} leases`,
-    `  worked out ${a.figures.checked} figures of run.json from the tables; from no table follow ${a.figures.notRecomputed.join(', ')}`,
+    `  worked out ${a.figures.checked} figures of run.json from the tables${a.rerun === true ? '' : `; not checked without --rerun: ${a.figures.notRecomputed.join(', ')}`}`,
   ];
   if (a.rerun === true) lines.push('  simulated it again and compared every figure of run.json');
   if (a.firstDifference !== null)

@@ -126,7 +126,8 @@ function summarise(pathA: string, pathB: string, flags: CompareFlags, seed: numb
 }
 
 export function readableComparison(c: CompareJson): string {
-  const name = (s: { scenario: string; set: string[] }) => [s.scenario, ...s.set].join(' ');
+  const name = (s: { scenario: string; set: string[] }) =>
+    [s.scenario, ...s.set.map((x) => x.replace(/\s+/g, ' ').trim())].join(' ');
   const shown = (m: string, v: { mean: number; half: number }): string => {
     const [mean, half] = [v.mean, v.half].map((x) => Number((x / unitOf(m).per).toPrecision(5)));
     return `${mean} ± ${half}`;
