@@ -32,6 +32,9 @@ interface Arm {
   /** '' = the scenario as it stands; else the name that it gives the other rules. */
   variant: string;
   set: string[];
+  /** How many cheat in this arm, and how many of the same group or persona do not: other rules may change who does. */
+  agents: number;
+  othersCount: number;
   /** Payoff per agent, USD. */
   cheating: MeanHalf;
   honest: MeanHalf;
@@ -68,16 +71,23 @@ export async function payoffsCommand(path: string, flags: PayoffsFlags): Promise
     if (!(present as readonly string[]).includes(k))
       throw new UsageError(`--kind ${k}: the scenario has none; have ${present.join(', ')}`);
   const kinds = flags.kind.length === 0 ? present : present.filter((k) => flags.kind.includes(k));
-  const arms: { kind: AdversaryKind; variant: string; set: string[] }[] = kinds.flatMap((kind) => [
+  const arms: { kind: AdversaryKind; variant: string; set: string[]; agents: string[]; others: number }[] = [];
+  const rules: { kind: AdversaryKind; variant: string; set: string[] }[] = kinds.flatMap((kind) => [
     { kind, variant: '', set: [] },
     ...(adversaries![kind]!.variants ?? []).map((v) => ({ kind, variant: v.name, set: v.sets })),
   ]);
   const tasks: Task[] = [];
-  for (const [i, arm] of arms.entries()) {
+  for (const [i, arm] of rules.entries()) {
     for (const honest of [false, true]) {
       const sets = [...flags.set, ...arm.set, `adversaries.${arm.kind}.honest=${honest}`];
       // What an arm changes is checked before anything runs.
-      await loadScenario(path, sets, flags.seed ?? null);
+      const where = arm.variant === '' ? path : `${path}: ${arm.kind} under ${JSON.stringify(arm.variant)}`;
+      const spec = (await loadArm(path, sets, flags.seed ?? null, where)).adversaries![arm.kind]!;
+      if (spec.agents.length === 0)
+        throw new UsageError(
+          `${where}: a share of 0 makes nobody cheat; write adversaries.${arm.kind}.share above 0 %`,
+        );
+      if (!honest) arms.push({ ...arm, agents: spec.agents, others: spec.others.length });
       const point = 2 * i + (honest ? 1 : 0);
       for (let r = 0; r < flags.replications; r++)
         tasks.push({
@@ -99,18 +109,15 @@ export async function payoffsCommand(path: string, flags: PayoffsFlags): Promise
       side.map((f) => numberOf(f[`adversaries_${snake(arm.kind)}_${what}`]));
     const [cheats, honest] = [results[2 * i]!, results[2 * i + 1]!];
     const pair = (what: string) => pairedComparison(of(honest, what), of(cheats, what), flags.level);
-    const each = adversaries![arm.kind]!.agents.map((agent) => {
+    const each = arm.agents.map((agent) => {
       const name = agentFigure(arm.kind, agent);
-      // An arm that changes who the agents are has others.
       const [a, b] = [honest, cheats].map((side) => side.map((f) => numberOf(f[name])));
       return { agent, gain: mh(pairedComparison(a!, b!, flags.level).difference) };
     });
     return {
       own: pair('payoff_per_agent_usd'),
       others: pair('others_payoff_per_agent_usd'),
-      each: each
-        .filter((e) => Number.isFinite(e.gain.mean))
-        .sort((x, y) => y.gain.mean - x.gain.mean || byCodeUnits(x.agent, y.agent)),
+      each: each.sort((x, y) => y.gain.mean - x.gain.mean || byCodeUnits(x.agent, y.agent)),
     };
   });
   const ps = holm(compared.map((c) => c.own.p));
@@ -122,6 +129,8 @@ export async function payoffsCommand(path: string, flags: PayoffsFlags): Promise
     json[arm.kind]!.arms.push({
       variant: arm.variant,
       set: arm.set,
+      agents: arm.agents.length,
+      othersCount: arm.others,
       cheating: mh(own.b),
       honest: mh(own.a),
       gain: mh(own.difference),
@@ -133,6 +142,16 @@ export async function payoffsCommand(path: string, flags: PayoffsFlags): Promise
   });
   const { replications, level } = flags;
   return { schema: 'janction.payoffs/1', scenario: path, set: flags.set, seed, replications, level, kinds: json };
+}
+
+/** The scenario of an arm; what is wrong with one names whose change brought it. */
+async function loadArm(path: string, sets: readonly string[], seed: number | null, where: string) {
+  try {
+    return await loadScenario(path, sets, seed);
+  } catch (e) {
+    if (e instanceof UsageError && where !== path) throw new UsageError(`${where}: ${e.message}`);
+    throw e;
+  }
 }
 
 export function readablePayoffs(r: PayoffsJson): string {
@@ -151,7 +170,7 @@ export function readablePayoffs(r: PayoffsJson): string {
         : `${a.verdict} (p ${a.p < 0.0001 ? '< 0.0001' : a.p.toFixed(4)})`,
     ]);
     const header = ['', 'cheating', 'honest', 'gain', 'agents who gain', 'each of the others', 'verdict'];
-    return `${kind}: ${k.agents} of ${k.agents + k.others}\n${table([header, ...rows])}`;
+    return `${kind}: ${k.agents} agents, ${k.others} who play by the rules\n${table([header, ...rows])}`;
   });
   return `${[r.scenario, ...r.set].join(' ')}\nUSD per agent; ${r.replications} pairs of seed ${r.seed}, ${r.level * 100} % intervals, p-values corrected over all rows (Holm)\n\n${parts.join('\n\n')}\n`;
 }
@@ -177,7 +196,7 @@ export function addPayoffs(program: Command): void {
       'after',
       `
 Each pair is one run in which the agents cheat and one in which the same agents play by the rules (adversaries.KIND.honest), on the same
-private values and random numbers. Other rules are those that the scenario names under adversaries.KIND.variants. Exit 0 whatever is found.
+private values and random numbers; agents of the other kinds cheat on in both. Other rules are those that the scenario names under adversaries.KIND.variants. Exit 0 whatever is found.
 
 Examples:
   janction payoffs scenarios/who-cheats-gains/scenario.yaml

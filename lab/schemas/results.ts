@@ -138,6 +138,8 @@ const payoffs = z.object({
         z.object({
           variant: z.string().describe('Empty: as the scenario stands.'),
           set: z.array(z.string()),
+          agents: count.describe('Who cheat in this arm.'),
+          othersCount: count.describe('Of the same group or persona who do not.'),
           cheating: plusMinus.describe('Payoff per agent, USD.'),
           honest: plusMinus,
           gain: plusMinus.describe('Cheating less honest, pair by pair.'),

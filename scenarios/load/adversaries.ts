@@ -2,7 +2,7 @@
 import { chance } from '../../core/num/index.ts';
 import type { UserSpec } from '../../core/types.ts';
 import { type AdversarySpec, adversaryKinds, identityOf } from '../adversary-spec.ts';
-import { quoted } from '../input-error.ts';
+import { quoted, ScenarioError } from '../input-error.ts';
 import { MAX_USERS } from '../schema/demand.ts';
 import type { ParsedScenario } from '../schema/scenario.ts';
 import { advice } from '../suggest.ts';
@@ -155,4 +155,23 @@ export function resolveAdversaries(
     x.others = x.others.filter((name) => !taken.has(name));
   }
   return { spec, users: [...accounts, ...more] };
+}
+
+/** Reports variants whose changes the schema refuses; `attempt` makes them and throws ScenarioError. */
+export function checkVariants(
+  spec: AdversarySpec | undefined,
+  report: Report,
+  attempt: (sets: readonly string[]) => void,
+): void {
+  for (const kind of adversaryKinds)
+    for (const { name, sets } of spec?.[kind]?.variants ?? []) {
+      try {
+        attempt(sets);
+      } catch (e) {
+        if (!(e instanceof ScenarioError)) throw e;
+        const { place, text } = e.problems[0]!;
+        const change = place.startsWith('--set ') ? `${place.slice('--set '.length)}: ` : '';
+        report(['adversaries', kind, 'variants', name], `${change}${text}`, 'key');
+      }
+    }
 }

@@ -38,6 +38,8 @@ export function withBudgets(s: ParsedScenario, users: readonly UserSpec[], repor
       whose = Array.from({ length: p.users }, (_, u) => `${p.name}-${u + 1}`);
     }
     if (b.amount.micro === '0') report([...path, 'amount'], 'nothing; write an amount above zero');
+    if (b.perJob?.micro === '0')
+      report([...path, 'perJob'], 'nothing; write an amount above zero, or leave it away for no limit');
     if (b.per < 1) report([...path, 'per'], 'no time at all; write a duration above zero, or "run"');
     const alertsBps = [...b.alerts].sort((x, y) => x - y);
     if (new Set(alertsBps).size < alertsBps.length || alertsBps[0] === 0)

@@ -19,8 +19,11 @@ export function resolveDisputes(
   const at = (...keys: (string | number)[]) => ['billing', 'disputes', ...keys];
   for (const key of ['window', 'answer', 'decide'] as const)
     if (d[key] < 1) report(at(key), 'no time at all; write a duration above zero');
-  if (s.pricing.supply !== undefined)
-    report(at(), 'charges that a supply auction divides are final when they are booked; remove pricing.supply or this');
+  if (s.pricing.supply !== undefined || s.pricing.mechanism !== 'posted')
+    report(
+      at(),
+      'charges that a supply auction divides are final when they are booked; use posted prices, or remove this',
+    );
   const labels = labelsOf(s);
   const seen = new Set<string>();
   d.filers.forEach((f, i) => {
@@ -34,6 +37,8 @@ export function resolveDisputes(
   });
   if (d.providers.after > d.answer)
     report(at('providers', 'after'), 'longer than billing.disputes.answer, so nobody could answer; shorten it');
+  if (d.checks.after > d.decide)
+    report(at('checks', 'after'), 'longer than billing.disputes.decide, so nobody could check; shorten it');
   return {
     rules: {
       rule: d.rule,

@@ -10,7 +10,7 @@ import { type EntrySpec, type ResolvedScenario, type RetryRule, SCENARIO_SCHEMA 
 import { fields } from '../schema/fields.ts';
 import { issueText, labelled, problemsOf } from '../schema/messages.ts';
 import { type ParsedScenario, scenarioSchema } from '../schema/scenario.ts';
-import { resolveAdversaries } from './adversaries.ts';
+import { checkVariants, resolveAdversaries } from './adversaries.ts';
 import { withBudgets } from './budgets.ts';
 import { resolveCards } from './cards.ts';
 import { resolvePayers } from './contract.ts';
@@ -62,6 +62,15 @@ export function resolveScenario(
   if (purpose === 'execute') refuseSimulated(parsed.data, report);
   // Only what is otherwise sound says which machines there are.
   if (resolved !== null && problems.length === 0) checkFits(parsed.data, resolved, report);
+  if (resolved !== null && problems.length === 0) {
+    // Other rules are tried by their own command, much later: what they name must be there now.
+    checkVariants(resolved.adversaries, report, (more) => {
+      const scratch = new Places(file, text);
+      const changed = applySets(readYaml(text, scratch), scratch, [...sets, ...more]);
+      const again = schemaFor(evaluator).safeParse(changed, { error: issueText, reportInput: true });
+      if (!again.success) throw new ScenarioError(inOrder(problemsOf(again.error.issues, scratch)));
+    });
+  }
   if (resolved === null || problems.length > 0) throw new ScenarioError(inOrder(problems));
   return resolved;
 }

@@ -115,11 +115,28 @@ describe('janction payoffs', () => {
     expect(shown.out).not.toContain('squatters');
   });
 
+  test('an arm that changes who cheats has its own agents and counts', () => {
+    const all = 'adversaries.overbillers.variants={ everybody: { adversaries.overbillers.share: 100 % } }';
+    const args = ['payoffs', file, '--replications', '2', '--quiet', '--kind', 'overbillers', '--set', all];
+    const [base, arm] = (JSON.parse(janction([...args, '--json']).out) as PayoffsJson).kinds['overbillers']!.arms;
+    expect([base!.agents, base!.othersCount, base!.each.length]).toEqual([2, 2, 2]);
+    expect([arm!.agents, arm!.othersCount, arm!.each.length]).toEqual([4, 0, 4]);
+    const { out } = janction(args);
+    expect(out).toContain('overbillers: 2 agents, 2 who play by the rules');
+    expect(out).toMatch(/everybody.* of 4 /);
+  });
+
   test.each([
     [[join(root, 'scenarios/quickstart/scenario.yaml')], 'names no adversaries'],
     [[file, '--kind', 'ring'], 'the scenario has none; have overbillers, squatters'],
     [[file, '--replications', '1'], 'want a whole number from 2'],
     [[file, '--set', 'adversaries.overbillers.variants={ nothing: { no.such.key: 1 } }'], 'no.such.key'],
+    [[file, '--set', 'adversaries.squatters.share=0 %'], 'a share of 0 makes nobody cheat'],
+    // Right by itself, wrong with the rest: only found when the arm is made.
+    [
+      [file, '--set', 'adversaries.overbillers.variants={ more: { adversaries.overbillers.group: nobody } }'],
+      'overbillers under "more": --set adversaries.overbillers.group=nobody',
+    ],
   ])('%j is refused: %s', (args, what) => {
     const a = janction(['payoffs', ...args, '--quiet']);
     expect(a.code).toBe(2);

@@ -439,3 +439,21 @@ test('whatever is done to a scenario, it is taken or refused in one line', () =>
     { seed: 1, numRuns: 80 },
   );
 });
+
+test('what is asked of nobody, and times in which nobody can act', () => {
+  const disputes = 'billing: { disputes: { rule: checked, window: 1 day, answer: 5 hour, decide: 5 hour } }\n';
+  expect(refusal(added(disputes), ['pricing.mechanism=pvcg'])).toContain('use posted prices, or remove this');
+  expect(refusal(added(disputes), ['billing.disputes.checks.after=6 hour'])).toContain('nobody could check');
+  expect(refusal(added('billing: { budgets: [{ persona: users, amount: 5 USD, perJob: 0 USD }] }\n'))).toBe(
+    'f.yaml:16:63: perJob: nothing; write an amount above zero, or leave it away for no limit',
+  );
+});
+
+test('a variant that changes what is not there is refused with its own line, when the scenario is read', () => {
+  const text = (change: string) =>
+    added(`adversaries:\n  overbillers:\n    group: lab\n    variants:\n      lenient: { ${change} }\n`);
+  expect(refusal(text('billing.paymnts: 0 %'))).toMatch(
+    /^f\.yaml:20:7: lenient: billing\.paymnts=0 %: unknown key "paymnts"/,
+  );
+  expect(resolveScenario(text('billing.shares.treasury: 0 %'), 'f.yaml').adversaries).toBeDefined();
+});
