@@ -1,8 +1,8 @@
 /**
  * NVIDIA's Xid errors by what they do to a card and to the work on it: the one table of the simulated world and of the executor, which reads
- * the numbers from real drivers. That 13, 31, 43 and 45 are answered by starting the application again, and that 48 and 79 need the card
- * reset or replaced, is in NVIDIA's Xid catalogue (docs.nvidia.com/deploy/xid-errors); the rest of the classes, and whose work ends, is
- * recalled from its documentation and marked in docs/models/failures.md.
+ * the numbers from real drivers. That 13, 31, 43, 45 and 68 are a program's own and leave the card healthy is what NVIDIA's Kubernetes device
+ * plugin goes by, that 48 asks for a reset what NVIDIA's page on health checks says; the rest of the classes, and whose work ends, is recalled
+ * from its Xid catalogue (docs.nvidia.com/deploy/xid-errors), and docs/models/failures.md marks it so.
  */
 export interface XidClass {
   about: string;
