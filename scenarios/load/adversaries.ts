@@ -6,6 +6,7 @@ import { quoted, ScenarioError } from '../input-error.ts';
 import { MAX_USERS } from '../schema/demand.ts';
 import type { ParsedScenario } from '../schema/scenario.ts';
 import { advice } from '../suggest.ts';
+import { refuseFlood } from './event-bounds.ts';
 import type { Fleet } from './fleet.ts';
 import type { Report } from './names.ts';
 
@@ -79,8 +80,13 @@ export function resolveAdversaries(
   if (a.leavers !== undefined) {
     const { group, share, honest, every, lasts, pays, above } = a.leavers;
     if (every < 1) report(['adversaries', 'leavers', 'every'], 'no time at all; write a duration above zero');
+    const providers = providersOf('leavers', group);
+    // Those who would not leave get their offers too.
+    const asked = new Set(providers);
+    const machines = fleet.nodes.filter((n) => asked.has(n.provider)).length;
+    refuseFlood(s.horizon, every, machines, ['adversaries', 'leavers', 'every'], report);
     spec.leavers = {
-      ...draw('leavers', providersOf('leavers', group), share),
+      ...draw('leavers', providers, share),
       honest,
       everyUs: every,
       lasts,

@@ -4,6 +4,7 @@ import type { CardError, CardFailures, CardPreset, TimeFamily } from '../resolve
 import type { ParsedScenario } from '../schema/scenario.ts';
 import { advice } from '../suggest.ts';
 import { xidClasses } from '../xids.ts';
+import { refuseFlood, typicalUs } from './event-bounds.ts';
 import type { Fleet } from './fleet.ts';
 import type { Report } from './names.ts';
 
@@ -35,6 +36,8 @@ export function resolveCards(s: ParsedScenario, fleet: Fleet, report: Report): C
     if (!known.includes(group)) report(path, `unknown group ${quoted(group)}; ${advice(group, known, 'have')}`);
     if (rule.preset === undefined && rule.errors === undefined)
       report(path, 'no errors; write a preset, or "errors: [{ xid: 79, mtbf: 5000 hour }]"');
+    const nodes = fleet.nodes.flatMap((_, i) => (fleet.lives[i]!.group === group ? [i] : []));
+    const cards = nodes.reduce((sum, i) => sum + fleet.nodes[i]!.gpus, 0);
     const errors: CardError[] = [];
     const add = (xid: number, between: TimeFamily, repair: TimeFamily, replaced?: CardError['replaced']): void => {
       const { card, ends } = xidClasses.get(xid)!;
@@ -54,14 +57,11 @@ export function resolveCards(s: ParsedScenario, fleet: Fleet, report: Report): C
       if (e.mtbf !== undefined && e.mtbf < 1) report([...at, 'mtbf'], 'no time at all; write a duration above zero');
       if (xidClasses.get(e.xid)!.card === 'stays' && (e.repair !== undefined || e.replaced !== undefined))
         report(at, `Xid ${e.xid} leaves the card as it is; leave repair and replaced away`);
-      add(
-        e.xid,
-        e.between ?? { family: 'exponential', meanUs: Math.max(1, e.mtbf ?? 1) },
-        e.repair ?? rule.repair,
-        e.replaced,
-      );
+      const between: TimeFamily = e.between ?? { family: 'exponential', meanUs: Math.max(1, e.mtbf ?? 1) };
+      const given = e.between === undefined ? 'mtbf' : 'between';
+      refuseFlood(s.horizon, typicalUs(between), cards, [...at, given], report);
+      add(e.xid, between, e.repair ?? rule.repair, e.replaced);
     });
-    const nodes = fleet.nodes.flatMap((_, i) => (fleet.lives[i]!.group === group ? [i] : []));
     return [{ nodes, errors }];
   });
 }

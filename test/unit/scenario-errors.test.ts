@@ -457,3 +457,21 @@ test('a variant that changes what is not there is refused with its own line, whe
   );
   expect(resolveScenario(text('billing.shares.treasury: 0 %'), 'f.yaml').adversaries).toBeDefined();
 });
+
+test('times so short that a run would never end are refused, with the least that would do', () => {
+  const offers = (every: string) =>
+    added(
+      `adversaries: { leavers: { group: lab, every: ${every}, lasts: { exponential: { mean: 1 hour } }, pays: { fixed: 1 USD/hour } } }\n`,
+    );
+  // One day over four machines: 345.6 billion offers.
+  expect(refusal(offers('1 us'))).toContain(
+    'every: makes some 345600000000 events in the horizon, 50000000 at most; write at least "7 ms"',
+  );
+  expect(resolveScenario(offers('7 ms'), 'f.yaml').adversaries).toBeDefined();
+  const cards = (error: string) => added(`failures: { gpus: { lab: { errors: [{ xid: 31, ${error} }] } } }\n`);
+  expect(refusal(cards('mtbf: 1 us'))).toContain('mtbf: makes some 345600000000 events');
+  expect(refusal(cards('between: { exponential: { mean: 1 us } }'))).toContain(
+    'between: makes some 345600000000 events',
+  );
+  expect(resolveScenario(cards('mtbf: 7 ms'), 'f.yaml').cards).toHaveLength(1);
+});
