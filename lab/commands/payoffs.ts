@@ -164,7 +164,7 @@ export function readablePayoffs(r: PayoffsJson): string {
       pm(a.honest),
       pm(a.gain),
       `${a.each.filter((e) => e.gain.mean > 0).length} of ${a.each.length}`,
-      pm(a.others),
+      a.othersCount === 0 ? 'nobody' : pm(a.others),
       a.verdict === 'no difference found'
         ? a.verdict
         : `${a.verdict} (p ${a.p < 0.0001 ? '< 0.0001' : a.p.toFixed(4)})`,
