@@ -14,7 +14,7 @@ import { readTable, TableFile } from '../../lab/rundir/parquet.ts';
 import { readJournalBytes, readManifest, readRunTable } from '../../lab/rundir/reader.ts';
 import type { Manifest } from '../../lab/rundir/writer.ts';
 import { auditedTables } from '../support/audit.ts';
-import { inTemp, janction } from '../support/cli.ts';
+import { inTemp, janction, janctionInside } from '../support/cli.ts';
 
 const quickstart = 'scenarios/quickstart/scenario.yaml';
 
@@ -87,7 +87,8 @@ describe('audit', () => {
   test('an honest run agrees; one changed unit or byte is named', async () => {
     await inTemp(async (dir) => {
       const honest = join(dir, 'honest');
-      expect(janction(['run', quickstart, '--out', honest, '--quiet', '--seed', '3']).code).toBe(0);
+      const run = ['run', quickstart, '--out', honest, '--quiet', '--seed', '3', '--set', 'horizon=8 hour'];
+      expect((await janctionInside(run)).code).toBe(0);
       const good = janction(['audit', honest, '--json']);
       expect(good.code).toBe(0);
       const result = JSON.parse(good.out) as AuditResult;
