@@ -100,8 +100,9 @@ export class Heterogeneity implements QueueingPolicy {
     };
   }
 
+  /** Where nothing runs, whoever waits has been tried everywhere: a round would find nothing new. */
   nextWakeup(view: SchedulerView): TimeUs {
-    return this.#waiting.size > 0 || view.running().length > 0
+    return view.running().length > 0
       ? (Math.floor(view.now / this.#roundUs) + 1) * this.#roundUs
       : Number.MAX_SAFE_INTEGER;
   }

@@ -202,7 +202,7 @@ function heterogeneity(m: Machines, p: Params): QueueingPolicy {
         v.start(j, { has: (n) => !(runs[m.nodes[n]!.gpuClass]! > 0) });
       }
     },
-    (v) => (Math.floor(v.now / length) + 1) * length,
+    (v) => (v.running().length > 0 ? (Math.floor(v.now / length) + 1) * length : NEVER),
   );
 }
 

@@ -91,7 +91,7 @@ export function schedulerScene(seed: number): SchedulerScene {
     key: [seed, 5],
     pools: [
       pool('east', {
-        queueing: queueingVariants[(seed + Math.floor(seed / block)) % queueingVariants.length]!,
+        queueing: queueingVariants[(seed + Math.floor((seed - 1) / block)) % queueingVariants.length]!,
         placement: { name, params },
         pricing: { name: 'posted', params: { rates: { a: 1_000_000, b: 2_000_000 } } },
       }),
@@ -161,8 +161,8 @@ export function schedulerScene(seed: number): SchedulerScene {
       priority: below(4),
       ...(below(3) === 0 ? { deadlineUs: limitUs + below(3600) * SECOND } : {}),
     };
-    // By the table of one variant such jobs run nowhere: they do not wait for their quote to end.
-    if (over.label === 'picky' && over.classes![0] === 1) over.patienceUs = 1800 * SECOND;
+    // By the table of one variant such jobs run on one class only, which may not hold them (scene 402): they do not wait without end.
+    if (over.label === 'picky') over.patienceUs = Math.min(over.patienceUs!, 1800 * SECOND);
     arrivals.push(arrival(t, workUs, spec(job, over), { fails: below(15) === 0 }));
   }
   const lives: NodeLife[] = c.nodes.map(() => ({
