@@ -18,7 +18,7 @@ export class Elastic implements QueueingPolicy {
   #wakeUs: TimeUs = NEVER;
 
   constructor(params: ElasticParams = {}) {
-    this.#settleUs = params.settleUs ?? 600_000_000;
+    this.#settleUs = Math.max(SECOND, params.settleUs ?? 600_000_000);
   }
 
   add(job: WaitingJob): void {
@@ -33,7 +33,13 @@ export class Elastic implements QueueingPolicy {
   }
 
   schedule(view: SchedulerView): void {
+    this.#pass(view);
+    // Whoever settles is looked at then, also one that this pass had no reason to look at: by then it may have one.
     this.#wakeUs = NEVER;
+    for (const j of view.running()) if (j.shape.least !== undefined) this.#settled(j, view.now);
+  }
+
+  #pass(view: SchedulerView): void {
     const line = [...this.#waiting].sort((a, b) => a.order - b.order);
     for (let i = 0; i < line.length; i++) {
       // Whoever leaves others waiting takes the least it can do with.
@@ -47,8 +53,7 @@ export class Elastic implements QueueingPolicy {
   #settled(job: RunningJob, now: TimeUs): boolean {
     if (job.stopping) return false;
     // One that comes up is asked again when it may have been up for long enough; how long it takes to come up nobody says.
-    const from =
-      job.startedUs < 0 ? now + Math.max(SECOND, this.#settleUs) : job.startedUs + Math.max(1, this.#settleUs);
+    const from = (job.startedUs < 0 ? now : job.startedUs) + this.#settleUs;
     if (from > now) this.#wakeUs = Math.min(this.#wakeUs, from);
     return from <= now;
   }

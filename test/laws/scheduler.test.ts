@@ -113,6 +113,8 @@ function judge(s: SchedulerScene, rows: Rows): void {
     a.ends.add(p.outcome);
     if (p.start_us < 0) continue;
     a.started.push(p.start_us);
+    // One that came up and was ended at one stamp held nothing for any time; in order of stamps it would end before it began.
+    if (p.start_us === p.end_us) continue;
     const use = { node: p.node, gpus, milli: t.gpuMilli, mig: t.mig ?? '', cpu: t.cpuMilli, ram: t.ramMiB };
     events.push({ at: p.start_us, sign: 1, ...use }, { at: p.end_us, sign: -1, ...use });
   }

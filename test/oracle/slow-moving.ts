@@ -13,7 +13,7 @@ import { attained, byOrder, gpus, type Machines, type Params, remaining, SlowQue
 const mayMove = (r: RunningJob, now: number): boolean => r.startedUs >= 0 && r.startedUs < now && !r.stopping;
 
 function elastic(m: Machines, p: Params): QueueingPolicy {
-  const settle = Math.max(1, (p['settleUs'] as number | undefined) ?? 600_000_000);
+  const settle = Math.max(1_000_000, (p['settleUs'] as number | undefined) ?? 600_000_000);
   const settled = (r: RunningJob, now: number) => mayMove(r, now) && r.startedUs + settle <= now;
   const tasks = (v: SchedulerView, r: RunningJob) => v.nodesOf(r).length;
   const shrink = (v: SchedulerView, head: WaitingJob): void => {
@@ -52,7 +52,7 @@ function elastic(m: Machines, p: Params): QueueingPolicy {
       Math.min(
         NEVER,
         ...v.running().flatMap((r) => {
-          const at = r.startedUs < 0 ? v.now + Math.max(1_000_000, settle) : r.startedUs + settle;
+          const at = (r.startedUs < 0 ? v.now : r.startedUs) + settle;
           return r.stopping || at <= v.now ? [] : [at];
         }),
       ),
