@@ -49,7 +49,7 @@ export const queueingVariants: readonly MechanismRef[] = [
   { name: 'fair-share', params: {} },
   { name: 'fair-share', params: { share: 'gpu', weights: { alice: 3 } } },
   { name: 'elastic', params: { settleUs: 3 * MINUTE } },
-  { name: 'elastic', params: { settleUs: 30 * SECOND } },
+  { name: 'elastic', params: { settleUs: 0 } },
   { name: 'las', params: { limitsGpuUs: [10 * MINUTE, 40 * MINUTE], migrate: true } },
   { name: 'heterogeneity', params: { throughputs: { '*': [3, 2], quick: [1, 5], picky: [4, 0] } } },
   { name: 'heterogeneity', params: { objective: 'makespan', roundUs: 4 * MINUTE } },
