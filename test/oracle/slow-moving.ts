@@ -47,13 +47,13 @@ function elastic(m: Machines, p: Params): QueueingPolicy {
       }
       grow(v);
     },
-    // Whenever anybody has settled, whether that can matter or not.
+    // Whenever an elastic job has settled, whether that can matter or not.
     (v) =>
       Math.min(
         NEVER,
         ...v.running().flatMap((r) => {
           const at = (r.startedUs < 0 ? v.now : r.startedUs) + settle;
-          return r.stopping || at <= v.now ? [] : [at];
+          return r.shape.least === undefined || r.stopping || at <= v.now ? [] : [at];
         }),
       ),
   );
