@@ -54,28 +54,36 @@ const rest = (keep: number | null): TwinStorage => {
 
 const later = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** Two jobs of so many GPUs, one after the other. */
+const twoJobs = (gpus: number, apartUs: number): PlannedArrival[] =>
+  [1, 2].map((job) => ({
+    timeUs: (job - 1) * apartUs,
+    pool: 0,
+    spec: spec(job, { groups: [task(gpus)] }),
+    workUs: SECOND,
+    fails: false,
+  }));
+
+/** Machines of two GPUs under one pool, in real time. */
+const machines = (count: number) => ({
+  config: config({
+    pools: [pool('east')],
+    nodes: Array.from({ length: count }, (_, i) => node(`n${i}`, { gpus: 2 })),
+  }),
+  registry: shipped,
+  former: null,
+  snapshotEvery: Number.MAX_SAFE_INTEGER,
+  snapshotRest: 0,
+  horizonUs: NEVER,
+  timeScale: 1,
+});
+
 describe('a machine that is to be drained', () => {
   test('keeps what runs, takes nothing new, and works again when it is heard of', async () => {
     const launcher = new Manual();
-    const arrivals = [1, 2].map(
-      (job): PlannedArrival => ({
-        timeUs: (job - 1) * 0.1 * SECOND,
-        pool: 0,
-        spec: spec(job, { groups: [task(1)] }),
-        workUs: SECOND,
-        fails: false,
-      }),
-    );
+    const arrivals = twoJobs(1, 0.1 * SECOND);
     const storage = new TwinStorage();
-    const options = {
-      config: config({ pools: [pool('east')], nodes: [node('n0', { gpus: 2 })] }),
-      registry: shipped,
-      former: null,
-      snapshotEvery: Number.MAX_SAFE_INTEGER,
-      snapshotRest: 0,
-      horizonUs: NEVER,
-      timeScale: 1,
-    };
+    const options = machines(1);
     const executor = new Executor({ ...options, arrivals: listed(arrivals), launcher, storage: () => storage });
     const hear = (until: number): void => launcher.sink({ kind: FactKind.contact, pool: 0, node: 0, until });
     const done = executor.run();
@@ -106,25 +114,9 @@ describe('a machine that is to be drained', () => {
 
 test('after a restart a card that waits for its reset still waits, and a dead one is looked at anew', async () => {
   const launcher = new Manual();
-  const arrivals = [1, 2].map(
-    (job): PlannedArrival => ({
-      timeUs: (job - 1) * 0.2 * SECOND,
-      pool: 0,
-      spec: spec(job, { groups: [task(2)] }),
-      workUs: SECOND,
-      fails: false,
-    }),
-  );
+  const arrivals = twoJobs(2, 0.2 * SECOND);
   const storage = new TwinStorage();
-  const options = {
-    config: config({ pools: [pool('east')], nodes: [node('n0', { gpus: 2 }), node('n1', { gpus: 2 })] }),
-    registry: shipped,
-    former: null,
-    snapshotEvery: Number.MAX_SAFE_INTEGER,
-    snapshotRest: 0,
-    horizonUs: NEVER,
-    timeScale: 1,
-  };
+  const options = machines(2);
   const executor = new Executor({ ...options, arrivals: listed(arrivals), launcher, storage: () => storage });
   const done = executor.run();
   while (launcher.log.length === 0) await later(5);
