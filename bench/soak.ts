@@ -6,12 +6,10 @@ import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 
 /** Test files (separated by spaces) and usual full count of each soak; the longest come first, so that two lanes end together. */
-const soaks: Record<string, { file: string; runs: number; tenth?: number; about: string }> = {
+const soaks: Record<string, { file: string; runs: number; about: string }> = {
   scheduler: {
     file: 'test/laws/scheduler.test.ts',
     runs: 10_000,
-    // A thousand take seven minutes of the fifteen that continuous integration has.
-    tenth: 400,
     about: 'random clusters and job streams under every pair of policies, against the slow obvious scheduler',
   },
   partitions: {
@@ -148,7 +146,7 @@ async function main(args: string[]): Promise<number> {
     const worker = async () => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
         const [n, s] = next;
-        if (!(await soak(n, flag === undefined ? s.runs : (s.tenth ?? Math.ceil(s.runs / 10)), true))) ok = false;
+        if (!(await soak(n, flag === undefined ? s.runs : Math.ceil(s.runs / 10), true))) ok = false;
       }
     };
     await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, worker));
