@@ -197,6 +197,11 @@ export interface QueueingPolicy {
    * for money in it has its answer.
    */
   readonly preemptive?: boolean;
+  /**
+   * Of the classes that a job may use (by index, ascending) those on which the policy would ever start it: it is quoted and judged
+   * by these alone, and rejected if they cannot hold it. The same lists for alike jobs; absent = all.
+   */
+  classesFor?(spec: JobSpec, may: readonly number[]): readonly number[];
   /** A policy that asks for it hears of every job that gets a lease and of every one whose attempt is over. */
   started?(job: RunningJob): void;
   ended?(job: RunningJob): void;

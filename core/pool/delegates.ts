@@ -43,6 +43,9 @@ export class WatchedQueueing implements QueueingPolicy {
   changed(...args: Parameters<NonNullable<QueueingPolicy['changed']>>): void {
     this.inner.changed?.(...args);
   }
+  classesFor(...args: Parameters<NonNullable<QueueingPolicy['classesFor']>>): readonly number[] {
+    return this.inner.classesFor?.(...args) ?? args[1];
+  }
   schedule(view: SchedulerView): void {
     this.inner.schedule(view);
   }

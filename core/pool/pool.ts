@@ -258,7 +258,7 @@ export class Pool implements Machine, SchedulerHost {
   }
 
   #wanted(spec: JobSpec): readonly number[] {
-    return spec.classes.length > 0 ? spec.classes : this.#allClasses;
+    return this.#scheduler.classesFor(spec, spec.classes.length > 0 ? spec.classes : this.#allClasses);
   }
 
   #quoteAll(now: TimeUs): void {

@@ -15,7 +15,7 @@ import type {
   WaitingJob,
 } from '../interfaces.ts';
 import { empty } from '../lists.ts';
-import { Code, jobOfHold, type MarketConfig, NEVER, type TimeUs } from '../types.ts';
+import { Code, type JobSpec, jobOfHold, type MarketConfig, NEVER, type TimeUs } from '../types.ts';
 import type { Cluster } from './cluster.ts';
 import { GangContext, placeGang, Trial } from './gang-placement.ts';
 import { JobState, type PoolJob } from './job.ts';
@@ -183,6 +183,11 @@ export class Scheduler implements SchedulerView {
     if (next <= this.now)
       throw new Error(`queueing policy ${this.#queueing.name} asks to be woken at ${next}, not after ${this.now}`);
     this.wakeUs = next;
+  }
+
+  /** Of the classes that a job may use those on which the policy would start it. */
+  classesFor(spec: JobSpec, may: readonly number[]): readonly number[] {
+    return this.#queueing.classesFor?.(spec, may) ?? may;
   }
 
   /** Could the gang run here if every machine were up and empty? */

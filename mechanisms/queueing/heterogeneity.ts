@@ -6,7 +6,7 @@ import type {
   WaitingJob,
   WaitReason,
 } from '../../core/interfaces.ts';
-import type { TimeUs } from '../../core/types.ts';
+import type { JobSpec, TimeUs } from '../../core/types.ts';
 import { fairestParts, type Kind } from './lib/allocation.ts';
 import { gpusOf, remainingUs, spell } from './lib/work.ts';
 
@@ -36,6 +36,7 @@ export class Heterogeneity implements QueueingPolicy {
   readonly #roundUs: TimeUs;
   readonly #throughputs: HeterogeneityParams['throughputs'];
   readonly #waiting = new Set<WaitingJob>();
+  readonly #classes = new Map<string, readonly number[]>();
   #round = -1;
   readonly #plan = new Map<number, number>();
   readonly #had = new Map<number, { seen: number; given: number[] }>();
@@ -44,6 +45,19 @@ export class Heterogeneity implements QueueingPolicy {
     this.#makespan = params.objective === 'makespan';
     this.#roundUs = params.roundUs ?? 360_000_000;
     this.#throughputs = params.throughputs;
+  }
+
+  /** Those where its row says more than 0. */
+  classesFor(spec: JobSpec, may: readonly number[]): readonly number[] {
+    const row = this.#rowOf(spec, 0);
+    if (row === null || may.every((c) => row[c]! > 0)) return may;
+    const key = `${may.join('.')} ${spec.label}`;
+    let list = this.#classes.get(key);
+    if (list === undefined) {
+      list = may.filter((c) => row[c]! > 0);
+      this.#classes.set(key, list);
+    }
+    return list;
   }
 
   add(job: WaitingJob): void {
@@ -108,12 +122,17 @@ export class Heterogeneity implements QueueingPolicy {
   }
 
   #rates(job: WaitingJob, classes: number): readonly number[] {
-    const table = this.#throughputs;
-    const known =
-      table === undefined ? Array.from({ length: classes }, () => 1) : (table[job.spec.label] ?? table['*']);
-    if (known === undefined || known.length < classes)
-      throw new Error(`heterogeneity: the throughput table does not know jobs labelled "${job.spec.label}"`);
-    return known.map((t, c) => (job.shape.groups.every((g) => g.shape.allowed[c] === 1) ? t : 0));
+    const row = this.#rowOf(job.spec, classes) ?? Array.from({ length: classes }, () => 1);
+    return row.map((t, c) => (job.shape.groups.every((g) => g.shape.allowed[c] === 1) ? t : 0));
+  }
+
+  /** Its row of the table, of so many classes at least; null = there is no table. */
+  #rowOf({ label }: JobSpec, classes: number): readonly number[] | null {
+    if (this.#throughputs === undefined) return null;
+    const row = this.#throughputs[label] ?? this.#throughputs['*'];
+    if (row === undefined || row.length < classes)
+      throw new Error(`heterogeneity: the throughput table does not know jobs labelled "${label}"`);
+    return row;
   }
 
   #newPlan(view: SchedulerView, running: readonly RunningJob[]): void {

@@ -2,7 +2,7 @@
  * Jobs that no machine can ever take, found before a run starts: what is reported here is certain, whatever the policies and however
  * idle the machines. Gangs of several kinds of task are judged kind by kind; whether all of them fit together is left to the run.
  */
-import { type GpuClass, type NodeSpec, type TaskGroup, WHOLE_GPU } from '../../core/types.ts';
+import { type GpuClass, type NodeSpec, type PoolSpec, type TaskGroup, WHOLE_GPU } from '../../core/types.ts';
 import type { ResolvedScenario } from '../resolved.ts';
 import type { ParsedScenario } from '../schema/scenario.ts';
 import type { Path } from './document.ts';
@@ -141,10 +141,20 @@ const gib = (mib: number): string => `${Math.round((mib / 1024) * 100) / 100} Gi
 
 const OTHERWISE = 'or "neverFits: reject" under demand, to have such jobs rejected when they come';
 
+/** Classes on which the pool's policy never runs such jobs, though they may use them. */
+function idleClasses({ queueing }: PoolSpec, label: string, may: readonly number[]): number[] {
+  const table = queueing.params['throughputs'] as Record<string, readonly number[]> | undefined;
+  const row = queueing.name === 'heterogeneity' ? (table?.[label] ?? table?.['*']) : undefined;
+  const idle = row === undefined ? [] : may.filter((c) => row[c] === 0);
+  // A label that runs nowhere is reported with its table.
+  return idle.length === may.length ? [] : idle;
+}
+
 /** Reports the shapes of personas and the written jobs that fit into none of the pools they may enter. */
 export function checkFits(s: ParsedScenario, r: ResolvedScenario, report: Report): void {
   if (s.demand.neverFits === 'reject' || r.demand.kind === 'trace') return;
   const { nodes, classes } = r.market;
+  const everyPool = r.market.pools.map((_, p) => p);
   // Where machines pass from pool to pool, one pool may come to have them all.
   const one = r.network?.takeover != null || r.market.staking !== undefined;
   const pools = one
@@ -159,24 +169,38 @@ export function checkFits(s: ParsedScenario, r: ResolvedScenario, report: Report
   const check = (
     groups: readonly TaskGroup[],
     allowed: readonly number[],
+    label: string,
     may: readonly number[],
     at: Path[],
   ): void => {
     let first: Misfit | null = null;
-    for (const pool of one ? pools : may.map((p) => pools[p]!)) {
-      const misfit = pool.misfit(groups, allowed);
+    const asked = allowed.length > 0 ? allowed : classes.map((_, c) => c);
+    for (const p of one ? everyPool : may) {
+      const idle = idleClasses(r.market.pools[p]!, label, asked);
+      const machines = one ? pools[0]! : pools[p]!;
+      if (idle.length === 0) {
+        const misfit = machines.misfit(groups, allowed);
+        if (misfit === null) return;
+        first ??= misfit;
+        continue;
+      }
+      const misfit = machines.misfit(
+        groups,
+        asked.filter((c) => !idle.includes(c)),
+      );
       if (misfit === null) return;
-      first ??= misfit;
+      const names = idle.map((c) => classes[c]!.name).join(', ');
+      first ??= { ...misfit, text: `${misfit.text} (its throughput is 0 on ${names})` };
     }
     if (first !== null) report([...at[first.group]!, first.field], `${first.text}, ${OTHERWISE}`);
   };
-  const everywhere = r.routing === undefined ? null : r.market.pools.map((_, p) => p);
+  const everywhere = r.routing === undefined ? null : everyPool;
   if (r.demand.kind === 'personas') {
     r.demand.personas.forEach((p, i) => {
       p.shapes.forEach(({ groups, weight }, k) => {
         const at: Path = ['demand', 'personas', i, 'shapes', k];
         const paths = groups.map((_, g): Path => (g === 0 ? at : [...at, 'with', g - 1]));
-        if (weight > 0) check(groups, p.classes, p.pools, paths);
+        if (weight > 0) check(groups, p.classes, p.name, p.pools, paths);
       });
     });
     return;
@@ -184,6 +208,6 @@ export function checkFits(s: ParsedScenario, r: ResolvedScenario, report: Report
   const jobs = s.demand.jobs ?? [];
   const written = jobs.map((_, i) => i).sort((a, b) => jobs[a]!.at - jobs[b]!.at || a - b);
   r.demand.arrivals.forEach(({ spec, pool }, k) => {
-    check(spec.groups, spec.classes, everywhere ?? [pool], [['demand', 'jobs', written[k]!]]);
+    check(spec.groups, spec.classes, spec.label, everywhere ?? [pool], [['demand', 'jobs', written[k]!]]);
   });
 }

@@ -177,6 +177,23 @@ describe('jobs that can never fit', () => {
       expect([b.code, (JSON.parse(b.out) as RunJson).jobs.rejected]).toEqual([0, 1]);
       expect(b.err).toMatch(/^warning: 1 of 2 jobs can never fit/);
     }));
+
+  test('where their throughput says they run: rejected, so that a run without a horizon ends', () =>
+    inTemp(async (dir) => {
+      const scenario = join(dir, 's.yaml');
+      writeFileSync(
+        scenario,
+        `name: tiny\nhorizon: until done\nfleet:\n  classes: [{ name: old, memory: 24 GiB }, { name: new, memory: 24 GiB }]\n` +
+          `  groups: [{ name: lab, gpus: 1, class: old }, { name: hall, gpus: 4, class: new }]\n` +
+          `demand:\n  jobs: [{ name: a, work: 1 hour, gpus: 4 }, { name: b, work: 1 hour }]\n  neverFits: reject\n` +
+          `scheduling: { queueing: { name: heterogeneity, throughputs: { a: { old: 1, new: 0 }, b: { old: 1, new: 3 } } } }\n` +
+          `pricing:\n  rates: { old: 1 USD/hour, new: 2 USD/hour }\n`,
+      );
+      const { code, out, err } = await janctionInside(['run', scenario, '--json', '--quiet', '--check', 'every-event']);
+      const { jobs } = JSON.parse(out) as RunJson;
+      expect([code, jobs.rejected, jobs.completed]).toEqual([0, 1, 1]);
+      expect(err).toBe('warning: 1 of 2 jobs can never fit this fleet; they were rejected (never-fits)\n');
+    }));
 });
 
 describe('usage', () => {

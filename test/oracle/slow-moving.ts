@@ -116,10 +116,10 @@ function heterogeneity(m: Machines, p: Params): QueueingPolicy {
   let plan: { job: number; at: number }[] = [];
 
   const milliOf = (j: WaitingJob) => j.shape.groups.reduce((n, g) => n + g.tasks * g.shape.gpus * g.shape.gpuMilli, 0);
+  const speed = (label: string, c: number): number => (table === undefined ? 1 : (table[label] ?? table['*']!)[c]!);
   const speeds = (j: WaitingJob): number[] =>
     Array.from({ length: classes }, (_, c) => {
-      const speed = table === undefined ? 1 : (table[j.spec.label] ?? table['*']!)[c]!;
-      return j.shape.groups.every((g) => g.shape.allowed[c] === 1) ? speed : 0;
+      return j.shape.groups.every((g) => g.shape.allowed[c] === 1) ? speed(j.spec.label, c) : 0;
     });
 
   const newPlan = (v: SchedulerView, jobs: WaitingJob[]): typeof plan => {
@@ -203,6 +203,7 @@ function heterogeneity(m: Machines, p: Params): QueueingPolicy {
       }
     },
     (v) => (v.running().length > 0 ? (Math.floor(v.now / length) + 1) * length : NEVER),
+    (spec, c) => speed(spec.label, c) > 0,
   );
 }
 

@@ -17,7 +17,7 @@ import { type Allocation, Cluster } from '../../core/pool/cluster.ts';
 import { viewOver } from '../../core/pool/delegates.ts';
 import { GangContext, placeGang } from '../../core/pool/gang-placement.ts';
 import { JobState, type PoolJob } from '../../core/pool/job.ts';
-import { Code, jobOfHold, type MarketConfig, NEVER, type NodeSpec } from '../../core/types.ts';
+import { Code, type JobSpec, jobOfHold, type MarketConfig, NEVER, type NodeSpec } from '../../core/types.ts';
 import { type Cards, fitsIn, freeOf, instances } from './slow-placement.ts';
 
 export type Params = Record<string, unknown>;
@@ -218,6 +218,7 @@ export class SlowQueueing implements QueueingPolicy {
   readonly #machines: Machines;
   readonly #pass: Pass;
   readonly #wakeup: ((view: SchedulerView) => number) | undefined;
+  readonly #runsOn: (spec: JobSpec, gpuClass: number) => boolean;
   #jobs: WaitingJob[] = [];
 
   constructor(
@@ -226,12 +227,14 @@ export class SlowQueueing implements QueueingPolicy {
     preemptive: boolean,
     pass: Pass,
     wakeup?: (view: SchedulerView) => number,
+    runsOn: (spec: JobSpec, gpuClass: number) => boolean = () => true,
   ) {
     this.name = name;
     this.preemptive = preemptive;
     this.#machines = machines;
     this.#pass = pass;
     this.#wakeup = wakeup;
+    this.#runsOn = runsOn;
   }
   add(job: WaitingJob): void {
     this.#jobs.push(job);
@@ -241,6 +244,9 @@ export class SlowQueueing implements QueueingPolicy {
   }
   reset(): void {
     this.#jobs = [];
+  }
+  classesFor(spec: JobSpec, may: readonly number[]): readonly number[] {
+    return may.filter((c) => this.#runsOn(spec, c));
   }
   /** Asked for, so that core lists the running jobs for it. */
   started(): void {}

@@ -73,6 +73,23 @@ function attempts(rows: Rows) {
 }
 
 describe('while room is being made', () => {
+  test('those behind take none, though somebody of the same demand who came before could make none', () => {
+    const c = one(
+      { name: 'priority', params: { preempt: true, skip: true } },
+      { nodes: [node('n0', { gpus: 2 }), node('n1', { gpus: 1 })] },
+    );
+    const job = (number: number, at: number, gpus: number, priority: number) =>
+      arrival(at * SECOND, 1000 * SECOND, spec(number, { priority, groups: [task(gpus)], limitUs: 2 * HOUR_US }));
+    // Job 2 has job 1 stopped, which takes a minute. Job 3 goes before it and cannot have anybody else stopped.
+    const { sim, rows } = simulation(c, [job(1, 0, 2, 0), job(2, 10, 2, 1), job(3, 20, 2, 2), job(4, 25, 1, 0)], {
+      processes: { startUs: 0, killUs: 60 * SECOND },
+      checkEveryEvent: true,
+    });
+    sim.finish();
+    const started = (number: number) => rows.of('jobs').find((j) => j.job_id === number)!.starting_time_us / SECOND;
+    expect([started(3), started(4)]).toEqual([70, 70]);
+  });
+
   test('nobody is stopped for a job that fits as it is', () => {
     const c = one(
       { name: 'priority', params: { preempt: true, skip: true } },

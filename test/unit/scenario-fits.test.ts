@@ -115,6 +115,14 @@ test.each([
     shapes('[{ gpus: §8 }]', ', pools: edge'),
     'gpus: 8 GPUs for one task, and no machine it may use has more than 2; write fewer, or several tasks',
   ],
+  [
+    'a class on which its policy never runs it',
+    market(
+      'jobs: [{ name: train, work: 1 hour, gpus: 4, classes: §[small, large], pool: hall }]',
+      'scheduling: { queueing: { name: heterogeneity, throughputs: { train: { small: 1, large: 0 } } } }\n',
+    ),
+    'classes: no machine is of a class it may use; allow other classes, or add such machines (its throughput is 0 on large)',
+  ],
 ])('%s', (_, marked, message) => {
   const [before, after] = marked.split('§') as [string, string];
   const lines = before.split('\n');
@@ -136,6 +144,13 @@ test.each([
   [
     'where machines may pass from pool to pool',
     market('jobs: [{ work: 1 hour, tasks: 12 }]', 'network: { takeover: { after: 5 minute } }\n'),
+  ],
+  [
+    'a class that its policy leaves out where another holds it',
+    market(
+      'jobs: [{ name: train, work: 1 hour, gpus: 4, pool: hall }]',
+      'scheduling: { queueing: { name: heterogeneity, throughputs: { train: { small: 0, large: 1 } } } }\n',
+    ),
   ],
   ['by its setting', market('jobs: [{ work: 1 hour, gpus: 9 }]\n  neverFits: reject')],
   ['kinds of task that only together are too many', shapes('[{ tasks: 8, with: [{ tasks: 8 }] }]')],

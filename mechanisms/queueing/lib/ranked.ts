@@ -23,6 +23,8 @@ export abstract class Ranked implements QueueingPolicy {
   protected readonly lines = new SortedLines();
   /** Who is up and may be pushed out; a policy that says no `victimKey` keeps its own. */
   protected readonly victims = new VictimLines();
+  /** Waiting jobs for which room was being made when last looked at. */
+  readonly #awaited = new Set<WaitingJob>();
   #wakeUs: TimeUs = NEVER;
 
   constructor(options: Partial<RankOptions>, standard: Pick<RankOptions, 'preempt' | 'skip'>) {
@@ -84,12 +86,15 @@ export abstract class Ranked implements QueueingPolicy {
 
   add(job: WaitingJob): void {
     this.lines.add(job, this.rank(job, 0));
+    if (job.pledged > 0) this.#awaited.add(job);
   }
   remove(job: WaitingJob): void {
     this.lines.remove(job, this.rank(job, 0));
+    this.#awaited.delete(job);
   }
   reset(): void {
     this.lines.clear();
+    this.#awaited.clear();
     this.victims.clear();
   }
 
@@ -97,8 +102,11 @@ export abstract class Ranked implements QueueingPolicy {
     this.#wakeUs = NEVER;
     // Once somebody's room is being made, those behind may have more made but take none.
     let holding = false;
+    /** First in line of those whose room is being made but whose demand is blocked: the pass will not come to it. */
+    let passed: WaitingJob | null = null;
     this.lines.open();
     for (let job = this.lines.next(); job !== null; job = this.lines.next()) {
+      if (passed !== null && this.#goesBefore(passed, job)) holding = true;
       if (!holding && view.start(job, null)) continue;
       if (!this.options.preempt) {
         if (!this.options.skip) return;
@@ -107,9 +115,25 @@ export abstract class Ranked implements QueueingPolicy {
         holding = true;
         this.lines.passOver(job);
       } else if (!this.options.skip) return;
-      else if (this.blocksAlike) this.lines.block(job);
-      else this.lines.passOver(job);
+      else if (this.blocksAlike) {
+        this.lines.block(job);
+        if (!holding) passed = this.#firstAwaited(job.shape.id, passed);
+      } else this.lines.passOver(job);
     }
+  }
+
+  #goesBefore(a: WaitingJob, b: WaitingJob): boolean {
+    const [x, y] = [this.rank(a, 0), this.rank(b, 0)];
+    return x < y || (x === y && a.order < b.order);
+  }
+
+  /** `first`, or whoever of the demand goes before it and has room made for it. */
+  #firstAwaited(shape: number, first: WaitingJob | null): WaitingJob | null {
+    for (const job of this.#awaited) {
+      if (job.pledged === 0) this.#awaited.delete(job);
+      else if (job.shape.id === shape && (first === null || this.#goesBefore(job, first))) first = job;
+    }
+    return first;
   }
 
   #makeRoom(view: SchedulerView, job: WaitingJob): boolean {
@@ -133,6 +157,7 @@ export abstract class Ranked implements QueueingPolicy {
       return false;
     }
     for (const v of victims) view.preempt(v, job);
+    if (victims.length > 0) this.#awaited.add(job);
     return true;
   }
 
