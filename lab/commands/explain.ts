@@ -87,12 +87,12 @@ export function readableExplanation(e: Explanation & { adversaries?: Suspect[] }
     lines.push('', 'Why it waited');
     lines.push(table(w.byReason.map((r) => [r.code, duration(r.seconds), percent(r.seconds / total)])));
     for (const r of w.byReason) lines.push(`  ${r.code}: ${codeTexts[r.code]}`);
-    lines.push(`  ahead of it when it came: ${group(w.aheadWhenItCame)} jobs`);
+    lines.push(`  ahead of it when it came: ${group(w.aheadWhenItCame)} jobs that had not started`);
     const more = w.overtakenBy.jobs > w.overtakenBy.first.length ? ', …' : '';
     lines.push(
       w.overtakenBy.jobs === 0
-        ? '  no job that came later started before it'
-        : `  ${group(w.overtakenBy.jobs)} jobs that came later started before it (${w.overtakenBy.first.join(', ')}${more})`,
+        ? '  no job that came to its pool later started before it'
+        : `  ${group(w.overtakenBy.jobs)} jobs that came to its pool later started before it (${w.overtakenBy.first.join(', ')}${more})`,
     );
     const hope =
       e.supplyAuction && w.policy !== null
@@ -122,7 +122,7 @@ export function readableExplanation(e: Explanation & { adversaries?: Suspect[] }
     );
     lines.push(
       table([
-        ['from', 'for', 'reason', 'GPUs free', 'ahead'],
+        ['from', 'for', 'reason', 'GPUs free', 'before it in the queue'],
         ...w.stretches.map((s) => [
           seconds(s.fromUs),
           seconds(s.toUs - s.fromUs),
@@ -180,6 +180,9 @@ export function addExplain(program: Command): void {
       'after',
       `
 Replays the run through core and looks at the machines after every pass of the scheduler. The report names the longest waits.
+
+Overtaken by a job means: it came to the same pool later (at the same stamp: with a higher number) and first started before this
+one did; jobs that still ran when the run ended count as well. Report counts alike.
 
 Examples:
   janction explain runs/q7 2846

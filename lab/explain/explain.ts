@@ -22,6 +22,7 @@ import { JobState } from '../../core/pool/job.ts';
 import type { Row, TableName } from '../../core/record/schema.ts';
 import type { JobSpec, MarketConfig } from '../../core/types.ts';
 import type { AdversaryKind } from '../../scenarios/adversary-spec.ts';
+import { Comers, type Crowd, StartWatch } from './crowd.ts';
 import { type FilterName, standing, type WaitCode, waitCodes } from './fit.ts';
 
 /** One stretch of the wait under one reason. */
@@ -32,7 +33,7 @@ export interface Stretch {
   /** In the classes the job may use; beside them idle ones that its pool had not bought in its supply auction. */
   freeGpus: number;
   notBoughtGpus: number;
-  /** Jobs of the pool that waited and had come earlier. */
+  /** Jobs before it in the queue, those that were put back among them. */
   ahead: number;
 }
 
@@ -70,9 +71,9 @@ export interface Explanation {
     stretchesInAll: number;
     firstPass: Pass | null;
     lastPass: Pass | null;
-    /** Jobs of the pool that waited then and had come earlier, those put back into the queue among them. */
+    /** As in `Crowd`. */
     aheadWhenItCame: number;
-    /** Jobs that came later and started before it first did, each counted once. */
+    /** As in `Crowd`; the first of them by their start. */
     overtakenBy: { jobs: number; first: number[] };
     /** What the queueing policy itself says of the last pass. */
     policy: WaitReason | null;
@@ -150,9 +151,6 @@ class Watcher {
   first: Pass | null = null;
   last: Pass | null = null;
   policy: WaitReason | null = null;
-  aheadWhenItCame = 0;
-  /** Jobs that came later, and when each was first given machines while this one waited. */
-  readonly overtakers = new Map<number, number>();
   job: WaitingJob | null = null;
 
   constructor(target: number) {
@@ -168,10 +166,7 @@ class Watcher {
     for (const w of waiting) if (w.order < job.order) ahead++;
     const free = { freeGpus: s.freeMilli / 1000, notBoughtGpus: s.closedMilli / 1000 };
     const pass: Pass = { timeUs: now, ...free, filters: s.filters };
-    if (this.first === null) {
-      this.first = pass;
-      this.aheadWhenItCame = ahead;
-    }
+    this.first ??= pass;
     this.last = pass;
     this.policy = inner.explain?.(job, view) ?? null;
     if (this.#open?.code === s.code) return;
@@ -216,7 +211,6 @@ class Spy extends WatchedQueueing {
     const w = this.#watcher;
     const mine = w.job !== null && this.#waiting.has(w.job);
     if (!mine) return this.inner.schedule(view);
-    const order = w.job!.order;
     const spied = viewOver(view, {
       start: (job: WaitingJob, avoid: NodeSet | null, most?: number) => {
         const own = job === w.job;
@@ -231,8 +225,6 @@ class Spy extends WatchedQueueing {
           if (!started) w.decision = before;
           else if (w.decision !== null) (w.decision as Decision).timeUs = view.now;
         }
-        const later = job.order > order && this.#waiting.has(w.job!);
-        if (started && later && !w.overtakers.has(job.spec.job)) w.overtakers.set(job.spec.job, view.now);
         return started;
       },
     });
@@ -290,6 +282,8 @@ interface Kept {
 /** Null when the journal has no such job. */
 export function explainJob(journal: Iterable<Frame>, registry: MechanismRegistry, target: number): Explanation | null {
   const watcher = new Watcher(target);
+  const comers = new Comers();
+  const starts = new StartWatch(comers);
   const kept: Kept = { job: null, placements: [], transfers: [], disputes: [], failures: [] };
   const rows: RowSink = {
     row<T extends TableName>(table: T, row: Row<T>): void {
@@ -298,6 +292,7 @@ export function explainJob(journal: Iterable<Frame>, registry: MechanismRegistry
         if (f.gpu >= 0 || f.leases_lost > 0) kept.failures.push(f);
       }
       if (table !== 'jobs' && table !== 'placements' && table !== 'transfers' && table !== 'disputes') return;
+      if (table === 'jobs') comers.gone((row as Row<'jobs'>).job_id, (row as Row<'jobs'>).finish_time_us);
       if ((row as Row<'jobs'>).job_id !== target) return;
       if (table === 'jobs') kept.job = row as Row<'jobs'>;
       else if (table === 'placements') kept.placements.push(row as Row<'placements'>);
@@ -324,17 +319,20 @@ export function explainJob(journal: Iterable<Frame>, registry: MechanismRegistry
       } else if (f.type === FrameType.step) {
         if (kept.job !== null && f.now > endUs + afterUs) return;
         if (kept.job === null) endUs = Math.max(endUs, f.now);
-        for (const x of f.facts)
-          if (x.kind === FactKind.submit && x.spec.job === target) {
-            spec = x.spec;
-            submittedUs = f.now;
-            pool = x.pool;
-          }
+        for (const x of f.facts) {
+          if (x.kind !== FactKind.submit) continue;
+          comers.submitted(x.spec.job, x.pool, f.now);
+          if (x.spec.job !== target) continue;
+          spec = x.spec;
+          submittedUs = f.now;
+          pool = x.pool;
+        }
+        starts.frame(f);
       } else if (f.type === FrameType.end) endUs = Math.max(endUs, f.now);
       yield f;
     }
   }
-  const { markets, header } = replay(until(), spies, rows);
+  const { markets, header } = replay(until(), spies, rows, starts.effects);
   watcher.close(endUs);
   if (spec === null) return null;
   // Local numbers of the machines of the pool that placed it.
@@ -345,7 +343,7 @@ export function explainJob(journal: Iterable<Frame>, registry: MechanismRegistry
       .find((p) => p !== null && p.id === by)
       ?.nodes() ?? [];
   const nameOf = (local: number): string => header.config.nodes[nodes[local] ?? -1]?.id ?? 'unknown';
-  return explanation(header.config, spec, pool, submittedUs, watcher, kept, stateNow(), nameOf);
+  return explanation(header.config, spec, pool, submittedUs, watcher, comers.crowdOf(target), kept, stateNow(), nameOf);
 
   function stateNow(): string {
     for (const p of markets.flatMap((m) => m.pools))
@@ -361,6 +359,7 @@ function explanation(
   pool: number,
   submittedUs: number,
   w: Watcher,
+  crowd: Crowd,
   kept: Kept,
   live: string,
   nameOf: (local: number) => string,
@@ -372,8 +371,6 @@ function explanation(
   const gpusOf = (groups: JobSpec['groups']): number => groups.reduce((n, g) => n + g.tasks * g.gpus, 0);
   const poolOf = (id: string | undefined) => config.pools.find((p) => p.id === id) ?? config.pools[pool]!;
   const classes = w.job?.shape.groups[0]?.shape.allowed;
-  // What overtook it in a wait after its first start did not delay that.
-  const overtakers = [...w.overtakers].filter(([, at]) => started < 0 || at < started).map(([n]) => n);
   const text = String;
   return {
     schema: 'janction.explain/1',
@@ -401,8 +398,8 @@ function explanation(
       stretchesInAll: w.stretchesInAll,
       firstPass: w.first,
       lastPass: w.last,
-      aheadWhenItCame: w.aheadWhenItCame,
-      overtakenBy: { jobs: overtakers.length, first: overtakers.slice(0, OVERTAKERS) },
+      aheadWhenItCame: crowd.ahead,
+      overtakenBy: { jobs: crowd.overtakenBy.length, first: crowd.overtakenBy.slice(0, OVERTAKERS) },
       policy: w.policy,
     },
     placed: w.decision === null ? null : placedBy(w.decision, nameOf),

@@ -152,7 +152,7 @@ export function longestSection(run: RunData): Section {
     id: 'longest',
     title: `The longest wait was ${seconds(first.waitUs)} (job ${first.job}): ${html(reasonOf(first))}`,
     html: `${htmlTable(['job', 'kind', 'waited', 'came at', 'GPUs', 'ahead', 'overtaken by', '<b class="c1">no room</b> <b class="c3">not bought</b> <b class="c4">scattered</b> <b class="c0">queue order</b>', 'why'], rows, [0, 1, 7, 8], true)}
-<p class="note"><b>ahead</b>: jobs of its pool that had come before it and not started. <b>overtaken by</b>: jobs that came later and started earlier. Both count jobs that were over when the run ended; the scheduler’s own account, <code>npx janction explain ${html(run.dir)} ${first.job}</code>, also counts jobs that were still waiting or running then, and those ahead that had been put back into the queue. The reasons ask whether the job would have fitted on the machines as they were filled. A job’s link shows it on the machines below.</p>`,
+<p class="note"><b>ahead</b>: jobs that had come to its pool before it and, when it came, had not started. <b>overtaken by</b>: jobs that came to its pool later and started earlier. Jobs that were not over when the run ended count, too; <code>npx janction explain ${html(run.dir)} ${first.job}</code> names them. The reasons ask whether the job would have fitted on the machines as they were filled. A job’s link shows it on the machines below.</p>`,
   };
 }
 

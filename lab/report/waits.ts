@@ -1,7 +1,8 @@
 /**
  * Why the longest waits were long. Core's own picture of the machines is filled and emptied again from the tables in order of
- * time, and at every change each watched job is asked whether it would have fitted: no scheduler runs, so it costs a second for
- * a hundred thousand jobs. `janction explain` replays the scheduler itself and gives its own account of one job.
+ * time, and at every change each watched job is asked whether it would have fitted: that costs a second for a hundred thousand
+ * jobs. Only who overtook them takes a replay, and only when some jobs were not over at the end. `janction explain` replays the
+ * scheduler in any case and gives its own account of one job.
  */
 
 import { FactKind } from '../../core/facts.ts';
@@ -11,7 +12,9 @@ import { type Allocation, Cluster } from '../../core/pool/cluster.ts';
 import { Shapes } from '../../core/pool/shapes.ts';
 import { contractRate } from '../../core/settlement/demand.ts';
 import { type JobSpec, NEVER, type TaskGroup } from '../../core/types.ts';
+import { Comers, replayStarts } from '../explain/crowd.ts';
 import { slotsOn } from '../explain/fit.ts';
+import { modulesOfRun } from '../modules/registry.ts';
 import { journalFrames } from '../rundir/reader.ts';
 import type { RunData } from './data.ts';
 import { percent } from './numbers.ts';
@@ -27,8 +30,7 @@ export interface LongWait {
   tasks: number;
   /** GPU classes it may use and its bid could pay, when the pool has others too; empty = any. */
   classes: string[];
-  /** Jobs of the pool that had come before and not started when it came, and later ones that started before it: of those that were over
-   * when the run ended, which is what the tables hold. */
+  /** As in `Crowd`. */
   ahead: number;
   overtakenBy: number;
   /**
@@ -65,9 +67,14 @@ export function longestWaits(run: RunData, count: number): LongWait[] {
   rows.sort((a, b) => jobs.waiting_time_us[b]! - jobs.waiting_time_us[a]! || jobs.job_id[a]! - jobs.job_id[b]!);
   const top = rows.slice(0, count);
   if (top.length === 0) return [];
-  const { specs, live } = fromJournal(run);
+  const { specs, live, comers } = fromJournal(run);
+  // Jobs that were not over when the run ended may have overtaken others, too.
+  if (comers.size > jobs.rows) {
+    const last = top.reduce((t, i) => Math.max(t, jobs.starting_time_us[i]!), 0);
+    replayStarts(journalFrames(run.dir), modulesOfRun(run.dir, run.manifest), last, comers);
+  }
   const shapes = new Shapes(run.scenario.market.classes);
-  const watches = top.flatMap((i) => watch(run, i, specs, shapes) ?? []);
+  const watches = top.flatMap((i) => watch(run, i, specs, shapes, comers) ?? []);
   sweep(run, watches, specs, live);
   return watches.map((w) => {
     const total = Math.max(1, w.spent[0] + w.spent[1] + w.spent[2]);
@@ -105,22 +112,31 @@ interface FromJournal {
   /** What every job asked for: the tables give only totals. */
   specs: Map<number, JobSpec>;
   live: Live[];
+  comers: Comers;
 }
 
 function fromJournal(run: RunData): FromJournal {
   const specs = new Map<number, JobSpec>();
+  const comers = new Comers();
   const started = new Map<number, Live>();
   for (const f of journalFrames(run.dir)) {
     if (f.type !== FrameType.step) continue;
     for (const x of f.facts) {
-      if (x.kind === FactKind.submit) specs.set(x.spec.job, x.spec);
-      else if (x.kind === FactKind.started) started.set(x.lease, { node: x.node, startUs: f.now, milli: 0 });
+      if (x.kind === FactKind.submit) {
+        specs.set(x.spec.job, x.spec);
+        comers.submitted(x.spec.job, x.pool, f.now);
+      } else if (x.kind === FactKind.started) started.set(x.lease, { node: x.node, startUs: f.now, milli: 0 });
       else if (x.kind === FactKind.exited || x.kind === FactKind.released) started.delete(x.lease);
     }
   }
   const p = run.placements;
   for (let i = 0; i < p.rows; i++) started.delete(p.lease_id[i]!);
-  return { specs, live: sized(run, [...started.values()]) };
+  const { jobs } = run;
+  for (let i = 0; i < jobs.rows; i++) {
+    if (jobs.starting_time_us[i]! >= 0) comers.started(jobs.job_id[i]!, jobs.starting_time_us[i]!);
+    comers.gone(jobs.job_id[i]!, jobs.finish_time_us[i]!);
+  }
+  return { specs, live: sized(run, [...started.values()]), comers };
 }
 
 /**
@@ -145,7 +161,7 @@ function sized(run: RunData, live: Live[]): Live[] {
   return live;
 }
 
-function watch(run: RunData, row: number, specs: Map<number, JobSpec>, shapes: Shapes): Watch | null {
+function watch(run: RunData, row: number, specs: Map<number, JobSpec>, shapes: Shapes, comers: Comers): Watch | null {
   const { jobs, scenario } = run;
   const { market } = scenario;
   const spec = specs.get(jobs.job_id[row]!);
@@ -155,6 +171,7 @@ function watch(run: RunData, row: number, specs: Map<number, JobSpec>, shapes: S
   const startUs = jobs.starting_time_us[row]!;
   const classes = payable(run, spec, jobs.pool[row]!, submitUs);
   const gang = shapes.gang(spec, classes);
+  const crowd = comers.crowdOf(spec.job);
   const held = new Set(market.nodes.filter((n) => n.pool === poolIndex).map((n) => n.gpuClass));
   const limited = [...held].some((c) => !classes.includes(c));
   return {
@@ -168,7 +185,8 @@ function watch(run: RunData, row: number, specs: Map<number, JobSpec>, shapes: S
     gpus: jobs.requested_number_of_resources[row]!,
     tasks: gang.groups.reduce((n, g) => n + g.tasks, 0),
     classes: limited ? classes.filter((c) => held.has(c)).map((c) => market.classes[c]!.name) : [],
-    ...crowd(run, row),
+    ahead: crowd.ahead,
+    overtakenBy: crowd.overtakenBy.length,
     noRoom: 0,
     notBought: 0,
     scattered: 0,
@@ -199,24 +217,6 @@ function payable(run: RunData, spec: JobSpec, pool: string, at: number): number[
     return spec.bids.length === 0 || contractRate(rate, spec.currency, market.tokenPriceMicro) <= spec.bids[k]!;
   });
   return can.length > 0 ? can : wanted;
-}
-
-function crowd(run: RunData, row: number): { ahead: number; overtakenBy: number } {
-  const { jobs } = run;
-  const pool = jobs.pool[row]!;
-  const came = jobs.submission_time_us[row]!;
-  const left = jobs.starting_time_us[row]!;
-  let ahead = 0;
-  let overtakenBy = 0;
-  for (let i = 0; i < jobs.rows; i++) {
-    if (i === row || jobs.pool[i] !== pool) continue;
-    const submit = jobs.submission_time_us[i]!;
-    const start = jobs.starting_time_us[i]!;
-    if (submit <= came) {
-      if ((start < 0 ? jobs.finish_time_us[i]! : start) > came) ahead++;
-    } else if (start >= 0 && start < left) overtakenBy++;
-  }
-  return { ahead, overtakenBy };
 }
 
 /** The group of a job's task by its number in the gang. */
