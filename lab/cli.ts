@@ -93,21 +93,30 @@ function refuseUnknownNames(program: Command, argv: readonly string[]): void {
     throw new UsageError(`${first}: no "${name}"; ${advice(name, names, 'have')}`);
 }
 
-/** The page of help that says more: that of the command, when it is one. */
-const helpPage = (called: string | undefined): string =>
-  files.some(([names]) => called !== undefined && names.includes(called)) ? ` ${called}` : '';
+/** The page of help that says more: that of the command, or of its own command, when it is one. */
+function helpPage(program: Command | null, [called, sub]: readonly string[]): string {
+  const command = program?.commands.find((c) => c.name() === called);
+  if (command === undefined) return '';
+  return command.commands.some((c) => c.name() === sub) ? ` ${called} ${sub}` : ` ${called}`;
+}
+
+/** commander's own `help` knows only commands: `help sweep run` is `sweep run --help`. */
+const withHelp = (argv: readonly string[]): readonly string[] =>
+  argv[0] === 'help' && argv.length > 2 ? [...argv.slice(1), '--help'] : argv;
 
 /** Runs the command line and answers the exit code. */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(args: readonly string[]): Promise<number> {
+  const argv = withHelp(args);
+  let program: Command | null = null;
   try {
     const versionOnly = argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V');
-    const program = await buildProgram(versionOnly ? 'doctor' : argv[0]);
+    program = await buildProgram(versionOnly ? 'doctor' : argv[0]);
     if (argv.length === 0) {
       print(program.helpInformation());
       return 0;
     }
     refuseEmpty(argv);
-    refuseUnknownNames(program, argv);
+    for (const names of args === argv ? [argv] : [args, argv]) refuseUnknownNames(program, names);
     await program.parseAsync(argv, { from: 'user' });
     return 0;
   } catch (e) {
@@ -121,7 +130,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       const what = oneLine(e)
         .replace(/^error: /, '')
         .replace(/\.$/, '');
-      process.stderr.write(`error: ${what}; see janction help${helpPage(argv[0])}\n`);
+      process.stderr.write(`error: ${what}; see janction help${helpPage(program, argv)}\n`);
       return 2;
     }
     if (e instanceof UsageError) {

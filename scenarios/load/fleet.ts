@@ -52,7 +52,8 @@ interface ClassFigures {
 /** Bytes of a file that a scenario names. */
 export type OpenFile = (path: string) => Iterable<Uint8Array>;
 
-export function resolveFleet(s: ParsedScenario, report: Report, open?: OpenFile): Fleet {
+/** Null when there are too many machines to look at: whatever else names them would be found missing. */
+export function resolveFleet(s: ParsedScenario, report: Report, open?: OpenFile): Fleet | null {
   const { classes, pools, groups } = s.fleet;
   const fleet: Fleet = {
     classes: [],
@@ -76,8 +77,15 @@ export function resolveFleet(s: ParsedScenario, report: Report, open?: OpenFile)
   if (s.fleet.processes.start < 1 || s.fleet.processes.kill < 1)
     report(['fleet', 'processes'], 'a process takes at least 1 us to come and to go; write a longer time');
   const total = groups.reduce((n, g) => n + g.providers * g.nodes, 0);
-  if (total > MAX_NODES) report(['fleet', 'groups'], `${total} machines in all; write at most ${MAX_NODES}`);
-  else for (const [i, g] of groups.entries()) expand(fleet, s, g, i, report);
+  if (total > MAX_NODES) {
+    const largest = groups.reduce((a, b) => (b.providers * b.nodes > a.providers * a.nodes ? b : a));
+    report(
+      ['fleet', 'groups', groups.indexOf(largest)],
+      `${total} machines in all, ${largest.providers * largest.nodes} of them in ${quoted(largest.name)}; lower its providers or nodes until they are at most ${MAX_NODES}`,
+    );
+    return null;
+  }
+  for (const [i, g] of groups.entries()) expand(fleet, s, g, i, report);
   fleet.classNames.findKeys(s.fleet.costs, ['fleet', 'costs']);
   fleet.costs = fleet.classNames.list.flatMap((name, gpuClass) => {
     const spread = s.fleet.costs[name];
@@ -215,7 +223,7 @@ function expandList(fleet: Fleet, s: ParsedScenario, list: List, report: Report,
   if (standard < 0 || pools.length === 0) return;
   const provider = `${list.name}-001`;
   fleet.providers.set(list.name, [provider]);
-  for (const node of listed(list, path, report, open)) {
+  for (const node of listed(list, path, report, open, MAX_NODES - fleet.nodes.length)) {
     const gpuClass = node.model === '' ? standard : fleet.classNames.list.indexOf(node.model);
     if (gpuClass < 0) {
       const known = fleet.classNames.list;
@@ -245,13 +253,20 @@ function expandList(fleet: Fleet, s: ParsedScenario, list: List, report: Report,
   }
 }
 
-/** What the list holds, up to the largest fleet; its faults are reported. */
-function* listed(list: List, path: (string | number)[], report: Report, open: OpenFile): Generator<ListedNode> {
+/** What the list holds, up to `most` machines; its faults are reported. */
+function* listed(
+  list: List,
+  path: (string | number)[],
+  report: Report,
+  open: OpenFile,
+  most: number,
+): Generator<ListedNode> {
   try {
     let n = 0;
     for (const node of readNodes(open(list.path), list.path, list.format)) {
-      if (++n > MAX_NODES) {
-        report([...path, 'path'], `more than ${MAX_NODES} machines; give a shorter list`);
+      if (++n > most) {
+        const others = most < MAX_NODES ? ` with the ${MAX_NODES - most} of the groups` : '';
+        report([...path, 'path'], `more than ${MAX_NODES} machines${others}; give a shorter list`);
         return;
       }
       yield node;

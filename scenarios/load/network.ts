@@ -16,6 +16,7 @@ const SETTLEMENT_HOST = 0;
 const poolHost = (pool: number): number => 1 + pool;
 /** Most windows that a repeated partition or crash may have. */
 const MOST_WINDOWS = 10_000;
+const MOST_HOSTS = 100_000;
 const ADVERTISE_US = 30_000_000;
 
 /** Hosts: the chain, the pools, then one per provider in order of its first machine. */
@@ -46,7 +47,13 @@ export function resolveNetwork(s: ParsedScenario, fleet: Fleet, report: Report):
   if (n === undefined) return null;
   const at: Path = ['network'];
   const hosts = hostsOf(fleet);
-  if (hosts.count > 100_000) report(at, `${hosts.count} hosts; write at most 100000 providers`);
+  if (hosts.count > MOST_HOSTS) {
+    const others = hosts.count - hosts.ofProvider.size;
+    report(
+      at,
+      `${hosts.count} hosts (the chain, ${others - 1} of pools, ${hosts.ofProvider.size} of providers) are over the limit of ${MOST_HOSTS} of a network; write at most ${MOST_HOSTS - others} providers, or leave network out`,
+    );
+  }
   if (n.latency.min < 1) report([...at, 'latency', 'min'], 'no time at all; write at least "1 us"');
   for (const key of ['first', 'most'] as const)
     if (n.resend[key] < 1) report([...at, 'resend', key], 'no time at all; write a duration above zero');

@@ -93,6 +93,7 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
   if (s.horizon < 1) report(['horizon'], 'no length; write a duration above zero');
   else if (s.warmup >= s.horizon) report(['warmup'], 'not shorter than the horizon; write a shorter one');
   const fleet = resolveFleet(s, report, open);
+  if (fleet === null) return null;
   const demand = resolveDemand(s, fleet, report);
   const pools = resolvePools(s, fleet, report);
   const billing = resolveBilling(s, report);

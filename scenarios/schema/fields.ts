@@ -51,7 +51,19 @@ export const names = (about: string) =>
     .describe(about);
 
 /** A whole number from `least` to `most`. */
-export const whole = (about: string, least: number, most: number) => z.int().min(least).max(most).describe(about);
+export const whole = (about: string, least: number, most: number) =>
+  z
+    .int({
+      // Beyond what a whole number can be exactly, too, the limit is that of the key.
+      abort: true,
+      error: (i) =>
+        i.code === 'too_big' || i.code === 'too_small'
+          ? `${String(i.input)} is too ${i.code === 'too_big' ? `large; write at most ${most}` : `small; write at least ${least}`}`
+          : undefined,
+    })
+    .min(least)
+    .max(most)
+    .describe(about);
 
 /** A mechanism of the user's own: a path that ends like a TypeScript or JavaScript module. */
 export const isModulePath = (name: string): boolean => /^[^\0]{1,400}\.m?[tj]s$/.test(name);

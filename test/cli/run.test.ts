@@ -118,6 +118,20 @@ describe('run', () => {
     );
     const b = await janctionInside(['run', quickstart, '--check', 'sometimes']);
     expect(b.err).toMatch(/are end, every-event; see janction help run\n$/);
+    // A command of a command has a page of its own.
+    for (const [args, page] of [
+      [['sweep', 'run'], 'sweep run'],
+      [['sweep', 'plan', 'x', '--bogus'], 'sweep plan'],
+      [['reproduce', 'fgd', '--bogus'], 'reproduce fgd'],
+      [['sweep', '--bogus'], 'sweep'],
+    ] as const) {
+      const bad = await janctionInside(args);
+      expect([bad.code, bad.err.endsWith(`; see janction help ${page}\n`)], bad.err).toEqual([2, true]);
+      const help = await janctionInside(['help', ...page.split(' ')]);
+      expect([help.code, help.out.startsWith(`Usage: janction ${page} `)], help.out).toEqual([0, true]);
+    }
+    expect((await janctionInside(['help', 'sweep', 'go'])).err).toMatch(/^error: sweep: no "go"; .*\n$/);
+    expect((await janctionInside(['help', 'runn', 'x'])).err).toBe('error: help: no "runn"; did you mean "run"?\n');
   });
 
   test('--dry-run runs and writes nothing', async () => {

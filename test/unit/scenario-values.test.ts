@@ -42,11 +42,26 @@ test.each([
     bent('providers: 4', 'providers: many'),
     '7:31: providers: "many" is not a number; write a number',
   ],
+  [
+    'more providers than a whole number can be exactly',
+    bent('providers: 4', 'providers: 1e30'),
+    '7:31: providers: 1e+30 is too large; write at most 1000000',
+  ],
+  [
+    'far too few providers',
+    bent('providers: 4', 'providers: -1e30'),
+    '7:31: providers: -1e+30 is too small; write at least 1',
+  ],
+  [
+    'more providers than a network has hosts',
+    added('network: { loss: 1 % }\n').replace('providers: 4', 'providers: 99999'),
+    '16:10: network: 100001 hosts (the chain, 1 of pools, 99999 of providers) are over the limit of 100000 of a network; write at most 99998 providers, or leave network out',
+  ],
   ['negative providers', bent('providers: 4', 'providers: -4'), '7:31: providers: -4 is too small; write at least 1'],
   [
     'too many machines',
     bent('providers: 4', 'providers: 2000, nodes: 1000'),
-    '7:5: groups: 2000000 machines in all; write at most 1000000',
+    '7:7: groups: 2000000 machines in all, 2000000 of them in "lab"; lower its providers or nodes until they are at most 1000000',
   ],
   ['no GPU at all', group('gpus: 0'), '7:5: groups: no machine has a GPU; give a group some'],
   [
