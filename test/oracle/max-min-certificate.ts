@@ -29,7 +29,10 @@ export function upperBound(all: readonly Kind[], capacity: readonly number[]): n
   if (there.length === 0) return 0;
   // In units of what any one of them could have at most: worths may be tiny.
   const unit = Math.min(...there.map((k) => Math.max(...k.worth.filter((_, c) => capacity[c]! >= k.gpus))));
-  const kinds = there.map((k) => ({ ...k, worth: k.worth.map((w) => w / unit) }));
+  // Whoever needs next to nothing of its time would only spoil the figures of the others: it is left out, its price nought.
+  const kinds = there
+    .map((k) => ({ ...k, worth: k.worth.map((w) => w / unit) }))
+    .filter((k) => k.worth.every((w, c) => capacity[c]! < k.gpus || w < 1e6));
   const { ofWorth, ofClass } = prices(kinds, capacity);
   const total = ofWorth.reduce((a, b) => a + b, 0);
   const w = total > 0 ? ofWorth.map((y) => y / total) : kinds.map(() => 1 / kinds.length);

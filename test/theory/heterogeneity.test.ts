@@ -22,6 +22,19 @@ function check(kinds: readonly Kind[], capacity: readonly number[], parts: reado
   });
 }
 
+test('the bound is reached where worths lie nine orders of magnitude apart', () => {
+  // The six GPUs of the first kind, less what the second needs of them: 1.8e-9 / (1 + .285 / 6 x 1.8e-9 / 1.7e-7).
+  const kinds: Kind[] = [
+    { jobs: 1, gpus: 6, worth: [1.8e-9, 1.8e-9] },
+    { jobs: 1, gpus: 0.285, worth: [0, 1.7e-7] },
+    { jobs: 1, gpus: 0, worth: [0, 1e-8] },
+    { jobs: 1, gpus: 0, worth: [1, 0] },
+  ];
+  const most = 1.8e-9 / (1 + ((0.285 / 6) * 1.8e-9) / 1.7e-7);
+  expect(upperBound(kinds, [2, 6]) / most).toBeCloseTo(1, 6);
+  expect(leastWorth(kinds, [2, 6], fairestParts(kinds, [2, 6])) / most).toBeCloseTo(1, 5);
+});
+
 /** The same program for HiGHS: variables parts by kind and class, then the least worth. */
 function problem(kinds: readonly Kind[], capacity: readonly number[]): LinearProblem {
   const n = capacity.length;
