@@ -28,28 +28,39 @@ function stepsOf(page: string): { files: [string, string][]; steps: Step[] } {
   return { files, steps };
 }
 
+/** Writes the page's files into the directory and does its steps; `seen` gets what each line was held against. */
+function follow(
+  dir: string,
+  { files, steps }: ReturnType<typeof stepsOf>,
+  seen?: (line: string, out: string) => void,
+): void {
+  for (const [name, text] of files) writeFileSync(join(dir, name), text);
+  for (const { args, expected } of steps) {
+    const done = janction(args, dir);
+    expect([args.join(' '), done.code, done.err]).toEqual([args.join(' '), 0, '']);
+    for (const line of expected) {
+      seen?.(line, done.out);
+      const [before, after] = line.split('…');
+      const said = done.out
+        .split('\n')
+        .some((l) => (after === undefined ? l === line : l.startsWith(before!) && l.endsWith(after)));
+      expect(said, `${args.join(' ')}: "${line}" in\n${done.out}`).toBe(true);
+    }
+  }
+}
+
 test('your own mechanism: every file is written and every command says what the page says', async () => {
-  const { files, steps } = stepsOf(readFileSync(join(root, 'docs/tutorials/your-own-mechanism.md'), 'utf8'));
-  expect(files.map(([name]) => name)).toEqual(['smallest-first.ts', 'aged.ts']);
-  expect(steps.length).toBeGreaterThan(8);
+  const page = stepsOf(readFileSync(join(root, 'docs/tutorials/your-own-mechanism.md'), 'utf8'));
+  expect(page.files.map(([name]) => name)).toEqual(['smallest-first.ts', 'aged.ts']);
+  expect(page.steps.length).toBeGreaterThan(8);
   await inTemp((dir) => {
     cpSync(join(root, 'scenarios/quickstart'), join(dir, 'scenarios/quickstart'), { recursive: true });
-    for (const [name, text] of files) writeFileSync(join(dir, name), text);
     const waits: number[] = [];
-    for (const { args, expected } of steps) {
-      const done = janction(args, dir);
-      expect([args.join(' '), done.code, done.err]).toEqual([args.join(' '), 0, '']);
-      for (const line of expected) {
-        const wait = done.out.match(/^ {2}wait until start +([\d.]+) (s|min|h) /m);
-        if (line.startsWith('  wait until start'))
-          waits.push(Number(wait![1]) * { s: 1, min: 60, h: 3600 }[wait![2] as 's' | 'min' | 'h']);
-        const [before, after] = line.split('…');
-        const said = done.out
-          .split('\n')
-          .some((l) => (after === undefined ? l === line : l.startsWith(before!) && l.endsWith(after)));
-        expect(said, `${args.join(' ')}: "${line}" in\n${done.out}`).toBe(true);
-      }
-    }
+    follow(dir, page, (line, out) => {
+      const wait = out.match(/^ {2}wait until start +([\d.]+) (s|min|h) /m);
+      if (line.startsWith('  wait until start'))
+        waits.push(Number(wait![1]) * { s: 1, min: 60, h: 3600 }[wait![2] as 's' | 'min' | 'h']);
+    });
     expect(waits[1]).toBeLessThan(waits[0]! / 2);
     expect(readFileSync(join(dir, 'compared.html'), 'utf8')).toContain('Paired by seed: 1, 2, 3.');
     const kept = join(dir, 'smallest-1/modules/1-smallest-first.ts');
@@ -58,4 +69,11 @@ test('your own mechanism: every file is written and every command says what the 
     expect(changed.code).toBe(1);
     expect(changed.out).toContain('1-smallest-first.ts');
   });
+}, 120_000);
+
+test('from a question to an interval: the same', async () => {
+  const page = stepsOf(readFileSync(join(root, 'docs/tutorials/from-a-question-to-an-interval.md'), 'utf8'));
+  expect(page.files.map(([name]) => name)).toEqual(['cards.yaml', 'gain.yaml']);
+  expect(page.steps.length).toBe(6);
+  await inTemp((dir) => follow(dir, page));
 }, 120_000);
