@@ -1,5 +1,5 @@
 /** A file that a command is asked to write: absent, or one of the same kind that may be made anew. Nothing else is ever replaced. */
-import { closeSync, lstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { closeSync, lstatSync, openSync, readSync, rmSync, type Stats } from 'node:fs';
 import { UsageError } from './errors.ts';
 
 /**
@@ -32,4 +32,10 @@ function beginning(path: string): string {
   } finally {
     closeSync(file);
   }
+}
+
+/** Opens PATH.partial anew for writing. What was left there goes; a link there is not followed. Throws the system's error. */
+export function openPartial(path: string): number {
+  rmSync(`${path}.partial`, { force: true });
+  return openSync(`${path}.partial`, 'wx');
 }

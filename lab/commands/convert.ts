@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import {
   lostFields,
@@ -15,6 +15,7 @@ import { Imputation, Streams } from '../../sim/index.ts';
 import { UsageError } from '../errors.ts';
 import { fitTrace } from '../fit/fit-trace.ts';
 import { print, seedOf, wholeFrom } from '../flags.ts';
+import { openPartial } from '../output-file.ts';
 import { reason, traceFiles } from '../trace-files.ts';
 
 export interface ConvertFlags {
@@ -73,7 +74,7 @@ class WholeFile {
     if (existsSync(path)) throw new UsageError(`${path}: is there already; name a new file`);
     this.#path = path;
     try {
-      this.#fd = openSync(`${path}.partial`, 'w');
+      this.#fd = openPartial(path);
     } catch (e) {
       throw new UsageError(`${path}: ${reason(e)}; name a file that can be written`);
     }

@@ -1,9 +1,9 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { oneLine, UsageError } from '../errors.ts';
 import { print } from '../flags.ts';
-import { refuseForeign } from '../output-file.ts';
+import { openPartial, refuseForeign } from '../output-file.ts';
 import { Progress } from '../progress.ts';
 import { type RunData, readRun } from '../report/data.ts';
 import { reportPage } from '../report/page.ts';
@@ -23,7 +23,12 @@ export async function reportCommand(
   }
   const page = Buffer.from(reportPage(runs));
   try {
-    writeFileSync(`${path}.partial`, page);
+    const file = openPartial(path);
+    try {
+      writeFileSync(file, page);
+    } finally {
+      closeSync(file);
+    }
     renameSync(`${path}.partial`, path);
   } catch (e) {
     rmSync(`${path}.partial`, { force: true });

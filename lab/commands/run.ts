@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
 import { type Command, Option } from 'commander';
 import type { Row } from '../../core/record/schema.ts';
 import { Code, codeNames, NEVER } from '../../core/types.ts';
-import { canonicalScenario, type ResolvedScenario, ScenarioError } from '../../scenarios/index.ts';
+import { type ResolvedScenario, ScenarioError } from '../../scenarios/index.ts';
 import { runScenario } from '../../sim/run.ts';
 import type { RunJson } from '../../sim/summary.ts';
 import { UsageError } from '../errors.ts';
@@ -11,6 +10,7 @@ import { loadScenario, traceRows } from '../load.ts';
 import { modulesOf, solversOf } from '../modules/registry.ts';
 import { Progress } from '../progress.ts';
 import { readable } from '../readable.ts';
+import { scenarioHash } from '../rundir/manifest.ts';
 import { checkTarget, isDiskFault, RunDirWriter } from '../rundir/writer.ts';
 import { YoungGeneration } from '../young-generation.ts';
 
@@ -23,8 +23,6 @@ export interface RunFlags {
   dryRun?: boolean;
   check: 'end' | 'every-event';
 }
-
-export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** The command line that makes the run again. */
 function commandOf(path: string, flags: RunFlags, scenario: ResolvedScenario): string {
@@ -67,7 +65,7 @@ export async function runCommand(path: string, flags: RunFlags): Promise<{ text:
     out?.finish({
       command: commandOf(path, flags, scenario),
       seed: scenario.seed,
-      scenarioSha256: sha256(canonicalScenario(scenario)),
+      scenarioSha256: scenarioHash(scenario),
       ...(modules.records.length === 0 ? {} : { modules: modules.records }),
       scenario,
       result,
@@ -113,7 +111,7 @@ function dryRun(scenario: ResolvedScenario, flags: RunFlags): string {
   const plan = {
     scenario: scenario.name,
     seed: scenario.seed,
-    sha256: sha256(canonicalScenario(scenario)),
+    sha256: scenarioHash(scenario),
     nodes: scenario.market.nodes.length,
     gpus,
     demand: scenario.demand.kind,

@@ -1,8 +1,8 @@
-import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, renameSync, rmSync, writeSync } from 'node:fs';
 import type { Command } from 'commander';
 import { oneLine, UsageError } from '../errors.ts';
 import { print } from '../flags.ts';
-import { refuseForeign } from '../output-file.ts';
+import { openPartial, refuseForeign } from '../output-file.ts';
 import { Progress } from '../progress.ts';
 import { isDiskFault } from '../rundir/writer.ts';
 import { type TextSink, TIMELINE_HEAD, type TimelineCounts, writeTimeline } from '../timeline/timeline.ts';
@@ -17,8 +17,6 @@ const toStdout: TextSink = (text) =>
   });
 
 async function stream(dir: string): Promise<TimelineCounts> {
-  const ignore = (): void => {};
-  process.stdout.on('error', ignore);
   try {
     return await writeTimeline(dir, toStdout);
   } catch (e) {
@@ -42,7 +40,7 @@ export async function timelineCommand(dir: string, flags: { out?: string; quiet?
   const partial = `${flags.out}.partial`;
   let file: number;
   try {
-    file = openSync(partial, 'w');
+    file = openPartial(flags.out);
   } catch (e) {
     throw new UsageError(`${flags.out}: cannot be written (${oneLine(e)}); choose another file for --out`);
   }

@@ -2,7 +2,6 @@
  * An executed run's journal becomes a run directory like any other: replayed through core, its rows are the tables. Whatever the
  * executor decided and a replay does not is found here first.
  */
-import { createHash } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { FactKind } from '../../core/facts.ts';
@@ -14,10 +13,10 @@ import { Recorder } from '../../core/record/recorder.ts';
 import type { Row } from '../../core/record/schema.ts';
 import type { ExecutionResult } from '../../executor/index.ts';
 import { shipped } from '../../mechanisms/index.ts';
-import { canonicalScenario } from '../../scenarios/index.ts';
 import { resultOf } from '../../sim/run.ts';
 import { type RunJson, Summary } from '../../sim/summary.ts';
 import { Finding } from '../errors.ts';
+import { scenarioHash } from '../rundir/manifest.ts';
 import { type ExecutionRecord, RunDirWriter } from '../rundir/writer.ts';
 import { type ExecutionPlan, plannedArrivals } from './plan.ts';
 
@@ -65,7 +64,7 @@ export function finishExecution(dir: string, plan: ExecutionPlan, executed: Exec
   out.finish({
     command: plan.command,
     seed: plan.scenario.seed,
-    scenarioSha256: createHash('sha256').update(canonicalScenario(plan.scenario)).digest('hex'),
+    scenarioSha256: scenarioHash(plan.scenario),
     scenario: plan.scenario,
     result: json,
     execution: executed,

@@ -9,6 +9,7 @@ import type { MechanismRef, PoolSpec } from '../../core/types.ts';
 import { shipped } from '../../mechanisms/index.ts';
 import { isModulePath, type ResolvedScenario } from '../../scenarios/index.ts';
 import { UsageError } from '../errors.ts';
+import { runFile } from '../rundir/run-files.ts';
 import type { Manifest } from '../rundir/writer.ts';
 import { ModuleFault } from './fault.ts';
 import { guardedBidder, guardedPlacement, guardedPricing, guardedQueueing } from './guard.ts';
@@ -109,7 +110,7 @@ export const modulesOfRun = (dir: string, manifest: Manifest): MechanismRegistry
 export function keptModules(dir: string, manifest: Manifest): Pick<ModuleSet, 'registry' | 'bidder'> {
   const loaded = new Map<string, LoadedModule>();
   for (const r of manifest.modules ?? []) {
-    const source = readModule(join(dir, r.file), r.ref);
+    const source = readModule(runFile(dir, r.file), r.ref);
     if (source.sha256 !== r.sha256)
       throw new ModuleChanged(
         `${join(dir, r.file)}: SHA-256 ${source.sha256.slice(0, 16)}… is not the ${r.sha256.slice(0, 16)}… of run.json; the module was changed after the run`,

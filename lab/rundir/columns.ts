@@ -2,11 +2,9 @@
  * Tables column by column and row group by row group: what reports and timelines read, with bounded memory however long the
  * run was. Integers come as doubles (exact up to 2^53), names as strings.
  */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { asyncBufferFromFile, parquetMetadataAsync, parquetRead } from 'hyparquet';
 import { type Column, type TableName, tables } from '../../core/record/schema.ts';
-import { oneLine, UsageError } from '../errors.ts';
+import { runFile } from './run-files.ts';
+import { openTable, readRows } from './table-file.ts';
 
 type IntColumn<T extends TableName> = {
   [K in keyof (typeof tables)[T]]: (typeof tables)[T][K] extends { type: 'text' } ? never : K;
@@ -23,44 +21,22 @@ export async function* rowGroups<T extends TableName, K extends keyof (typeof ta
   table: T,
   names: readonly K[],
 ): AsyncGenerator<ColumnsOf<T, K>> {
-  const path = join(dir, `${table}.parquet`);
-  if (!existsSync(path))
-    throw new UsageError(
-      `${path}: missing; the run directory is damaged, or was written by a version without it: make it again with the command in run.json`,
-    );
-  try {
-    const file = await asyncBufferFromFile(path);
-    const metadata = await parquetMetadataAsync(file);
-    const found = new Set(metadata.schema.map((s) => s.name));
-    for (const name of names) if (!found.has(name)) throw new Error(`column ${name} is missing`);
-    let start = 0;
-    for (const group of metadata.row_groups) {
-      const rows = Number(group.num_rows);
-      if (rows === 0) continue;
-      const out: Record<string, Float64Array | string[]> = {};
-      const columns = tables[table] as Record<string, Column>;
-      for (const name of names)
-        out[name] = columns[name]!.type === 'text' ? new Array<string>(rows) : new Float64Array(rows);
-      await parquetRead({
-        file,
-        metadata,
-        columns: [...names],
-        rowStart: start,
-        rowEnd: start + rows,
-        onChunk: ({ columnName, columnData, rowStart }) => {
-          const target = out[columnName]!;
-          const at = rowStart - start;
-          if (target instanceof Float64Array)
-            for (let i = 0; i < columnData.length; i++) target[at + i] = Number(columnData[i]);
-          else for (let i = 0; i < columnData.length; i++) target[at + i] = columnData[i] as string;
-        },
-      });
-      start += rows;
-      yield { rows, ...out } as ColumnsOf<T, K>;
-    }
-  } catch (e) {
-    if (e instanceof UsageError) throw e;
-    throw new UsageError(`${path}: cannot be read as the ${table} table (${oneLine(e)})`);
+  const t = await openTable(runFile(dir, `${table}.parquet`), table, names);
+  const columns = tables[table] as Record<string, Column>;
+  let start = 0;
+  for (const rows of t.groups) {
+    if (rows === 0) continue;
+    const out: Record<string, Float64Array | string[]> = {};
+    for (const name of names)
+      out[name] = columns[name]!.type === 'text' ? new Array<string>(rows) : new Float64Array(rows);
+    await readRows(t, names, start, start + rows, (name, values, rowStart) => {
+      const target = out[name]!;
+      const at = rowStart - start;
+      if (target instanceof Float64Array) for (let i = 0; i < values.length; i++) target[at + i] = Number(values[i]);
+      else for (let i = 0; i < values.length; i++) target[at + i] = values[i] as string;
+    });
+    start += rows;
+    yield { rows, ...out } as ColumnsOf<T, K>;
   }
 }
 

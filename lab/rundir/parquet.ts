@@ -56,26 +56,18 @@ export interface TableData {
   columns: Record<string, (bigint | string)[]>;
 }
 
-/** Reads a whole table; throws when the file is no Parquet file or lacks a column. */
+/** Reads a whole table. Throws UsageError when the file is no such table, or damaged. */
 export async function readTable(path: string, table: TableName): Promise<TableData> {
   // Only readers pay for loading the reader.
-  const { asyncBufferFromFile, parquetMetadataAsync, parquetRead } = await import('hyparquet');
-  const file = await asyncBufferFromFile(path);
-  const metadata = await parquetMetadataAsync(file);
-  const rows = Number(metadata.num_rows);
+  const { openTable, readRows } = await import('./table-file.ts');
+  const names = Object.keys(tables[table]);
+  const t = await openTable(path, table, names);
   const columns: Record<string, (bigint | string)[]> = {};
-  for (const name of Object.keys(tables[table])) columns[name] = new Array<bigint | string>(rows);
-  const found = new Set(metadata.schema.map((s) => s.name));
-  for (const name of Object.keys(columns)) if (!found.has(name)) throw new Error(`column ${name} is missing`);
-  if (rows === 0) return { rows, columns };
-  await parquetRead({
-    file,
-    metadata,
-    columns: Object.keys(columns),
-    onChunk: ({ columnName, columnData, rowStart }) => {
-      const target = columns[columnName]!;
-      for (let i = 0; i < columnData.length; i++) target[rowStart + i] = columnData[i] as bigint | string;
-    },
-  });
-  return { rows, columns };
+  for (const name of names) columns[name] = new Array<bigint | string>(t.rows);
+  if (t.rows > 0)
+    await readRows(t, names, 0, t.rows, (name, values, at) => {
+      const target = columns[name]!;
+      for (let i = 0; i < values.length; i++) target[at + i] = values[i]!;
+    });
+  return { rows: t.rows, columns };
 }

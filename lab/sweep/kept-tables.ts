@@ -6,6 +6,7 @@ import type { Chunk } from '../../core/record/recorder.ts';
 import type { TableName } from '../../core/record/schema.ts';
 import { makeDirectories } from '../directories.ts';
 import { TableFile } from '../rundir/parquet.ts';
+import { outsideFault } from '../rundir/run-files.ts';
 
 export class KeptTables {
   readonly #place: string;
@@ -36,6 +37,9 @@ export class KeptTables {
   }
 }
 
-/** Whether a run's tables are all there. */
+/** Whether a run's tables are all there, and none was cut off. */
 export const hasTables = (dir: string, id: string, names: readonly TableName[]): boolean =>
-  names.every((t) => existsSync(join(dir, id, `${t}.parquet`)));
+  names.every((t) => {
+    const path = join(dir, id, `${t}.parquet`);
+    return existsSync(path) && outsideFault(path) === null;
+  });

@@ -243,11 +243,11 @@ describe('report', () => {
   test('a damaged run is named, and nothing is written', async () => {
     const cases: [string, (dir: string) => void, RegExp][] = [
       ['no-table', (d) => rmSync(join(d, 'jobs.parquet')), /jobs\.parquet: missing/],
-      ['cut', (d) => truncateSync(join(d, 'placements.parquet'), 900), /placements\.parquet: cannot be read/],
+      ['cut', (d) => truncateSync(join(d, 'placements.parquet'), 900), /placements\.parquet: cut off/],
       [
         'no-parquet',
         (d) => writeFileSync(join(d, 'prices.parquet'), 'x'.repeat(400)),
-        /prices\.parquet: cannot be read/,
+        /prices\.parquet: no Parquet table/,
       ],
       ['no-journal', (d) => rmSync(join(d, 'journal')), /journal: missing/],
       ['torn-journal', (d) => truncateSync(join(d, 'journal'), 20_000), /journal: .*(damaged|cut off)/],
