@@ -8,5 +8,6 @@ export default defineConfig({
     hookTimeout: 300_000,
     pool: 'threads',
     maxWorkers: 2,
+    isolate: false,
   },
 });

@@ -11,7 +11,7 @@ import { adversarySection } from '../../lab/report/adversaries.ts';
 import { readRun } from '../../lab/report/data.ts';
 import { reportPage } from '../../lab/report/page.ts';
 import { resultSchemas } from '../../lab/schemas/results.ts';
-import { janction, root } from '../support/cli.ts';
+import { janctionInside, root } from '../support/cli.ts';
 import { minimal } from '../support/scenario-text.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'janction-adversaries-'));
@@ -90,11 +90,11 @@ describe('janction payoffs', () => {
 `,
   );
 
-  test('pairs, arms and verdicts; the same for any number of workers', () => {
+  test('pairs, arms and verdicts; the same for any number of workers', async () => {
     const args = ['payoffs', file, '--replications', '3', '--json', '--quiet', '--workers'];
-    const one = janction([...args, '1']);
+    const one = await janctionInside([...args, '1']);
     expect(one.code).toBe(0);
-    expect(janction([...args, '2']).out).toBe(one.out);
+    expect((await janctionInside([...args, '2'])).out).toBe(one.out);
     const r = JSON.parse(one.out) as PayoffsJson;
     expect(resultSchemas['payoffs-result'].safeParse(r).success).toBe(true);
     const { overbillers, squatters } = r.kinds;
@@ -110,18 +110,42 @@ describe('janction payoffs', () => {
       expect(sum / a.each.length).toBeCloseTo(a.gain.mean, 5);
     }
     expect(overbillers!.arms[1]!.gain.mean).toBeGreaterThan(overbillers!.arms[0]!.gain.mean);
-    const shown = janction(['payoffs', file, '--replications', '3', '--quiet', '--kind', 'overbillers']);
+    const shown = await janctionInside([
+      'payoffs',
+      file,
+      '--replications',
+      '3',
+      '--workers',
+      '1',
+      '--quiet',
+      '--kind',
+      'overbillers',
+    ]);
     expect(shown.out).toContain('nobody looks');
     expect(shown.out).not.toContain('squatters');
   });
 
-  test('an arm that changes who cheats has its own agents and counts', () => {
+  test('an arm that changes who cheats has its own agents and counts', async () => {
     const all = 'adversaries.overbillers.variants={ everybody: { adversaries.overbillers.share: 100 % } }';
-    const args = ['payoffs', file, '--replications', '2', '--quiet', '--kind', 'overbillers', '--set', all];
-    const [base, arm] = (JSON.parse(janction([...args, '--json']).out) as PayoffsJson).kinds['overbillers']!.arms;
+    const args = [
+      'payoffs',
+      file,
+      '--replications',
+      '2',
+      '--workers',
+      '1',
+      '--quiet',
+      '--kind',
+      'overbillers',
+      '--set',
+      all,
+    ];
+    const [base, arm] = (JSON.parse((await janctionInside([...args, '--json'])).out) as PayoffsJson).kinds[
+      'overbillers'
+    ]!.arms;
     expect([base!.agents, base!.othersCount, base!.each.length]).toEqual([2, 2, 2]);
     expect([arm!.agents, arm!.othersCount, arm!.each.length]).toEqual([4, 0, 4]);
-    const { out } = janction(args);
+    const { out } = await janctionInside(args);
     expect(out).toContain('overbillers: 2 agents, 2 who play by the rules');
     expect(out).toMatch(/everybody.* of 4 +nobody /);
   });
@@ -137,8 +161,8 @@ describe('janction payoffs', () => {
       [file, '--set', 'adversaries.overbillers.variants={ more: { adversaries.overbillers.group: nobody } }'],
       'overbillers under "more": --set adversaries.overbillers.group=nobody',
     ],
-  ])('%j is refused: %s', (args, what) => {
-    const a = janction(['payoffs', ...args, '--quiet']);
+  ])('%j is refused: %s', async (args, what) => {
+    const a = await janctionInside(['payoffs', ...args, '--workers', '1', '--quiet']);
     expect(a.code).toBe(2);
     expect(a.out).toBe('');
     expect(a.err.trim().split('\n')).toHaveLength(1);

@@ -14,7 +14,7 @@ import { readTable, TableFile } from '../../lab/rundir/parquet.ts';
 import { readJournalBytes, readManifest, readRunTable } from '../../lab/rundir/reader.ts';
 import type { Manifest } from '../../lab/rundir/writer.ts';
 import { auditedTables } from '../support/audit.ts';
-import { inTemp, janction, janctionInside } from '../support/cli.ts';
+import { inTemp, janctionInside } from '../support/cli.ts';
 
 const quickstart = 'scenarios/quickstart/scenario.yaml';
 
@@ -64,7 +64,7 @@ describe('figures of run.json', () => {
   test('each that the tables decide, one unit beside what they say, is named', async () => {
     await inTemp(async (dir) => {
       const run = join(dir, 'run');
-      expect(janction(['run', quickstart, '--out', run, '--quiet', '--seed', '3']).code).toBe(0);
+      expect((await janctionInside(['run', quickstart, '--out', run, '--quiet', '--seed', '3'])).code).toBe(0);
       const journal = readJournalBytes(run);
       const [first] = readJournal(journal);
       const { header } = first as Extract<Frame, { type: typeof FrameType.header }>;
@@ -89,13 +89,13 @@ describe('audit', () => {
       const honest = join(dir, 'honest');
       const run = ['run', quickstart, '--out', honest, '--quiet', '--seed', '3', '--set', 'horizon=8 hour'];
       expect((await janctionInside(run)).code).toBe(0);
-      const good = janction(['audit', honest, '--json']);
+      const good = await janctionInside(['audit', honest, '--json']);
       expect(good.code).toBe(0);
       const result = JSON.parse(good.out) as AuditResult;
       expect(result.verdict).toBe('agrees');
       expect(result.auditor.transfers).toBeGreaterThan(1000);
       expect(result.replay.rows).toBeGreaterThan(5000);
-      expect(janction(['audit', honest]).out).toMatch(/every figure that was checked agrees/);
+      expect((await janctionInside(['audit', honest])).out).toMatch(/every figure that was checked agrees/);
 
       const tampered = async (name: string, change: (copy: string) => void | Promise<void>): Promise<AuditResult> => {
         const copy = join(dir, name);
@@ -130,7 +130,9 @@ describe('audit', () => {
         what: expect.stringMatching(/result\.economics\.welfare = 99999/),
       });
       expect(await auditCommand(honest, { rerun: true })).toMatchObject({ rerun: true, firstDifference: null });
-      expect(janction(['audit', honest, '--rerun']).out).toMatch(/every figure agrees[\s\S]*simulated it again/);
+      expect((await janctionInside(['audit', honest, '--rerun'])).out).toMatch(
+        /every figure agrees[\s\S]*simulated it again/,
+      );
       const byte = await tampered('byte', (d) => {
         const bytes = readFileSync(join(d, 'journal'));
         bytes[Math.floor(bytes.length / 2)]! ^= 1;
@@ -150,7 +152,7 @@ describe('audit', () => {
         writeFileSync(path, readFileSync(path, 'utf8').replace(/"fingerprint": "./, '"fingerprint": "z'));
       });
       expect(manifest.firstDifference).toMatchObject({ by: 'manifest' });
-      const code = janction(['audit', join(dir, 'unit')]);
+      const code = await janctionInside(['audit', join(dir, 'unit')]);
       expect(code.code).toBe(1);
       expect(code.out).toMatch(/DIFFERS[\s\S]*row 700/);
     });
@@ -159,7 +161,7 @@ describe('audit', () => {
   test('the independent auditor alone finds changes in every table of money', async () => {
     await inTemp(async (dir) => {
       const honest = join(dir, 'honest');
-      expect(janction(['run', quickstart, '--out', honest, '--quiet', '--seed', '4']).code).toBe(0);
+      expect((await janctionInside(['run', quickstart, '--out', honest, '--quiet', '--seed', '4'])).code).toBe(0);
       const load = async (): Promise<AuditInput> => {
         const t = {} as Omit<AuditInput, 'journal'>;
         for (const n of auditedTables) t[n] = await readRunTable(honest, n);
@@ -237,7 +239,7 @@ describe('audit', () => {
   test('tables are plain Parquet that another reader understands', async () => {
     await inTemp(async (dir) => {
       const out = join(dir, 'q');
-      janction(['run', quickstart, '--out', out, '--quiet']);
+      await janctionInside(['run', quickstart, '--out', out, '--quiet']);
       const file = readFileSync(join(out, 'jobs.parquet'));
       const rows = await parquetReadObjects({
         file: file.buffer.slice(file.byteOffset, file.byteOffset + file.length) as ArrayBuffer,

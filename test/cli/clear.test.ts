@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { inTemp, janction, janctionInside } from '../support/cli.ts';
+import { inTemp, janctionInside } from '../support/cli.ts';
 import { blockA, vectors } from '../support/pricing-vectors.ts';
 
 function clear(market: unknown, mechanism: string, ...flags: string[]) {
@@ -101,11 +101,11 @@ describe('clear', () => {
       expect(code).toBe(2);
     }
     expect((await clear(rising, 'pvcg', '--allow')).code).toBe(0);
-    expect(janction(['clear', '--mechanism', 'pvcg', '--market', 'absent.json']).code).toBe(2);
+    expect((await janctionInside(['clear', '--mechanism', 'pvcg', '--market', 'absent.json'])).code).toBe(2);
   });
 
   test('a module by path clears too', async () => {
-    await inTemp((dir) => {
+    await inTemp(async (dir) => {
       const file = join(dir, 'half.mjs');
       writeFileSync(
         file,
@@ -122,10 +122,10 @@ describe('clear', () => {
           suppliers: [{ id: 'p', capacity: 1, unitCost: 3 }],
         }),
       );
-      const { out, code } = janction(['clear', '--mechanism', file, '--market', market, '--json']);
+      const { out, code } = await janctionInside(['clear', '--mechanism', file, '--market', market, '--json']);
       expect(code).toBe(0);
       expect(JSON.parse(out)).toMatchObject({ mechanism: 'half', payments: { p: '1.500000' } });
-      const text = janction(['clear', '--mechanism', 'pvcg', '--market', market]);
+      const text = await janctionInside(['clear', '--mechanism', 'pvcg', '--market', market]);
       expect(text.out).toContain('supplier');
     });
   });

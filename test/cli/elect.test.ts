@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ElectJson } from '../../lab/commands/elect.ts';
-import { inTemp, janction } from '../support/cli.ts';
+import { inTemp, janctionInside } from '../support/cli.ts';
 
 const vote = (over: object) => ({
   seats: 2,
@@ -16,10 +16,10 @@ const vote = (over: object) => ({
 });
 
 async function elect(input: unknown, ...flags: string[]) {
-  return await inTemp((dir) => {
+  return await inTemp(async (dir) => {
     const path = join(dir, 'e.json');
     writeFileSync(path, typeof input === 'string' ? input : JSON.stringify(input));
-    return janction([
+    return await janctionInside([
       'elect',
       '--election',
       path,
@@ -135,10 +135,10 @@ describe('refused', () => {
     ['lock-weighted', 'locks missing', { total: 5, stakes: [1], maxLock: 3 }, /locks/],
     ['cardano', 'a pledge beyond the pool', { k: 10, a0: '0.3', R: 100, sigma: '1/100', pledge: '1/10' }, /pledge/],
   ])('rewards %s: %s', async (rule, _, input, want) => {
-    await inTemp((dir) => {
+    await inTemp(async (dir) => {
       const path = join(dir, 'r.json');
       writeFileSync(path, JSON.stringify(input));
-      const a = janction(['rewards', '--rule', rule, '--input', path, '--json']);
+      const a = await janctionInside(['rewards', '--rule', rule, '--input', path, '--json']);
       expect([a.code, a.out]).toEqual([2, '']);
       expect(a.err).toMatch(want);
     });

@@ -10,7 +10,7 @@ import { isGood, type ValidateJson } from '../../lab/commands/validate.ts';
 import { closedLoop, recordedRun } from '../../lab/execution/closed-loop.ts';
 import type { TableData } from '../../lab/rundir/parquet.ts';
 import { readJournalBytes, readManifest, readRunTable } from '../../lab/rundir/reader.ts';
-import { type Answer, cli, janction, scratch } from '../support/cli.ts';
+import { type Answer, cli, janction, janctionInside, scratch } from '../support/cli.ts';
 
 const scenario = 'scenarios/quickstart/executed.yaml';
 const short = ['--devices', 'cpu:2', '--time-scale', '3600', '--set', 'horizon=4 hour', '--quiet'];
@@ -49,17 +49,17 @@ describe('execute', () => {
     expect(completed).toBeGreaterThan(0);
   });
 
-  test('its journal audits, and the simulator decides and bills alike', () => {
-    const audit = JSON.parse(janction(['audit', out, '--json']).out) as AuditResult;
+  test('its journal audits, and the simulator decides and bills alike', async () => {
+    const audit = JSON.parse((await janctionInside(['audit', out, '--json'])).out) as AuditResult;
     expect(audit.firstDifference).toBeNull();
-    const v = janction(['validate', out, '--json']);
+    const v = await janctionInside(['validate', out, '--json']);
     expect(v.code).toBe(0);
     expect(v.out).toContain('"closedLoop":{"decisionMismatches":0,"invoiceMismatches":0,"firstMismatch":null');
     const c = (JSON.parse(v.out) as ValidateJson).closedLoop;
     expect(c).toMatchObject({ unansweredActions: 0, unusedAnswers: 0 });
     expect(c.actions).toBeGreaterThan(3);
     expect(c.digest.simulated).toBe(c.digest.recorded);
-    expect(janction(['validate', out]).out).toMatch(/decides and bills alike/);
+    expect((await janctionInside(['validate', out])).out).toMatch(/decides and bills alike/);
   });
 
   test('canary: one changed delay, answer or fence, or a row that was tampered with, is found', async () => {
@@ -117,10 +117,10 @@ describe('execute', () => {
     expect(onto.err).toMatch(/not empty/);
   });
 
-  test('validate holds a simulated run against the simulator as well', () => {
+  test('validate holds a simulated run against the simulator as well', async () => {
     const simulated = join(dir, 's');
-    expect(janction(['run', scenario, '--out', simulated, '--quiet']).code).toBe(0);
-    const v = janction(['validate', simulated, '--json']);
+    expect((await janctionInside(['run', scenario, '--out', simulated, '--quiet'])).code).toBe(0);
+    const v = await janctionInside(['validate', simulated, '--json']);
     expect(v.code).toBe(0);
     expect((JSON.parse(v.out) as ValidateJson).executed).toBe(false);
   });
@@ -154,7 +154,7 @@ describe('execute', () => {
     expect(janction(['execute', '--resume', stopped, '--quiet'])).toMatchObject({ code: 0, err: '' });
     expect(readManifest(stopped).execution!.resumes).toBeGreaterThan(0);
     expect(readdirSync(stopped)).not.toContain('execution.json');
-    expect(janction(['validate', stopped]).code).toBe(0);
+    expect((await janctionInside(['validate', stopped])).code).toBe(0);
   });
 
   const wrong: [string[], RegExp][] = [
@@ -173,8 +173,8 @@ describe('execute', () => {
     [['validate', 'no/x'], /no such run directory/],
   ];
   for (const [args, message] of wrong) {
-    test(`janction ${args.join(' ')}: one line, exit 2, nothing left`, () => {
-      const a = janction(args);
+    test(`janction ${args.join(' ')}: one line, exit 2, nothing left`, async () => {
+      const a = await janctionInside(args);
       expect([a.code, a.out]).toEqual([2, '']);
       expect(a.err).toMatch(/^error: [^\n]+\n$/);
       expect(a.err).toMatch(message);

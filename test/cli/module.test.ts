@@ -10,7 +10,7 @@ import { guardedPlacement, guardedPricing, guardedQueueing } from '../../lab/mod
 import { loadModule } from '../../lab/modules/load.ts';
 import { compileModule, readModule } from '../../lab/modules/source.ts';
 import { shipped } from '../../mechanisms/index.ts';
-import { inTemp, janction, root } from '../support/cli.ts';
+import { inTemp, janction, janctionInside, root } from '../support/cli.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const load = (text: string, file = 'm.ts', limit?: number) => loadModule(compileModule(bytes(text), file), limit);
@@ -105,7 +105,7 @@ describe('what is refused before anything runs', () => {
   });
 
   test('files that are none', async () => {
-    await inTemp((dir) => {
+    await inTemp(async (dir) => {
       mkdirSync(join(dir, 'd.ts'));
       writeFileSync(join(dir, 'binary.ts'), Uint8Array.from([0xff, 0xfe, 0x00]));
       writeFileSync(join(dir, 'huge.ts'), Buffer.alloc(2_000_000, 32));
@@ -203,7 +203,7 @@ describe('what ends a run', () => {
   });
 
   test('the command line says it in one line, with exit 2, and leaves nothing behind', async () => {
-    await inTemp((dir) => {
+    await inTemp(async (dir) => {
       const scenario = join(root, 'scenarios/quickstart/scenario.yaml');
       for (const [name, text, says] of [
         [
@@ -250,7 +250,7 @@ describe('what ends a run', () => {
 describe('an agent that bids', () => {
   const bidder = (body: string): string =>
     `export default { kind: 'bidder', name: 'b', create: (params) => ({ bid(job) { ${body} } }) };`;
-  const run = (dir: string, ...sets: string[]) => {
+  const run = (...sets: string[]) => {
     const args = [
       'run',
       join(root, 'scenarios/quickstart/scenario.yaml'),
@@ -259,11 +259,11 @@ describe('an agent that bids', () => {
       '--quiet',
       '--json',
     ];
-    return janction([...args, ...sets.flatMap((s) => ['--set', s])], dir);
+    return janctionInside([...args, ...sets.flatMap((s) => ['--set', s])]);
   };
 
   test('that tells the truth changes nothing, one that shades pays less, one that stays away is not there', async () => {
-    await inTemp((dir) => {
+    await inTemp(async (dir) => {
       writeFileSync(join(dir, 'honest.js'), bidder('return { bids: job.worth.map((w) => w.microPerGpuHour) };'));
       writeFileSync(
         join(dir, 'shy.js'),
@@ -271,12 +271,11 @@ describe('an agent that bids', () => {
           "return job.draw('come', 2) === 0 ? null : { bids: job.worth.map((w) => Math.floor((w.microPerGpuHour * params.percent) / 100)) };",
         ),
       );
-      const plain = run(dir);
-      const honest = run(dir, 'demand.personas.images.bidder=honest.js');
+      const plain = await run();
+      const honest = await run(`demand.personas.images.bidder=${join(dir, 'honest.js')}`);
       expect(honest.out).toBe(plain.out);
-      const shy = JSON.parse(
-        run(dir, 'demand.personas.images.bidder.name=shy.js', 'demand.personas.images.bidder.percent=20').out,
-      );
+      const name = `demand.personas.images.bidder.name=${join(dir, 'shy.js')}`;
+      const shy = JSON.parse((await run(name, 'demand.personas.images.bidder.percent=20')).out);
       const told = JSON.parse(plain.out);
       expect(shy.jobs.submitted).toBeLessThan(told.jobs.submitted - 50);
       expect(shy.rejectedBecause['price-above-bid']).toBeGreaterThan(told.rejectedBecause['price-above-bid'] ?? 0);
@@ -285,11 +284,13 @@ describe('an agent that bids', () => {
   });
 
   test('that answers nonsense or remembers is found out', async () => {
-    await inTemp((dir) => {
+    await inTemp(async (dir) => {
       writeFileSync(join(dir, 'nonsense.js'), bidder('return { bids: [NaN] };'));
-      const done = run(dir, 'demand.personas.images.bidder=nonsense.js');
+      const done = await run(`demand.personas.images.bidder=${join(dir, 'nonsense.js')}`);
       expect([done.code, done.out]).toEqual([2, '']);
-      expect(done.err).toMatch(/^error: nonsense\.js: bid\(\) answered \{"bids":\[null\]\}; answer null or \{ bids \}/);
+      expect(done.err).toMatch(
+        /^error: [^ ]*nonsense\.js: bid\(\) answered \{"bids":\[null\]\}; answer null or \{ bids \}/,
+      );
       writeFileSync(join(dir, 'counting.js'), `let n = 0;\n${bidder('n++; return { bids: job.worth.map(() => n) };')}`);
       const broken = checkModuleCommand(join(dir, 'counting.js')).laws.filter((l) => !l.kept);
       expect(broken.map((l) => l.name)).toEqual(['keeps no secret: built afresh before a job it answers the same']);
@@ -299,7 +300,7 @@ describe('an agent that bids', () => {
 
 describe('check-module', () => {
   test('finds the law that is broken, and types that do not fit', async () => {
-    await inTemp((dir) => {
+    await inTemp(async (dir) => {
       const put = (name: string, text: string): string => {
         writeFileSync(join(dir, name), text);
         return join(dir, name);
@@ -345,13 +346,13 @@ describe('check-module', () => {
       const c = checkModuleCommand(typed);
       expect(c.types.faults[0]).toMatch(/typed\.ts:5:\d+: TS\d+ .*lastRate/);
       expect(c.verdict).toBe('breaks its contract');
-      const done = janction(['check-module', 'secret.js'], dir);
+      const done = await janctionInside(['check-module', join(dir, 'secret.js')]);
       expect(done.code).toBe(1);
       expect(done.out).toContain('BROKEN is a function of the state');
-      expect(janction(['check-module', 'secret.js', '--params', '[1]'], dir).err).toMatch(
+      expect((await janctionInside(['check-module', join(dir, 'secret.js'), '--params', '[1]'])).err).toMatch(
         /^error: --params: want a JSON object/,
       );
-      expect(janction(['check-module', 'absent.js'], dir).code).toBe(2);
+      expect((await janctionInside(['check-module', join(dir, 'absent.js')])).code).toBe(2);
     });
   });
 });

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { cli, inTemp, janction, janctionInside, root } from '../support/cli.ts';
+import { cli, inTemp, janctionInside, root } from '../support/cli.ts';
 
 const quickstart = join(root, 'scenarios/quickstart/scenario.yaml');
 const short = ['--set', 'horizon=2 hour', '--set', 'warmup=0 hour', '--quiet'];
@@ -102,10 +102,13 @@ design: { kind: grid, parameters: { pricing.epoch: [15 minute, 30 minute] } }
       const path = study(dir, 'jobs_completed, gpu_utlilisation');
       const says = /study\.yaml:5:27: no figure is called "gpu_utlilisation"; did you mean "gpu_utilisation"\?/;
       refused(await janctionInside(['sweep', 'plan', path, '--quiet']), says);
-      refused(janction(['sweep', 'run', path, '--out', join(dir, 'out'), '--quiet', '--workers', '1']), says);
+      refused(
+        await janctionInside(['sweep', 'run', path, '--out', join(dir, 'out'), '--quiet', '--workers', '1']),
+        says,
+      );
       const two = ['compare', quickstart, quickstart, '--set', 'horizon=1 hour', '--set', 'warmup=0 hour'];
       const misspelt = [...two, '--b-set', 'pricing.epoch=15 minute', '--metric', 'jobs', '--workers', '1'];
-      refused(janction(misspelt), /--metric: no figure is called "jobs"/);
+      refused(await janctionInside(misspelt), /--metric: no figure is called "jobs"/);
     });
   });
 

@@ -11,7 +11,7 @@ import { resultSchemas } from '../../lab/schemas/results.ts';
 import { studySchema } from '../../lab/sweep/study.ts';
 import { sensitivitySchema, tuneSchema } from '../../lab/tune/study.ts';
 import { rationals } from '../../mechanisms/pricing/lib/field.ts';
-import { inTemp, janction, root } from '../support/cli.ts';
+import { inTemp, janctionInside, root } from '../support/cli.ts';
 import { writeStudy } from '../support/sweeps.ts';
 
 test('every name gives a JSON schema', () => {
@@ -42,7 +42,7 @@ test('studies that are shipped fit their schemas', () => {
 });
 
 test('what commands print fits: run, sweep, compare, tune, sensitivity', async () => {
-  await inTemp((dir) => {
+  await inTemp(async (dir) => {
     const study = writeStudy(
       dir,
       `name: s
@@ -74,7 +74,7 @@ metrics: [gpu_utilisation]
       ['sensitivity-result', ['sensitivity', sensitivity, '--workers', '1']],
     ];
     for (const [name, args] of cases) {
-      const a = janction([...args, '--json', '--quiet']);
+      const a = await janctionInside([...args, '--json', '--quiet']);
       expect(a.err).toBe('');
       const got = resultSchemas[name].safeParse(JSON.parse(a.out));
       expect(got.error?.issues ?? [], name).toEqual([]);

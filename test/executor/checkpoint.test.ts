@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { checkpointFault } from '../../executor/work/checkpoint.ts';
-import { cli, inTemp, janction } from '../support/cli.ts';
+import { cli, inTemp, janction, janctionInside } from '../support/cli.ts';
 
 /** Leaves a checkpoint whose digest is right or wrong and waits to be killed; started again, says what it found. */
 const command = (digest: string): string =>
@@ -32,7 +32,7 @@ pricing: { rates: { card: 1 USD/hour } }
 const DIGEST = '0cfa9f8c4d5ec1d3b3ef87bb43bb7ee4bae0a2d9d50e0b2c3ab8a7b2b8a9ad8c';
 
 test('a manifest vouches for each of its files, and for nothing outside', async () => {
-  await inTemp((dir) => {
+  await inTemp(async (dir) => {
     const write = (manifest: unknown): void => writeFileSync(join(dir, 'manifest.json'), JSON.stringify(manifest));
     const schema = 'janction.checkpoint/1';
     const hello = '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824';
@@ -90,8 +90,8 @@ test.skipIf(process.platform !== 'linux')(
       const said = (job: number): string => readFileSync(join(out, 'jobs', `${job}-2-0`, 'stdout'), 'utf8');
       expect(said(1)).toBe('resumed at 41\n');
       expect(said(2)).toBe('from nothing\n');
-      expect(janction(['audit', out]).code).toBe(0);
-      expect(janction(['validate', out]).code).toBe(0);
+      expect((await janctionInside(['audit', out])).code).toBe(0);
+      expect((await janctionInside(['validate', out])).code).toBe(0);
     });
   },
 );

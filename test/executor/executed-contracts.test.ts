@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { AuditResult } from '../../lab/commands/audit.ts';
 import { readRunTable } from '../../lab/rundir/reader.ts';
-import { janction, root, scratch } from '../support/cli.ts';
+import { janction, janctionInside, root, scratch } from '../support/cli.ts';
 
 describe('executed', () => {
   const { dir, remove } = scratch();
@@ -27,16 +27,16 @@ describe('executed', () => {
     expect(readings).toContain('final');
     const moved = new Set((await readRunTable(out, 'transfers')).columns['reason']!);
     for (const reason of reasons) expect([...moved]).toContain(reason);
-    const audit = JSON.parse(janction(['audit', out, '--json']).out) as AuditResult;
+    const audit = JSON.parse((await janctionInside(['audit', out, '--json'])).out) as AuditResult;
     expect(audit.firstDifference).toBeNull();
-    const same = janction(['validate', out, '--json']);
+    const same = await janctionInside(['validate', out, '--json']);
     expect(same.out).toContain('"closedLoop":{"decisionMismatches":0,"invoiceMismatches":0,"firstMismatch":null');
     const billed = spawnSync(process.execPath, [join(root, 'test/independent/billed-as-quoted.mjs'), out], {
       encoding: 'utf8',
       cwd: root,
     });
     expect(billed.stdout).toMatch(/: [1-9]\d* completed jobs billed as quoted/);
-    const s = JSON.parse(janction(['statement', out, '--json']).out) as {
+    const s = JSON.parse((await janctionInside(['statement', out, '--json'])).out) as {
       currencies: { unit: string; sumOfBalances: string; invoiced: string; charged: string }[];
     };
     const usd = s.currencies.find((c) => c.unit === 'microUSD')!;

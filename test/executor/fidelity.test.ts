@@ -13,7 +13,7 @@ import {
   type OpenLoopJson,
   type Outcomes,
 } from '../../lab/execution/open-loop.ts';
-import { inTemp, janction } from '../support/cli.ts';
+import { inTemp, janction, janctionInside } from '../support/cli.ts';
 
 const sorted = (list: readonly number[]): number[] => [...list].sort((a, b) => a - b);
 
@@ -135,7 +135,7 @@ describe('gates of fidelity', () => {
 });
 
 test('a machine is measured, and runs are held against what that predicts', async () => {
-  await inTemp((dir) => {
+  await inTemp(async (dir) => {
     const machine = join(dir, 'machine.json');
     const c = janction(['calibrate', '--repeats', '2', '--json', '--quiet']);
     expect([c.code, c.err]).toEqual([0, '']);
@@ -150,7 +150,7 @@ test('a machine is measured, and runs are held against what that predicts', asyn
       return out;
     });
     const page = join(dir, 'fidelity.html');
-    const a = janction(['validate', ...runs, '--calibration', machine, '--report', page, '--json']);
+    const a = await janctionInside(['validate', ...runs, '--calibration', machine, '--report', page, '--json']);
     expect(a.code).toBe(0);
     const v = JSON.parse(a.out) as ValidateJson;
     expect(v.closedLoop).toMatchObject({ decisionMismatches: 0, invoiceMismatches: 0 });
@@ -165,12 +165,17 @@ test('a machine is measured, and runs are held against what that predicts', asyn
     for (const word of ['G0 noise floor', 'uncalibrated', 'within the noise', 'KS distance'])
       expect(html).toContain(word);
     expect(html).not.toMatch(/https?:|<script|src=/);
-    expect(janction(['validate', runs[0]!, '--report', join(dir, 'no', 'x.html')])).toMatchObject({ code: 2, out: '' });
+    expect(await janctionInside(['validate', runs[0]!, '--report', join(dir, 'no', 'x.html')])).toMatchObject({
+      code: 2,
+      out: '',
+    });
     // Two repeats are no noise floor: with --gates that is a finding.
-    expect(janction(['validate', ...runs, '--gates', '--json']).code).toBe(1);
-    expect(janction(['validate', ...runs]).out).toMatch(/uncalibrated[\s\S]*G0 noise floor: .*2 of 5 repeats/);
+    expect((await janctionInside(['validate', ...runs, '--gates', '--json'])).code).toBe(1);
+    expect((await janctionInside(['validate', ...runs])).out).toMatch(
+      /uncalibrated[\s\S]*G0 noise floor: .*2 of 5 repeats/,
+    );
     writeFileSync(machine, '{"schema":"janction.calibration/1"}');
-    expect(janction(['validate', runs[0]!, '--calibration', machine]).err).toMatch(
+    expect((await janctionInside(['validate', runs[0]!, '--calibration', machine])).err).toMatch(
       /^error: .*no calibration; make one/,
     );
     expect(

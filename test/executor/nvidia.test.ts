@@ -13,7 +13,7 @@ import { openCuda } from '../../executor/gpu/cuda.ts';
 import type { ChallengeJson } from '../../lab/commands/challenge.ts';
 import type { ValidateJson } from '../../lab/commands/validate.ts';
 import { readRunTable } from '../../lab/rundir/reader.ts';
-import { type Answer, janction } from '../support/cli.ts';
+import { type Answer, janction, janctionInside } from '../support/cli.ts';
 
 const UUID = 'GPU-8f4a1e0c-0000-1111-2222-333344445555';
 const native = loadNative();
@@ -72,7 +72,7 @@ describe.skipIf(native === null || !compiler || process.platform !== 'linux')('a
     expect([bad.code, (JSON.parse(bad.out) as ChallengeJson).reason]).toEqual([1, 'not the product']);
   });
 
-  test('jobs on shares of the card and whole: executed, judged, billed alike by the simulator', () => {
+  test('jobs on shares of the card and whole: executed, judged, billed alike by the simulator', async () => {
     const file = join(dir, 'jobs.yaml');
     const out = join(dir, 'x');
     writeFileSync(
@@ -99,7 +99,7 @@ output: { sample: none }
     for (const half of [1, 2]) expect(JSON.parse(said(half, 'stdout'))).toMatchObject({ device: UUID });
     expect(said(3, 'stdout')).toBe(`${UUID}\n`);
     expect(JSON.parse(said(4, 'status.json'))).toMatchObject({ reason: null, challenge: { accepted: true } });
-    const v = JSON.parse(janction(['validate', out, '--json']).out) as ValidateJson;
+    const v = JSON.parse((await janctionInside(['validate', out, '--json'])).out) as ValidateJson;
     expect(v.closedLoop).toMatchObject({ decisionMismatches: 0, invoiceMismatches: 0, unansweredActions: 0 });
   });
 
@@ -139,8 +139,8 @@ output: { sample: none }
       ['gpu-error', 'Xid 31', 0],
       ['gpu-drain', 'Xid 94', 0],
     ]);
-    expect(janction(['audit', out]).code).toBe(0);
-    const v = JSON.parse(janction(['validate', out, '--json']).out) as ValidateJson;
+    expect((await janctionInside(['audit', out])).code).toBe(0);
+    const v = JSON.parse((await janctionInside(['validate', out, '--json'])).out) as ValidateJson;
     expect(v.closedLoop).toMatchObject({ decisionMismatches: 0, invoiceMismatches: 0, unansweredActions: 0 });
   });
 });

@@ -12,7 +12,7 @@ import { HOUR_US, type MigProfile, NEVER } from '../../core/types.ts';
 import { placementNames, queueingNames, shipped } from '../../mechanisms/index.ts';
 import { readCatalogue } from '../../scenarios/load/catalogue.ts';
 import { migLayout } from '../../scenarios/load/mig.ts';
-import { inTemp, janction } from '../support/cli.ts';
+import { inTemp, janctionInside } from '../support/cli.ts';
 import { arrival, config, generator, node, pool, SECOND, simulation, spec, task } from '../support/market.ts';
 
 const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
@@ -236,17 +236,17 @@ demand:
     - { name: small, work: 1 hour, tasks: 3, mig: ${mig}${more} }
 `;
   test('a task names a profile', async () => {
-    await inTemp((dir) => {
+    await inTemp(async (dir) => {
       const file = join(dir, 'm.yaml');
       writeFileSync(file, scenario('2g.20gb'));
-      const r = janction(['run', file, '--json', '--quiet', '--check', 'every-event']);
+      const r = await janctionInside(['run', file, '--json', '--quiet', '--check', 'every-event']);
       expect(r.err).toBe('');
       expect(JSON.parse(r.out).jobs.completed).toBe(1);
     });
   });
 
   test('what a card cannot have: one line, exit 2', async () => {
-    await inTemp((dir) => {
+    await inTemp(async (dir) => {
       const file = join(dir, 'm.yaml');
       for (const [mig, more, says] of [
         ['3g.30gb', '', 'no card it may use has the profile "3g.30gb"; did you mean "3g.40gb"?'],
@@ -254,7 +254,7 @@ demand:
         ['2g.20gb', ', gpus: 2', 'stands beside gpus, share or memory'],
       ] as const) {
         writeFileSync(file, scenario(mig, more));
-        const r = janction(['run', file]);
+        const r = await janctionInside(['run', file]);
         expect([r.code, r.out]).toEqual([2, '']);
         expect(r.err.trim().split('\n')).toHaveLength(1);
         expect(r.err).toContain(says);

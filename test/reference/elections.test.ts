@@ -29,7 +29,7 @@ import {
   supportsOf,
   topK,
 } from '../../mechanisms/elections/index.ts';
-import { inTemp, janction } from '../support/cli.ts';
+import { inTemp, janctionInside } from '../support/cli.ts';
 import { absent, vectors } from '../support/vectors.ts';
 
 interface Vector {
@@ -229,10 +229,10 @@ describe.skipIf(file === null)('published elections', () => {
     'top-k',
     'mes',
   ])('janction elect --rule %s answers in the documented shape', async (rule) => {
-    await inTemp((dir) => {
+    await inTemp(async (dir) => {
       const path = join(dir, 'e.json');
       writeFileSync(path, JSON.stringify(file!.vectors[0]));
-      const a = janction(['elect', '--rule', rule, '--election', path, '--json']);
+      const a = await janctionInside(['elect', '--rule', rule, '--election', path, '--json']);
       expect(a.err).toBe('');
       const json = JSON.parse(a.out) as Record<string, unknown>;
       expect(Object.keys(json)).toEqual(['rule', 'winners', 'supports', 'pjr', 'ejr', 'arithmetic']);

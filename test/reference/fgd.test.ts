@@ -20,7 +20,7 @@ import {
 import { readNodes, studyOrder } from '../../lab/reproduce/fgd-input.ts';
 import { dataDir } from '../../lab/reproduce/study.ts';
 import { Fgd, type FgdParams, shipped } from '../../mechanisms/index.ts';
-import { inTemp, janction } from '../support/cli.ts';
+import { inTemp, janctionInside } from '../support/cli.ts';
 
 const data = dataDir(undefined);
 const have = data !== null && existsSync(join(data, 'reference/fgd'));
@@ -115,7 +115,7 @@ describe.skipIf(!orders)('order of arrival', () => {
 
 describe('janction reproduce fgd', () => {
   test('bad input: one line, exit 2, nothing on stdout', async () => {
-    await inTemp((dir) => {
+    await inTemp(async (dir) => {
       for (const args of [
         ['--data', join(dir, 'nowhere')],
         ['--data', dir],
@@ -123,14 +123,14 @@ describe('janction reproduce fgd', () => {
         ['--policy', 'fdg'],
         ['--seed', '-1'],
       ]) {
-        const r = janction(['reproduce', 'fgd', ...args]);
+        const r = await janctionInside(['reproduce', 'fgd', ...args]);
         expect(r.code).toBe(2);
         expect(r.out).toBe('');
         expect(r.err.trim().split('\n')).toHaveLength(1);
         expect(r.err).toMatch(/^error: /);
       }
-      expect(janction(['reproduce']).code).toBe(2);
-      expect(janction(['reproduce', 'fdg']).code).toBe(2);
+      expect((await janctionInside(['reproduce'])).code).toBe(2);
+      expect((await janctionInside(['reproduce', 'fdg'])).code).toBe(2);
     });
   });
 });

@@ -15,7 +15,7 @@ import { artifact, parting } from '../../lab/reproduce/muri-artifact.ts';
 import { agreementWith, muriPublished } from '../../lab/reproduce/muri-published.ts';
 import { dataDir } from '../../lab/reproduce/study.ts';
 import { shipped } from '../../mechanisms/index.ts';
-import { inTemp, janction } from '../support/cli.ts';
+import { inTemp, janctionInside } from '../support/cli.ts';
 
 const data = dataDir(undefined);
 const have = data !== null && existsSync(join(data, 'traces/muri'));
@@ -123,13 +123,13 @@ describe.skipIf(!have)(`Muri's simulations${why}`, () => {
 
 describe('janction reproduce muri', () => {
   test('bad input: one line, exit 2, nothing on stdout', async () => {
-    await inTemp((dir) => {
+    await inTemp(async (dir) => {
       for (const args of [
         ['--data', dir],
         ['--trace', 'trace9'],
         ['--policy', 'srft'],
       ]) {
-        const r = janction(['reproduce', 'muri', ...args]);
+        const r = await janctionInside(['reproduce', 'muri', ...args]);
         expect([r.code, r.out, r.err.trim().split('\n').length]).toEqual([2, '', 1]);
       }
     });

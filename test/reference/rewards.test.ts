@@ -16,7 +16,7 @@ import {
   sybilShare,
   type WeightRule,
 } from '../../mechanisms/rewards/index.ts';
-import { inTemp, janction } from '../support/cli.ts';
+import { inTemp, janctionInside } from '../support/cli.ts';
 import { absent, vectors } from '../support/vectors.ts';
 
 type Op = ['delegate', string, number] | ['alloc', number] | ['slash', string] | ['withdraw', string];
@@ -91,10 +91,10 @@ describe.skipIf(file === null)('published rewards', () => {
     for (const [who, want] of Object.entries(v.paid ?? {})) expect(f.paid(who)).toBe(BigInt(want));
     if (v.pool_dec !== undefined) expect(f.pool.toString()).toBe(v.pool_dec);
     if (v.outstanding_dec !== undefined) expect(f.outstanding.toString()).toBe(v.outstanding_dec);
-    await inTemp((dir) => {
+    await inTemp(async (dir) => {
       const path = join(dir, 'f1.json');
       writeFileSync(path, JSON.stringify({ commission: v.commission, ops: v.ops }));
-      const a = janction(['rewards', '--rule', 'f1', '--input', path, '--json']);
+      const a = await janctionInside(['rewards', '--rule', 'f1', '--input', path, '--json']);
       expect(a.err).toBe('');
       const json = JSON.parse(a.out) as { rewards: Record<string, string>; commission: string };
       for (const [who, want] of Object.entries(v.delegator_rewards ?? {}))

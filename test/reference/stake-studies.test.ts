@@ -1,7 +1,7 @@
 /** Every stake study agrees with what was published, and `reproduce` says so in its JSON. */
 import { expect, test } from 'vitest';
 import { stakeStudies } from '../../lab/reproduce/stake-studies.ts';
-import { janction } from '../support/cli.ts';
+import { janctionInside } from '../support/cli.ts';
 
 test.each(stakeStudies.map((s) => ({ name: s.name, study: s })))('reproduce $name', async ({ study }) => {
   const rows = await study.validate(null);
@@ -9,8 +9,8 @@ test.each(stakeStudies.map((s) => ({ name: s.name, study: s })))('reproduce $nam
   expect(rows.filter((r) => !r.agrees)).toEqual([]);
 });
 
-test('janction reproduce f1 --json', () => {
-  const a = janction(['reproduce', 'f1', '--json']);
+test('janction reproduce f1 --json', async () => {
+  const a = await janctionInside(['reproduce', 'f1', '--json']);
   expect(a.code).toBe(0);
   const json = JSON.parse(a.out) as {
     study: string;

@@ -10,7 +10,7 @@ import { processesOf } from '../../executor/work/proc.ts';
 import type { AuditResult } from '../../lab/commands/audit.ts';
 import type { ValidateJson } from '../../lab/commands/validate.ts';
 import { readManifest, readRunTable } from '../../lab/rundir/reader.ts';
-import { cli, inTemp, janction } from '../support/cli.ts';
+import { cli, inTemp, janctionInside } from '../support/cli.ts';
 import { generator } from '../support/market.ts';
 import { runs } from '../support/runs.ts';
 
@@ -134,9 +134,9 @@ async function check(out: string, killed: number): Promise<void> {
     else expect(printed).toBeLessThanOrEqual(1);
   });
   expect(readdirSync(join(out, 'jobs')).length).toBeGreaterThanOrEqual(60);
-  const audit = JSON.parse(janction(['audit', out, '--json']).out) as AuditResult;
+  const audit = JSON.parse((await janctionInside(['audit', out, '--json'])).out) as AuditResult;
   expect(audit.firstDifference).toBeNull();
-  const v = JSON.parse(janction(['validate', out, '--json']).out) as ValidateJson;
+  const v = JSON.parse((await janctionInside(['validate', out, '--json'])).out) as ValidateJson;
   expect(v.closedLoop).toMatchObject({
     decisionMismatches: 0,
     invoiceMismatches: 0,

@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readRunTable } from '../../lab/rundir/reader.ts';
-import { inTemp, janction } from '../support/cli.ts';
+import { inTemp, janction, janctionInside } from '../support/cli.ts';
 import { generator } from '../support/market.ts';
 
 /** Scenario time per wall time, and the least wall time between two events. */
@@ -77,7 +77,7 @@ test('far apart, both clocks give the same jobs the same GPUs in the same order'
     const { text, arrivals } = list(1);
     writeFileSync(csv, text);
     writeFileSync(file, scenario(csv));
-    expect(janction(['run', file, '--out', join(dir, 'sim'), '--quiet']).err).toBe('');
+    expect((await janctionInside(['run', file, '--out', join(dir, 'sim'), '--quiet'])).err).toBe('');
     const predicted = await placements(join(dir, 'sim'));
     // The list is what it claims to be: some jobs wait, and starting takes the simulator far less than the distance.
     const slack = APART_US / 10;

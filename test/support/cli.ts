@@ -3,9 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { vi } from 'vitest';
-import { main } from '../../lab/cli.ts';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 export const cli = join(root, 'dist/lab/cli.js');
@@ -22,8 +21,15 @@ export function janction(args: readonly string[], cwd = root, variables: Record<
   return { code: done.status, out: done.stdout, err: done.stderr };
 }
 
-/** The same command line without a process of its own: for tests that call it many times. */
+let built: Promise<{ main: (args: readonly string[]) => Promise<number> }> | undefined;
+
+/**
+ * The same built command line without a process of its own, which takes most of a second: for every test that asks what a command says
+ * and does, not how its process ends.
+ */
 export async function janctionInside(args: readonly string[]): Promise<Answer> {
+  built ??= import(pathToFileURL(cli).href);
+  const { main } = await built;
   const answer: Answer = { code: null, out: '', err: '' };
   const into = (stream: 'out' | 'err') =>
     ((text: string | Uint8Array, ...rest: unknown[]) => {

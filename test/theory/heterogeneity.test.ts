@@ -6,7 +6,7 @@ import { dataDir } from '../../lab/reproduce/study.ts';
 import { highsSolver, type LinearProblem } from '../../lab/solver/linear.ts';
 import { fairestParts, type Kind } from '../../mechanisms/queueing/lib/allocation.ts';
 import { leastWorth, upperBound } from '../oracle/max-min-certificate.ts';
-import { inTemp, janction } from '../support/cli.ts';
+import { inTemp, janctionInside } from '../support/cli.ts';
 import { generator } from '../support/market.ts';
 
 const least = (kinds: readonly Kind[], parts: readonly (readonly number[])[]): number =>
@@ -200,18 +200,18 @@ ${more}`;
 
 describe('in a market', () => {
   test('jobs go where they are fast, and more of them end', async () => {
-    await inTemp((dir) => {
-      const ended = (queueing: string): { completed: number; violations: number } => {
+    await inTemp(async (dir) => {
+      const ended = async (queueing: string): Promise<{ completed: number; violations: number }> => {
         const path = join(dir, 's.yaml');
         writeFileSync(path, scenario(queueing));
-        const r = janction(['run', path, '--json', '--quiet']);
+        const r = await janctionInside(['run', path, '--json', '--quiet']);
         expect(r.err).toBe('');
         const out = JSON.parse(r.out) as { jobs: { completed: number }; invariants: { violations: number } };
         return { completed: out.jobs.completed, violations: out.invariants.violations };
       };
-      const fifo = ended('fifo');
+      const fifo = await ended('fifo');
       for (const objective of ['max-min', 'makespan']) {
-        const ours = ended(`{ name: heterogeneity, objective: ${objective} }`);
+        const ours = await ended(`{ name: heterogeneity, objective: ${objective} }`);
         expect(ours.violations).toBe(0);
         expect(ours.completed, objective).toBeGreaterThan(1.15 * fifo.completed);
       }
@@ -219,7 +219,7 @@ describe('in a market', () => {
   });
 
   test('a table without a needed pair: one line, exit 2', async () => {
-    await inTemp((dir) => {
+    await inTemp(async (dir) => {
       const path = join(dir, 's.yaml');
       for (const [table, says] of [
         ['{ picky: { fast: 10, slow: 1 } }', 'no row for jobs named "easy-going"; add one'],
@@ -233,7 +233,7 @@ describe('in a market', () => {
         ['{ picky: { fast: -1, slow: 1 }, easy-going: { fast: 1, slow: 1 } }', 'fast'],
       ] as const) {
         writeFileSync(path, scenario(`{ name: heterogeneity, throughputs: ${table} }`));
-        const r = janction(['run', path]);
+        const r = await janctionInside(['run', path]);
         expect([r.code, r.out]).toEqual([2, '']);
         expect(r.err.trim().split('\n')).toHaveLength(1);
         expect(r.err).toMatch(/^error: .*s\.yaml:\d+:\d+: /);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { marketRegret } from '../../lab/economics/market-regret.ts';
 import { shadingOf, weekFigures, weekScenario } from '../../lab/reproduce/supply-studies.ts';
-import { inTemp, janction, janctionInside } from '../support/cli.ts';
+import { inTemp, janctionInside } from '../support/cli.ts';
 import { runs } from '../support/runs.ts';
 
 describe('a week of pVCG epochs', () => {
@@ -19,12 +19,12 @@ describe('a week of pVCG epochs', () => {
     ['pricing.mechanism=uniform-price'],
   ]) {
     test(`the audit agrees (${sets.join(' ') || 'as shipped'})`, async () => {
-      await inTemp((dir) => {
+      await inTemp(async (dir) => {
         const out = join(dir, 'week');
         const set = ['horizon=36 hour', ...sets].flatMap((s) => ['--set', s]);
-        const ran = janction(['run', 'scenarios/pvcg-week/scenario.yaml', '--quiet', '--out', out, ...set]);
+        const ran = await janctionInside(['run', 'scenarios/pvcg-week/scenario.yaml', '--quiet', '--out', out, ...set]);
         expect(ran.err).toBe('');
-        const audit = janction(['audit', out, '--json']);
+        const audit = await janctionInside(['audit', out, '--json']);
         expect(JSON.parse(audit.out)).toMatchObject({ verdict: 'agrees' });
         expect(audit.code).toBe(0);
       });
