@@ -24,7 +24,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const file = join(root, 'test/golden/fingerprints.json');
 const drawsFile = join(root, 'test/golden/draws.json');
 
-export interface GoldenDraws {
+interface GoldenDraws {
   count: number;
   fingerprints: Record<string, string>;
 }

@@ -5,41 +5,16 @@
  */
 
 import { CardState } from '../facts.ts';
-import { LeaseState, mayRun, type NodeAgent } from '../node/node-agent.ts';
+import { LeaseState, mayRun } from '../node/node-agent.ts';
 import { JobState } from '../pool/job.ts';
-import type { Pool } from '../pool/pool.ts';
 import { ContractState } from '../settlement/contract.ts';
-import type { Settlement } from '../settlement/settlement.ts';
 import type { StakeBook } from '../settlement/stake-book.ts';
 import { depositFor } from '../settlement/terms.ts';
-import type { MarketConfig, TimeUs } from '../types.ts';
 import { attemptOfHold, jobOfHold, NEVER, WHOLE_GPU } from '../types.ts';
 import { meshLaws } from './mesh-laws.ts';
+import { Look, lookAt, type MarketView } from './view.ts';
 
-/** What the laws are judged on: one host's market, or several hosts' machines put together. */
-export interface MarketView {
-  readonly config: MarketConfig;
-  readonly now: TimeUs;
-  readonly settlement: Settlement | null;
-  readonly pools: readonly (Pool | null)[];
-  readonly nodes: readonly (NodeAgent | null)[];
-}
-
-/** All machines of all hosts. */
-export function viewOf(hosts: readonly MarketView[]): MarketView {
-  const first = hosts[0]!;
-  if (hosts.length === 1) return first;
-  const { config } = first;
-  let now = 0;
-  for (const m of hosts) now = Math.max(now, m.now);
-  return {
-    config,
-    now,
-    settlement: hosts.find((m) => m.settlement !== null)?.settlement ?? null,
-    pools: config.pools.map((_, i) => hosts.find((m) => m.pools[i] !== null)?.pools[i] ?? null),
-    nodes: config.nodes.map((_, i) => hosts.find((m) => m.nodes[i] !== null)?.nodes[i] ?? null),
-  };
-}
+export { type MarketView, viewOf } from './view.ts';
 
 export interface Invariant {
   name: string;
@@ -76,7 +51,7 @@ export const invariants: readonly Invariant[] = [
     check: (m) => {
       if (m.settlement === null) return null;
       let open = 0;
-      for (const c of m.settlement.contracts()) {
+      for (const c of lookAt(m).contracts) {
         if (c.state === ContractState.dormant) {
           if (c.pending !== 0) return `contract of job ${c.job} is dormant but holds transfer ${c.pending}`;
           continue;
@@ -164,19 +139,29 @@ export const invariants: readonly Invariant[] = [
     check: (m) => {
       for (const n of m.nodes) {
         if (n === null) continue;
-        const used = new Array<number>(n.spec.gpus).fill(0);
-        for (const l of n.occupants()) for (const g of l.gpus) used[g]! += l.gpuMilli;
-        const slices = new Map<number, number>();
-        for (const l of n.occupants())
+        const gpus = n.spec.gpus;
+        // What most machines are most of the time.
+        if (n.leases().length === 0) {
+          for (let g = 0; g < gpus; g++)
+            if (n.freeMilliOf(g) !== WHOLE_GPU)
+              return `GPU ${g} of node ${n.spec.id}: 0 used + ${n.freeMilliOf(g)} free`;
+          continue;
+        }
+        const used = new Array<number>(gpus).fill(0);
+        // By GPU: the slices that are taken, 0 where it is not divided, -1 where nobody has been seen on it.
+        const slices = new Array<number>(gpus).fill(-1);
+        for (const l of n.leases()) {
+          if (l.state === LeaseState.lapsed) continue;
+          const now = l.slices ?? 0;
           for (const g of l.gpus) {
-            // 0 stands for a GPU that is not divided.
-            const before = slices.get(g);
-            const now = l.slices ?? 0;
-            if (before !== undefined && (before & now || (before === 0) !== (now === 0)))
+            used[g]! += l.gpuMilli;
+            const before = slices[g]!;
+            if (before >= 0 && (before & now || (before === 0) !== (now === 0)))
               return `GPU ${g} of node ${n.spec.id} is divided and shared, or its instances overlap`;
-            slices.set(g, (before ?? 0) | now);
+            slices[g] = before < 0 ? now : before | now;
           }
-        for (let g = 0; g < used.length; g++) {
+        }
+        for (let g = 0; g < gpus; g++) {
           if (used[g]! > WHOLE_GPU) return `GPU ${g} of node ${n.spec.id} is leased ${used[g]} milli`;
           if (used[g]! + n.freeMilliOf(g) !== WHOLE_GPU)
             return `GPU ${g} of node ${n.spec.id}: ${used[g]} used + ${n.freeMilliOf(g)} free`;
@@ -193,7 +178,7 @@ export const invariants: readonly Invariant[] = [
     check: (m) => {
       for (const n of m.nodes) {
         if (n === null) continue;
-        for (const l of n.occupants()) {
+        for (const l of n.leases()) {
           if (l.state > LeaseState.running) continue;
           for (const g of l.gpus) {
             const card = n.cardOf(g);
@@ -214,7 +199,7 @@ export const invariants: readonly Invariant[] = [
       const leases = new Set<number>();
       for (const n of m.nodes) {
         if (n === null) continue;
-        for (const l of n.occupants()) {
+        for (const l of n.leases()) {
           if (!mayRun(l)) continue;
           const job = jobOfHold(l.hold);
           const other = hold.get(job);
@@ -234,12 +219,12 @@ export const invariants: readonly Invariant[] = [
     about: 'Whatever a node starts or runs has a claimed hold at Settlement that outlasts the node’s own deadline.',
     check: (m) => {
       if (m.settlement === null) return null;
-      const contracts = new Map([...m.settlement.contracts()].map((c) => [c.job, c]));
+      const look = lookAt(m);
       for (const n of m.nodes) {
         if (n === null) continue;
-        for (const l of n.occupants()) {
+        for (const l of n.leases()) {
           if (!mayRun(l) || l.deadlineUs >= NEVER) continue;
-          const c = contracts.get(jobOfHold(l.hold));
+          const c = look.byJob.get(jobOfHold(l.hold));
           if (c === undefined || c.hold !== l.hold || c.state !== ContractState.claimed) {
             return `node ${n.spec.id} runs lease ${l.lease} without a claimed hold`;
           }
@@ -274,7 +259,7 @@ export const invariants: readonly Invariant[] = [
       for (const p of m.pools) {
         if (p === null) continue;
         let waiting = 0;
-        for (const j of p.jobs()) {
+        for (const j of lookAt(m).jobsOf(p)) {
           if (j.state !== JobState.waiting) continue;
           waiting++;
           if (j.quote === null || j.hold === 0) return `job ${j.spec.job} waits without a held quote`;
@@ -290,8 +275,9 @@ export const invariants: readonly Invariant[] = [
     about: 'Every contract belongs to a live job of its pool, every open hold to that job’s present attempt.',
     check: (m) => {
       if (m.settlement === null) return null;
-      const live = m.pools.map((p) => (p === null ? null : new Map([...p.jobs()].map((j) => [j.spec.job, j]))));
-      for (const c of m.settlement.contracts()) {
+      const look = lookAt(m);
+      const live = m.pools.map((p) => (p === null ? null : new Map(look.jobsOf(p).map((j) => [j.spec.job, j]))));
+      for (const c of look.contracts) {
         if (live[c.pool] === null) continue;
         const job = live[c.pool]!.get(c.job);
         if (job === undefined)
@@ -338,10 +324,11 @@ export const invariants: readonly Invariant[] = [
 /** Checks every law that applies; `wiresEmpty` = no message is on its way between hosts. Returns the number checked. */
 export function checkInvariants(market: MarketView, wiresEmpty: boolean): number {
   let checked = 0;
+  const look = new Look(market);
   for (const law of invariants) {
     if (law.scope === 'agreement' && !wiresEmpty) continue;
     checked++;
-    const detail = law.check(market);
+    const detail = law.check(look);
     if (detail !== null) throw new InvariantViolation(law.name, detail, market.now);
   }
   return checked;

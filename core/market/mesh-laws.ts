@@ -6,7 +6,8 @@ import { LeaseState } from '../node/node-agent.ts';
 import { JobState } from '../pool/job.ts';
 import { ContractState } from '../settlement/contract.ts';
 import { NEVER, WHOLE_GPU } from '../types.ts';
-import type { Invariant, MarketView } from './invariants.ts';
+import type { Invariant } from './invariants.ts';
+import { lookAt, type MarketView } from './view.ts';
 
 /** Term in a lease's fence. */
 const termOf = (fence: number): number => Math.floor(fence / 0x100000000);
@@ -19,7 +20,7 @@ export const meshLaws: readonly Invariant[] = [
       'A machine sells under one term: what it has taken on since it obeys its pool was granted under that pool’s term, and no GPU is leased beyond 1,000 milli.',
     check: (m) => {
       for (const n of m.nodes) {
-        if (n === null) continue;
+        if (n === null || n.leases().length === 0) continue;
         const sold = new Array<number>(n.spec.gpus).fill(0);
         for (const l of n.leases()) {
           if (l.state === LeaseState.lapsed) continue;
@@ -70,7 +71,7 @@ export const meshLaws: readonly Invariant[] = [
           const n = m.nodes[nodes[i]!];
           if (n === null || n === undefined || n.poolOf !== p.address) continue;
           const there = new Set<number>();
-          for (const l of n.occupants()) there.add(l.lease);
+          for (const l of n.leases()) if (l.state !== LeaseState.lapsed) there.add(l.lease);
           for (const a of p.cluster.allocationsOf(i)) {
             if (a.closed === true) continue;
             if (!there.delete(a.lease))
@@ -92,9 +93,10 @@ export const meshLaws: readonly Invariant[] = [
       let away = 0;
       for (const p of m.pools) away += p!.counts.handedOver - p!.counts.inherited;
       if (away !== 0) return `${away} more jobs were handed over than inherited`;
-      const contracts = new Map([...m.settlement.contracts()].map((c) => [c.job, c]));
+      const look = lookAt(m);
+      const contracts = new Map(look.byJob);
       for (const p of m.pools) {
-        for (const j of p!.jobs()) {
+        for (const j of look.jobsOf(p!)) {
           const c = contracts.get(j.spec.job);
           if (j.state !== JobState.quoting && c?.pool !== p!.index)
             return `pool ${p!.id} has job ${j.spec.job} in state ${j.state}, and the chain says pool ${c?.pool ?? 'none'}`;
@@ -116,7 +118,7 @@ export const meshLaws: readonly Invariant[] = [
       for (const [i, n] of m.nodes.entries())
         if (n !== null && n.reportedUs !== s.readUsOf(i))
           return `node ${n.spec.id} has metered ${n.reportedUs} us, the chain has read ${s.readUsOf(i)}`;
-      for (const c of s.contracts()) {
+      for (const c of lookAt(m).contracts) {
         if (c.state !== ContractState.claimed) continue;
         for (const part of c.claims) {
           const n = m.nodes[part.node];

@@ -3,7 +3,7 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parquetReadObjects } from 'hyparquet';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Frame, type FrameType, readJournal } from '../../core/journal/journal.ts';
 import { ChunkColumn } from '../../core/record/recorder.ts';
 import { type Column, type TableName, tableNames, tables } from '../../core/record/schema.ts';
@@ -14,9 +14,18 @@ import { readTable, TableFile } from '../../lab/rundir/parquet.ts';
 import { readJournalBytes, readManifest, readRunTable } from '../../lab/rundir/reader.ts';
 import type { Manifest } from '../../lab/rundir/writer.ts';
 import { auditedTables } from '../support/audit.ts';
-import { inTemp, janctionInside } from '../support/cli.ts';
+import { inTemp, janctionInside, scratch } from '../support/cli.ts';
 
 const quickstart = 'scenarios/quickstart/scenario.yaml';
+
+/** An honest run that every test reads; who changes one makes a copy. */
+const { dir: base, remove } = scratch();
+const honest = join(base, 'honest');
+beforeAll(async () => {
+  const run = ['run', quickstart, '--out', honest, '--quiet', '--seed', '3', '--set', 'horizon=8 hour'];
+  expect((await janctionInside(run)).code).toBe(0);
+});
+afterAll(remove);
 
 /** Rewrites a table with one cell changed. */
 async function alter(
@@ -62,33 +71,26 @@ describe('figures of run.json', () => {
     ['more', (m) => void Object.assign(m.scenario.market, { rebate: 5 }), /scenario\.market\.rebate, the run nothing/],
   ];
   test('each that the tables decide, one unit beside what they say, is named', async () => {
-    await inTemp(async (dir) => {
-      const run = join(dir, 'run');
-      expect((await janctionInside(['run', quickstart, '--out', run, '--quiet', '--seed', '3'])).code).toBe(0);
-      const journal = readJournalBytes(run);
-      const [first] = readJournal(journal);
-      const { header } = first as Extract<Frame, { type: typeof FrameType.header }>;
-      const tables = {} as Record<TableName, AuditTable>;
-      for (const t of tableNames) tables[t] = await readRunTable(run, t);
-      for (const [name, change, says] of forgeries) {
-        const manifest = readManifest(run);
-        const { submitted } = manifest.result.jobs;
-        change(manifest);
-        const found = auditFigures({ manifest, header, journalBytes: journal.length, submitted, tables });
-        expect(String(found.difference), name).toMatch(says);
-        expect(found.checked, name).toBeGreaterThan(0);
-        if (name === 'nothing') expect(found.notRecomputed).toContain('economics.welfare');
-      }
-    });
+    const journal = readJournalBytes(honest);
+    const [first] = readJournal(journal);
+    const { header } = first as Extract<Frame, { type: typeof FrameType.header }>;
+    const tables = {} as Record<TableName, AuditTable>;
+    for (const t of tableNames) tables[t] = await readRunTable(honest, t);
+    for (const [name, change, says] of forgeries) {
+      const manifest = readManifest(honest);
+      const { submitted } = manifest.result.jobs;
+      change(manifest);
+      const found = auditFigures({ manifest, header, journalBytes: journal.length, submitted, tables });
+      expect(String(found.difference), name).toMatch(says);
+      expect(found.checked, name).toBeGreaterThan(0);
+      if (name === 'nothing') expect(found.notRecomputed).toContain('economics.welfare');
+    }
   });
 });
 
 describe('audit', () => {
   test('an honest run agrees; one changed unit or byte is named', async () => {
     await inTemp(async (dir) => {
-      const honest = join(dir, 'honest');
-      const run = ['run', quickstart, '--out', honest, '--quiet', '--seed', '3', '--set', 'horizon=8 hour'];
-      expect((await janctionInside(run)).code).toBe(0);
       const good = await janctionInside(['audit', honest, '--json']);
       expect(good.code).toBe(0);
       const result = JSON.parse(good.out) as AuditResult;
@@ -159,93 +161,82 @@ describe('audit', () => {
   });
 
   test('the independent auditor alone finds changes in every table of money', async () => {
-    await inTemp(async (dir) => {
-      const honest = join(dir, 'honest');
-      expect((await janctionInside(['run', quickstart, '--out', honest, '--quiet', '--seed', '4'])).code).toBe(0);
-      const load = async (): Promise<AuditInput> => {
-        const t = {} as Omit<AuditInput, 'journal'>;
-        for (const n of auditedTables) t[n] = await readRunTable(honest, n);
-        return { journal: readJournalBytes(honest), ...t };
-      };
-      expect(auditIndependently(await load()).difference).toBeNull();
-      const post = (await load()).transfers.columns['kind']!.indexOf('post');
-      const share = (await load()).transfers.columns['reason']!.indexOf('provider-share');
-      const ran = (await load()).placements.columns['outcome']!.indexOf('completed');
-      const changes: [string, (i: AuditInput) => void, RegExp][] = [
-        [
-          'a post',
-          (i) =>
-            (i.transfers.columns['amount_micro']![post] = (i.transfers.columns['amount_micro']![post] as bigint) - 1n),
-          /is charged \d+, worked out/,
-        ],
-        [
-          'a share',
-          (i) =>
-            (i.transfers.columns['amount_micro']![share] =
-              (i.transfers.columns['amount_micro']![share] as bigint) + 1n),
-          /provider-share/,
-        ],
-        ['who is paid', (i) => (i.transfers.columns['credit']![share] = 'provider:mallory'), /mallory/],
-        [
-          'a balance',
-          (i) =>
-            (i.accounts.columns['credits_posted_micro']![1] =
-              (i.accounts.columns['credits_posted_micro']![1] as bigint) + 1n),
-          /accounts\.parquet row 1/,
-        ],
-        [
-          'a start',
-          (i) => (i.placements.columns['start_us']![ran] = (i.placements.columns['start_us']![ran] as bigint) - 1n),
-          /the journal says/,
-        ],
-        [
-          'an end',
-          (i) => (i.placements.columns['end_us']![ran] = (i.placements.columns['end_us']![ran] as bigint) + 1n),
-          /does not bear out/,
-        ],
-        [
-          'a rate',
-          (i) =>
-            (i.placements.columns['rate_micro_per_gpu_hour']![ran] =
-              (i.placements.columns['rate_micro_per_gpu_hour']![ran] as bigint) + 1n),
-          /price list/,
-        ],
-        [
-          'the size of a lease',
-          (i) => (i.placements.columns['gpu_milli']![ran] = (i.placements.columns['gpu_milli']![ran] as bigint) + 100n),
-          /charge|worked out/,
-        ],
-        [
-          'what a job shows',
-          (i) => (i.jobs.columns['charged_micro']![0] = (i.jobs.columns['charged_micro']![0] as bigint) + 1n),
-          /jobs\.parquet row 0/,
-        ],
-        [
-          'a transfer left out',
-          (i) => {
-            i.transfers.rows -= 1;
-          },
-          /owed|accounts\.parquet/,
-        ],
-      ];
-      for (const [name, change, message] of changes) {
-        const input = await load();
-        change(input);
-        expect(auditIndependently(input).difference, name).toMatch(message);
-      }
-    });
+    const t = {} as Omit<AuditInput, 'journal'>;
+    for (const n of auditedTables) t[n] = await readRunTable(honest, n);
+    const read: AuditInput = { journal: readJournalBytes(honest), ...t };
+    expect(auditIndependently(structuredClone(read)).difference).toBeNull();
+    const post = read.transfers.columns['kind']!.indexOf('post');
+    const share = read.transfers.columns['reason']!.indexOf('provider-share');
+    const ran = read.placements.columns['outcome']!.indexOf('completed');
+    const changes: [string, (i: AuditInput) => void, RegExp][] = [
+      [
+        'a post',
+        (i) =>
+          (i.transfers.columns['amount_micro']![post] = (i.transfers.columns['amount_micro']![post] as bigint) - 1n),
+        /is charged \d+, worked out/,
+      ],
+      [
+        'a share',
+        (i) =>
+          (i.transfers.columns['amount_micro']![share] = (i.transfers.columns['amount_micro']![share] as bigint) + 1n),
+        /provider-share/,
+      ],
+      ['who is paid', (i) => (i.transfers.columns['credit']![share] = 'provider:mallory'), /mallory/],
+      [
+        'a balance',
+        (i) =>
+          (i.accounts.columns['credits_posted_micro']![1] =
+            (i.accounts.columns['credits_posted_micro']![1] as bigint) + 1n),
+        /accounts\.parquet row 1/,
+      ],
+      [
+        'a start',
+        (i) => (i.placements.columns['start_us']![ran] = (i.placements.columns['start_us']![ran] as bigint) - 1n),
+        /the journal says/,
+      ],
+      [
+        'an end',
+        (i) => (i.placements.columns['end_us']![ran] = (i.placements.columns['end_us']![ran] as bigint) + 1n),
+        /does not bear out/,
+      ],
+      [
+        'a rate',
+        (i) =>
+          (i.placements.columns['rate_micro_per_gpu_hour']![ran] =
+            (i.placements.columns['rate_micro_per_gpu_hour']![ran] as bigint) + 1n),
+        /price list/,
+      ],
+      [
+        'the size of a lease',
+        (i) => (i.placements.columns['gpu_milli']![ran] = (i.placements.columns['gpu_milli']![ran] as bigint) + 100n),
+        /charge|worked out/,
+      ],
+      [
+        'what a job shows',
+        (i) => (i.jobs.columns['charged_micro']![0] = (i.jobs.columns['charged_micro']![0] as bigint) + 1n),
+        /jobs\.parquet row 0/,
+      ],
+      [
+        'a transfer left out',
+        (i) => {
+          i.transfers.rows -= 1;
+        },
+        /owed|accounts\.parquet/,
+      ],
+    ];
+    for (const [name, change, message] of changes) {
+      const input = structuredClone(read);
+      change(input);
+      expect(auditIndependently(input).difference, name).toMatch(message);
+    }
   });
 
   test('tables are plain Parquet that another reader understands', async () => {
-    await inTemp(async (dir) => {
-      const out = join(dir, 'q');
-      await janctionInside(['run', quickstart, '--out', out, '--quiet']);
-      const file = readFileSync(join(out, 'jobs.parquet'));
-      const rows = await parquetReadObjects({
-        file: file.buffer.slice(file.byteOffset, file.byteOffset + file.length) as ArrayBuffer,
-        rowEnd: 5,
-      });
-      expect(Object.keys(rows[0]!)).toEqual(Object.keys(tables.jobs));
+    const file = readFileSync(join(honest, 'jobs.parquet'));
+    const rows = await parquetReadObjects({
+      file: file.buffer.slice(file.byteOffset, file.byteOffset + file.length) as ArrayBuffer,
+      rowEnd: 5,
     });
+    expect(Object.keys(rows[0]!)).toEqual(Object.keys(tables.jobs));
   });
 });

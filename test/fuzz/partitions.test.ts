@@ -18,7 +18,7 @@ const JOBS = 40;
 const BLOCK = 25;
 
 describe('partitions, crashes and takeovers', () => {
-  const total = runs(50);
+  const total = runs(25);
   const seen = { takeovers: 0, crashes: 0, partitions: 0, stolen: 0, completed: 0, cards: 0, oneWay: 0 };
   for (let first = 1; first <= total; first += BLOCK)
     test(`runs ${first} to ${Math.min(total, first + BLOCK - 1)}`, () => {
