@@ -367,6 +367,21 @@ export class StakeBook {
 
   // ---- laws ----
 
+  /** Names of accounts, put together once: this law is asked after every step, and a fresh name costs more to find than all the sums. */
+  readonly #names = new Map<string, { bonded: string; unbonding: string; free: string; vesting: string }>();
+  #named(key: string): { bonded: string; unbonding: string; free: string; vesting: string } {
+    const known = this.#names.get(key);
+    if (known !== undefined) return known;
+    const names = {
+      bonded: `bonded:${key}`,
+      unbonding: `unbonding:${key}`,
+      free: `free:${key}`,
+      vesting: `vesting:${key}`,
+    };
+    this.#names.set(key, names);
+    return names;
+  }
+
   /** First thing in which book and ledger differ, or null. */
   fault(): string | null {
     const balance = (party: string) => {
@@ -374,13 +389,14 @@ export class StakeBook {
       return a === undefined ? 0n : this.#ledger.balance(a);
     };
     let whole = balance('slash-escrow') + balance('slash-pot') + this.#bounties;
-    for (const p of this.#positions.values()) {
-      const key = keyOf(p.staker, p.provider);
-      const bonded = balance(`bonded:${key}`);
-      const leaving = balance(`unbonding:${key}`);
+    for (const [key, p] of this.#positions) {
+      const names = this.#named(key);
+      const bonded = balance(names.bonded);
+      const leaving = balance(names.unbonding);
       if (bonded !== sum(p.lots)) return `position ${key} has ${bonded} bonded, its lots sum to ${sum(p.lots)}`;
       if (leaving !== sum(p.leaving)) return `position ${key} has ${leaving} unbonding, its queue ${sum(p.leaving)}`;
-      if ([...p.lots, ...p.leaving].some((l) => l.amount <= 0n)) return `position ${key} has a part without tokens`;
+      const empty = (l: Lot): boolean => l.amount <= 0n;
+      if (p.lots.some(empty) || p.leaving.some(empty)) return `position ${key} has a part without tokens`;
       whole += bonded + leaving;
     }
     const escrow = this.#slashes.reduce((n, s) => n + s.parts.reduce((m, x) => m + x.amount, 0n), 0n);
@@ -389,8 +405,9 @@ export class StakeBook {
     let minted = this.#compounded;
     for (const s of this.rules.stakers) {
       minted += BigInt(s.tokens) + BigInt(s.vesting?.amount ?? '0');
-      whole += balance(`free:${s.id}`);
-      if (s.vesting !== undefined) whole += balance(`vesting:${s.id}`);
+      const names = this.#named(s.id);
+      whole += balance(names.free);
+      if (s.vesting !== undefined) whole += balance(names.vesting);
     }
     return whole === minted || this.#changes === 0 ? null : `stakers’ tokens sum to ${whole}, ${minted} were issued`;
   }
