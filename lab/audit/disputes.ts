@@ -120,6 +120,8 @@ export class DisputeAudit {
   /** Stamp at which each lease was billed, under a contract; else it is when it earned. */
   readonly #billed: Map<bigint, bigint> | null;
   readonly #unread = new Set<bigint>();
+  /** Part of the gang that each lease ran. */
+  readonly #parts = new Map<bigint, bigint>();
   /** lease|event of the table -> how often, and its stamp */
   readonly #said = new Map<string, bigint[]>();
   /** lease|event|stamp -> why an act was refused */
@@ -163,11 +165,13 @@ export class DisputeAudit {
       if (m['reading']![i] === 'unread') this.#unread.add(m['lease_id']![i] as bigint);
     }
     const p = tables.placements.columns;
-    for (let i = 0; i < tables.placements.rows; i++)
+    for (let i = 0; i < tables.placements.rows; i++) {
+      this.#parts.set(p['lease_id']![i] as bigint, p['part']![i] as bigint);
       if (this.#unread.has(p['lease_id']![i] as bigint) && p['outcome']![i] !== 'node-failure')
         more.fail(
           `meters.parquet: lease ${String(p['lease_id']![i])} ends ${String(p['outcome']![i])} without a reading`,
         );
+    }
     const d = tables.disputes.columns;
     for (let i = 0; i < tables.disputes.rows; i++) {
       const key = `${String(d['lease_id']![i])}|${String(d['event']![i])}`;
@@ -425,6 +429,11 @@ export class DisputeAudit {
       }
       const line = this.#lines.get(c['lease_id']![i] as bigint);
       const open = line?.open ?? this.#with.fail(`${where}: nobody disputes lease ${String(c['lease_id']![i])}`);
+      // Bills name the job, the part and the provider from here.
+      const cell = (name: string): string => String(c[name]![i]);
+      const about = `job#attempt ${cell('job_id')}#${cell('attempt')}, part ${cell('part')}, ${cell('pool')}, ${cell('user')}, ${cell('provider')}, ${cell('currency')}`;
+      const own = `job#attempt ${line!.key}, part ${this.#parts.get(line!.lease)}, ${line!.pool}, ${this.#userOf(line!)}, ${line!.provider}, ${line!.currency}`;
+      if (about !== own) this.#with.fail(`${where}: is about ${about}, worked out ${own}`);
       const at = event === 'filed' ? open.filed : event === 'contested' ? open.contested : open.at;
       const verdict = open.upheld ? 'upheld' : 'rejected';
       const decided = event === 'upheld' || event === 'rejected';

@@ -444,6 +444,7 @@ function checkTransfers(
   split.close();
   streams?.close(input.adjustments, world.end);
   disputes?.close(input.disputes);
+  if (disputes === null && input.disputes.rows > 0) fail('disputes.parquet: has rows, where no charge can be disputed');
   budgets?.close(world.end);
   const postsInTheEnd = streams === null || world.header.config.contract!.kind === 'hold';
   for (const key of charges.keys())

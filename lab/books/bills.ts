@@ -47,6 +47,24 @@ export interface JobBill {
   charged: bigint;
 }
 
+/** The end of a dispute about one part of an attempt. */
+export interface Verdict {
+  timeUs: number;
+  lease: number;
+  job: number;
+  attempt: number;
+  part: number;
+  provider: string;
+  event: string;
+  /** By which rule. */
+  reason: string;
+  currency: string;
+  amount: bigint;
+  /** Lost by the user where it is rejected, by the provider where it is upheld. */
+  bond: bigint;
+  providerBond: bigint;
+}
+
 export interface Books {
   scenario: string;
   seed: number;
@@ -57,6 +75,8 @@ export interface Books {
   balances: { account: string; currency: string; posted: bigint; heldOut: bigint; heldIn: bigint }[];
   /** What is owed or was otherwise not paid as charged. */
   adjustments: { timeUs: number; kind: string; user: string; currency: string; amount: bigint }[];
+  /** How disputes about charges were decided, in order. */
+  verdicts: Verdict[];
   /** Account that pays for a job. */
   payers: Map<number, string>;
   charged: Map<string, string>;
@@ -70,12 +90,13 @@ const big = (t: TableData, c: string) => t.columns[c] as bigint[];
 
 export async function readBooks(dir: string): Promise<Books> {
   const manifest = readManifest(dir);
-  const [transfers, placements, jobs, accounts, adjusted] = [
+  const [transfers, placements, jobs, accounts, adjusted, disputes] = [
     await readRunTable(dir, 'transfers'),
     await readRunTable(dir, 'placements'),
     await readRunTable(dir, 'jobs'),
     await readRunTable(dir, 'accounts'),
     await readRunTable(dir, 'adjustments'),
+    await readRunTable(dir, 'disputes'),
   ];
   const movements = columnsOf(transfers, {
     id: int(transfers, 'transfer_id'),
@@ -132,6 +153,20 @@ export async function readBooks(dir: string): Promise<Books> {
     currency: text(adjusted, 'currency'),
     amount: big(adjusted, 'amount_micro'),
   });
+  const verdicts = columnsOf(disputes, {
+    timeUs: int(disputes, 'time_us'),
+    lease: int(disputes, 'lease_id'),
+    job: int(disputes, 'job_id'),
+    attempt: int(disputes, 'attempt'),
+    part: int(disputes, 'part'),
+    provider: text(disputes, 'provider'),
+    event: text(disputes, 'event'),
+    reason: text(disputes, 'reason'),
+    currency: text(disputes, 'currency'),
+    amount: big(disputes, 'amount_micro'),
+    bond: big(disputes, 'bond_micro'),
+    providerBond: big(disputes, 'provider_bond_micro'),
+  }).filter((v) => v.event === 'upheld' || v.event === 'rejected');
   const payers = new Map<number, string>();
   for (const m of movements) if (m.job > 0 && m.debit.startsWith('user:')) payers.set(m.job, m.debit);
   const result = manifest.result;
@@ -144,6 +179,7 @@ export async function readBooks(dir: string): Promise<Books> {
     jobs: new Map(bills.map((b) => [b.job, b])),
     balances,
     adjustments,
+    verdicts,
     payers,
     resolved: scenarioOf(manifest),
     charged: new Map([
@@ -167,11 +203,13 @@ export interface Period {
   toUs: number;
 }
 
-/** A refund, or a credit for work that a provider lost. */
+/** A refund, a credit for work that a provider lost, or what a dispute that was upheld brings: the charge of a part, the provider's bond. */
 export interface InvoiceCredit {
   job: number;
   attempt: number;
   reason: string;
+  /** Of a dispute; null = none. */
+  verdict: { lease: number; part: number; provider: string; reason: string } | null;
   bookedUs: number;
   amount: bigint;
 }
@@ -182,6 +220,8 @@ export interface InvoiceLine {
   workload: string;
   pool: string;
   outcome: string;
+  /** Of a bond that was lost with a dispute; null = no bond. */
+  verdict: InvoiceCredit['verdict'];
   /** Parts of the attempt where it ended in the period; without a contract that is paid while it runs their charges add up to the line's. */
   use: Use[];
   bookedUs: number;
@@ -227,6 +267,44 @@ export function invoices(b: Books, account: string, period: Period): Invoice[] {
   return currencies.map((currency) => invoiceIn(b, account, currency, period));
 }
 
+/** Why money moves at the end of a dispute, and what of the verdict it is. */
+const verdictMoney: Record<string, { event: string; amount: (v: Verdict) => bigint }[]> = {
+  'dispute-upheld': [{ event: 'upheld', amount: (v) => v.amount }],
+  'bond-lost': [
+    { event: 'upheld', amount: (v) => v.providerBond },
+    { event: 'rejected', amount: (v) => v.bond },
+  ],
+};
+
+/** The verdict that a movement comes from, each taken once per kind of movement; null = from none. */
+class VerdictFinder {
+  readonly #at = new Map<string, Verdict[]>();
+  readonly #taken = new Map<string, Set<Verdict>>();
+
+  constructor(b: Books) {
+    for (const v of b.verdicts) {
+      const key = `${v.timeUs}/${v.job}/${v.attempt}/${v.currency}`;
+      const list = this.#at.get(key);
+      if (list === undefined) this.#at.set(key, [v]);
+      else list.push(v);
+    }
+  }
+
+  of(m: Movement, toUser: boolean): InvoiceCredit['verdict'] {
+    const event = toUser ? 'upheld' : 'rejected';
+    const money = verdictMoney[m.reason]?.find((x) => x.event === event);
+    if (money === undefined) return null;
+    let taken = this.#taken.get(m.reason);
+    if (taken === undefined) this.#taken.set(m.reason, (taken = new Set()));
+    for (const v of this.#at.get(`${m.timeUs}/${m.job}/${m.attempt}/${m.currency}`) ?? []) {
+      if (v.event !== event || taken.has(v) || money.amount(v) !== m.amount) continue;
+      taken.add(v);
+      return { lease: v.lease, part: v.part, provider: v.provider, reason: v.reason };
+    }
+    return null;
+  }
+}
+
 function invoiceIn(b: Books, account: string, currency: string, period: Period): Invoice {
   const usesOf = new Map<string, Use[]>();
   for (const u of b.uses) {
@@ -254,6 +332,7 @@ function invoiceIn(b: Books, account: string, currency: string, period: Period):
   const open = new Map<number, bigint>();
   const disputed = new Map<number, bigint>();
   const lines = new Map<string, InvoiceLine>();
+  const verdicts = new VerdictFinder(b);
   let escrow = 0n;
   for (const m of b.movements) {
     if (m.currency !== currency || m.timeUs >= period.toUs) continue;
@@ -283,7 +362,14 @@ function invoiceIn(b: Books, account: string, currency: string, period: Period):
       else {
         out.refunds += m.amount;
         out.total -= m.amount;
-        out.credits.push({ job: m.job, attempt: m.attempt, reason: m.reason, bookedUs: m.timeUs, amount: m.amount });
+        out.credits.push({
+          job: m.job,
+          attempt: m.attempt,
+          reason: m.reason,
+          verdict: verdicts.of(m, true),
+          bookedUs: m.timeUs,
+          amount: m.amount,
+        });
       }
       continue;
     }
@@ -306,6 +392,7 @@ function invoiceIn(b: Books, account: string, currency: string, period: Period):
       pool: m.credit.replace(/^revenue:/, ''),
       outcome:
         m.kind === 'post' ? m.reason : ((use.find((u) => u.outcome !== 'completed') ?? use[0])?.outcome ?? 'running'),
+      verdict: lost ? verdicts.of(m, false) : null,
       use,
       bookedUs: m.timeUs,
       charge: m.amount,

@@ -5,7 +5,7 @@
  */
 import { formatMicro, rat, ratToDecimal } from '../../core/num/index.ts';
 import { timestampText } from '../../scenarios/readers/timestamp.ts';
-import type { Books, Invoice, InvoiceLine, Use } from './bills.ts';
+import type { Books, Invoice, InvoiceCredit, InvoiceLine, Use } from './bills.ts';
 
 export const focusColumns = [
   'BilledCost',
@@ -80,6 +80,7 @@ function bareRow(inv: Invoice, category: string, cost: bigint): FocusRow {
 
 /** Usage by part of an attempt; what was paid while it ran, or not paid when it ended, as adjustments; refunds and credits. */
 export function focusRows(b: Books, list: readonly Invoice[]): FocusRow[] {
+  const used = new Map(b.uses.map((u) => [u.lease, u]));
   return list.flatMap((inv) => [
     ...inv.lines.flatMap((line): FocusRow[] => {
       const rest = line.charge - line.use.reduce((s, u) => s + u.charge, 0n);
@@ -107,15 +108,27 @@ export function focusRows(b: Books, list: readonly Invoice[]): FocusRow[] {
         },
       ];
     }),
-    ...inv.credits.map((c) => ({
-      ...bareRow(inv, 'Credit', -c.amount),
-      ChargeDescription: `job ${c.job}, attempt ${c.attempt}: ${c.reason}`,
-      ChargePeriodStart: isoTime(c.bookedUs),
-      ChargePeriodEnd: isoTime(c.bookedUs),
-      Tags: JSON.stringify({ job: String(c.job), outcome: c.reason }),
-    })),
+    ...inv.credits.map((c) => {
+      const job = b.jobs.get(c.job);
+      const part = c.verdict === null ? undefined : used.get(c.verdict.lease);
+      return {
+        ...bareRow(inv, 'Credit', -c.amount),
+        ChargeDescription: `job ${c.job}, attempt ${c.attempt}: ${c.reason}${partOf(c.verdict)}`,
+        ChargePeriodStart: isoTime(c.bookedUs),
+        ChargePeriodEnd: isoTime(c.bookedUs),
+        // What a dispute brings back belongs to the row of the part that it was about.
+        ProviderName: c.verdict?.provider ?? null,
+        ResourceId: part === undefined ? null : resourceOf(part),
+        SubAccountId: job === undefined ? null : `${b.scenario}/${job.workload}`,
+        Tags: JSON.stringify({ job: String(c.job), outcome: c.reason }),
+      };
+    }),
   ]);
 }
+
+const resourceOf = (u: Use): string => `${u.node}/lease-${u.lease}`;
+const partOf = (v: InvoiceCredit['verdict']): string =>
+  v === null ? '' : ` about part ${v.part} on ${v.provider} (${v.reason})`;
 
 /** GPU-hours that were billed where they are not those that were used: lost work, whole blocks. */
 function priced(u: Use): string | null {
@@ -145,7 +158,7 @@ function usageRow(b: Books, inv: Invoice, line: InvoiceLine, u: Use): FocusRow {
     ProviderName: u.provider,
     PublisherName: u.pool,
     RegionId: u.pool,
-    ResourceId: `${u.node}/lease-${u.lease}`,
+    ResourceId: resourceOf(u),
     SkuId: u.gpuClass,
     SubAccountId: `${b.scenario}/${line.workload}`,
     Tags: JSON.stringify({ job: String(u.job), outcome: u.outcome }),

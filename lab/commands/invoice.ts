@@ -5,6 +5,7 @@ import {
   accountNamed,
   type Books,
   type Invoice,
+  type InvoiceCredit,
   invoices,
   type Period,
   readBooks,
@@ -33,6 +34,15 @@ function periodOf(b: Books, f: BillFlags): Period {
   return p;
 }
 
+const creditJson = (c: InvoiceCredit): object => ({
+  job: c.job,
+  attempt: c.attempt,
+  reason: c.reason,
+  ...(c.verdict === null ? {} : { dispute: c.verdict }),
+  bookedUs: c.bookedUs,
+  amount: c.amount.toString(),
+});
+
 function invoiceJson(i: Invoice): object {
   return {
     invoice: i.id,
@@ -47,13 +57,14 @@ function invoiceJson(i: Invoice): object {
     held: i.held.toString(),
     owed: i.owed.toString(),
     disputed: i.disputed.toString(),
-    credits: i.credits.map((c) => ({ ...c, amount: c.amount.toString() })),
+    credits: i.credits.map(creditJson),
     lines: i.lines.map((l) => ({
       job: l.job,
       attempt: l.attempt,
       workload: l.workload,
       pool: l.pool,
       outcome: l.outcome,
+      ...(l.verdict === null ? {} : { dispute: l.verdict }),
       bookedUs: l.bookedUs,
       charge: l.charge.toString(),
       use: l.use.map((u) => ({
@@ -77,25 +88,44 @@ const clock = (us: number) => {
   return `day ${Math.floor(s / 86_400)} ${p(Math.floor(s / 3600) % 24)}:${p(Math.floor(s / 60) % 60)}:${p(s % 60)}`;
 };
 
+/** Columns of text, those of numbers to the right. */
+function columns(rows: readonly (readonly string[])[], right: readonly number[]): string {
+  const widths = rows[0]!.map((_, k) => Math.max(...rows.map((r) => r[k]!.length)));
+  return rows
+    .map((r) =>
+      `  ${r.map((c, k) => (right.includes(k) ? c.padStart(widths[k]!) : c.padEnd(widths[k]!))).join('  ')}`.trimEnd(),
+    )
+    .join('\n');
+}
+
+const jobName = (x: { job: number; attempt: number }): string =>
+  `job ${x.job}${x.attempt > 1 ? ` (attempt ${x.attempt})` : ''}`;
+/** "bond-lost", or with a dispute's verdict "bond-lost: found-right (part 0, farm-011)". */
+const because = (reason: string, v: InvoiceCredit['verdict']): string =>
+  v === null ? reason : `${reason}: ${v.reason} (part ${v.part}, ${v.provider})`;
+
 function readableInvoice(i: Invoice): string {
   const rows = i.lines.map((l) => [
-    `job ${l.job}${l.attempt > 1 ? ` (attempt ${l.attempt})` : ''}`,
+    jobName(l),
     l.workload,
     clock(l.bookedUs),
     [...new Set(l.use.map((u) => u.gpuClass))].join('+'),
-    hours(l.use.reduce((s, u) => s + milliUs(u), 0n)),
+    l.verdict === null ? hours(l.use.reduce((s, u) => s + milliUs(u), 0n)) : '',
     [...new Set(l.use.map((u) => formatMicro(BigInt(u.rateMicro))))].join('+'),
-    l.outcome,
+    because(l.outcome, l.verdict),
     formatMicro(l.charge),
   ]);
   const header = ['', 'workload', 'booked', 'class', 'GPU-hours', 'rate per GPU-hour', 'ended', i.currency];
-  const widths = header.map((h, k) => Math.max(h.length, ...rows.map((r) => r[k]!.length)));
-  const line = (r: string[]) =>
-    `  ${r.map((c, k) => (k === 4 || k === 5 || k === 7 ? c.padStart(widths[k]!) : c.padEnd(widths[k]!))).join('  ')}`.trimEnd();
+  const back = i.credits.map((c) => [
+    jobName(c),
+    clock(c.bookedUs),
+    because(c.reason, c.verdict),
+    formatMicro(c.amount),
+  ]);
   return `Invoice ${i.id}
   account   ${i.account}
   period    ${clock(i.period.fromUs)} to ${clock(i.period.toUs)} (the end belongs to the next)
-${rows.length === 0 ? '  nothing was charged' : [header, ...rows].map(line).join('\n')}
+${rows.length === 0 ? '  nothing was charged' : columns([header, ...rows], [4, 5, 7])}${back.length === 0 ? '' : `\n\n${columns([['given back', 'booked', 'why', i.currency], ...back], [3])}`}
 
   opening balance ${money(i.opening, i.currency)}
   deposits        ${money(i.deposits, i.currency)}${i.refunds > 0n ? `\n  given back      ${money(i.refunds, i.currency)}` : ''}
@@ -158,12 +188,15 @@ export async function statementCommand(dir: string, f: BillFlags): Promise<strin
     });
     const others = mine.filter((x) => !parties.some((p) => x.account === p || x.account.startsWith(`${p}:`)));
     for (const o of others) sums.push({ party: o.account, accounts: 1, balance: o.posted, held: o.heldOut });
-    const invoiced = all.filter((i) => i.currency === currency).reduce((s, i) => s + i.total, 0n);
+    const own = all.filter((i) => i.currency === currency);
+    const invoiced = own.reduce((s, i) => s + i.total, 0n);
+    const credits = own.flatMap((i) => i.credits.map((credit) => ({ account: i.account, credit })));
     const groups = f.by === undefined ? null : grouped(b, f.by, currency);
     return {
       currency,
       sums,
       invoiced,
+      credits,
       charged: b.charged.get(currency) ?? null,
       sumOfAll: mine.reduce((s, x) => s + x.posted, 0n),
       groups,
@@ -186,6 +219,7 @@ export async function statementCommand(dir: string, f: BillFlags): Promise<strin
         sumOfBalances: t.sumOfAll.toString(),
         invoiced: t.invoiced.toString(),
         charged: t.charged,
+        credits: t.credits.map(({ account, credit }) => ({ account, ...creditJson(credit) })),
         ...(t.groups === null
           ? {}
           : {
@@ -219,6 +253,13 @@ export async function statementCommand(dir: string, f: BillFlags): Promise<strin
         `    ${s.party.padEnd(width)}  ${String(s.accounts).padStart(5)} accounts  ${formatMicro(s.balance).padStart(18)}${s.held > 0n ? `  (${formatMicro(s.held)} held)` : ''}`,
       );
     lines.push(`    all balances add up to ${formatMicro(t.sumOfAll)}; users were invoiced ${formatMicro(t.invoiced)}`);
+    const back = new Map<string, { rows: number; amount: bigint }>();
+    for (const { credit: c } of t.credits) {
+      const known = back.get(c.reason) ?? { rows: 0, amount: 0n };
+      back.set(c.reason, { rows: known.rows + 1, amount: known.amount + c.amount });
+    }
+    for (const [reason, { rows, amount }] of back)
+      lines.push(`    given back, ${reason}: ${formatMicro(amount)} in ${rows} row${rows === 1 ? '' : 's'}`);
     if (t.groups !== null) {
       const w = Math.max(8, ...t.groups.map((g) => g.name.length));
       lines.push(

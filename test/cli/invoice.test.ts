@@ -1,7 +1,10 @@
 /** `janction invoice`, `statement` and FOCUS rows: they add up to what was charged; a stranger's script agrees with every bill. */
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { formatMicro } from '../../core/num/index.ts';
 import { type FocusRow, focusFault, isoTime } from '../../lab/books/focus.ts';
+import { byCodeUnits } from '../../lab/report/data.ts';
+import { readRunTable } from '../../lab/rundir/reader.ts';
 import { inTemp, janctionInside } from '../support/cli.ts';
 
 interface InvoiceJson {
@@ -113,6 +116,89 @@ describe('the quickstart’s bills', () => {
       }
       const rowsOfPart = await read<FocusRow[]>(['invoice', run, 'lab-1', '--to', '50000', '--focus']);
       expect(rowsOfPart.length).toBeGreaterThan(0);
+    });
+  });
+
+  test('every dispute that was decided has its row: on the bill of its user, in the statement and in FOCUS', async () => {
+    await inTemp(async (dir) => {
+      const run = join(dir, 'run');
+      const set = ['--set', 'horizon=5 day'];
+      expect(
+        (await janctionInside(['run', 'scenarios/disputes/scenario.yaml', ...set, '--out', run, '--quiet'])).err,
+      ).toBe('');
+      const { columns: d, rows: n } = await readRunTable(run, 'disputes');
+      const row = (i: number) => Object.fromEntries(Object.entries(d).map(([k, v]) => [k, String(v[i])]));
+      const decided = Array.from({ length: n }, (_, i) => row(i)).filter((r) => /upheld|rejected/.test(r['event']!));
+      // What each brings its user, and costs it.
+      const name = (r: (typeof decided)[number], what: string, micro: string): string =>
+        `${r['user']} job ${r['job_id']}#${r['attempt']} part ${r['part']} on ${r['provider']}, lease ${r['lease_id']}: ${what} (${r['reason']}) ${micro} at ${r['time_us']}`;
+      const upheld = decided.filter((r) => r['event'] === 'upheld');
+      const wantBack = [
+        ...upheld.map((r) => name(r, 'dispute-upheld', r['amount_micro']!)),
+        ...upheld
+          .filter((r) => r['provider_bond_micro'] !== '0')
+          .map((r) => name(r, 'bond-lost', r['provider_bond_micro']!)),
+      ].sort(byCodeUnits);
+      const wantLost = decided
+        .filter((r) => r['event'] === 'rejected')
+        .map((r) => name(r, 'bond-lost', r['bond_micro']!))
+        .sort(byCodeUnits);
+      expect(upheld.length).toBeGreaterThan(20);
+      expect(wantLost.length).toBeGreaterThan(5);
+
+      interface Said {
+        job: number;
+        attempt: number;
+        reason: string;
+        bookedUs: number;
+        amount: string;
+        dispute?: { lease: number; part: number; provider: string; reason: string };
+      }
+      const told = (user: string, c: Said): string =>
+        `${user} job ${c.job}#${c.attempt} part ${c.dispute?.part} on ${c.dispute?.provider}, lease ${c.dispute?.lease}: ${c.reason} (${c.dispute?.reason}) ${c.amount} at ${c.bookedUs}`;
+      const back: string[] = [];
+      const lost: string[] = [];
+      for (const user of new Set(decided.map((r) => r['user']!))) {
+        const { invoices } = await read<{
+          invoices: { refunds: string; credits: Said[]; lines: (Said & { outcome: string; charge: string })[] }[];
+        }>(['invoice', run, user]);
+        for (const i of invoices) {
+          expect(i.credits.reduce((s, c) => s + BigInt(c.amount), 0n).toString()).toBe(i.refunds);
+          back.push(...i.credits.map((c) => told(user, c)));
+          const bonds = i.lines.filter((l) => l.outcome === 'bond-lost');
+          lost.push(...bonds.map((l) => told(user, { ...l, reason: l.outcome, amount: l.charge })));
+        }
+        const page = (await janctionInside(['invoice', run, user])).out;
+        for (const r of upheld)
+          if (r['user'] === user)
+            expect(page).toMatch(
+              new RegExp(
+                `job ${r['job_id']} .*dispute-upheld: ${r['reason']} \\(part ${r['part']}, ${r['provider']}\\)`,
+              ),
+            );
+      }
+      expect(back.sort(byCodeUnits)).toEqual(wantBack);
+      expect(lost.sort(byCodeUnits)).toEqual(wantLost);
+
+      const { currencies } = await read<{ currencies: { unit: string; credits: (Said & { account: string })[] }[] }>([
+        'statement',
+        run,
+      ]);
+      const all = currencies.flatMap((c) => c.credits.map((x) => told(x.account.replace('user:', ''), x)));
+      expect(all.sort(byCodeUnits)).toEqual(wantBack);
+      const sum = (what: string) => {
+        const mine = currencies.find((c) => c.unit === 'microUSD')!.credits.filter((c) => c.reason === what);
+        return [mine.reduce((s, c) => s + BigInt(c.amount), 0n), mine.length] as const;
+      };
+      const [micro, count] = sum('dispute-upheld');
+      expect((await janctionInside(['statement', run])).out).toContain(
+        `given back, dispute-upheld: ${formatMicro(micro)} in ${count} rows`,
+      );
+      const focus = await read<FocusRow[]>(['statement', run, '--focus']);
+      const usage = new Set(focus.filter((r) => r.ChargeCategory === 'Usage').map((r) => r.ResourceId));
+      const credits = focus.filter((r) => r.ChargeCategory === 'Credit');
+      expect(credits).toHaveLength(wantBack.length);
+      for (const c of credits) expect(usage.has(c.ResourceId)).toBe(true);
     });
   });
 

@@ -261,7 +261,7 @@ describe('report', () => {
     for (const [name, harm, says] of cases) {
       const dir = join(base, name);
       cpSync(run, dir, { recursive: true });
-      rmSync(join(dir, 'report.html'));
+      rmSync(join(dir, 'report.html'), { force: true });
       harm(dir);
       const done = await janctionInside(['report', dir]);
       expect(done.code, name).toBe(2);

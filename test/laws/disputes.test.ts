@@ -126,6 +126,17 @@ describe('random disputes', () => {
       const about = rows.of('transfers').filter((t) => /dispute|bond|-share/.test(t.reason));
       plant(about, 'amount_micro');
       for (const column of ['amount_micro', 'bond_micro', 'provider_bond_micro']) plant(rows.of('disputes'), column);
+      // What a bill says of a verdict: whose it is and what it is about.
+      const taken = rows.of('disputes').filter((d) => !d.event.endsWith('refused'));
+      for (const column of ['lease_id', 'job_id', 'attempt', 'part']) plant(taken, column);
+      for (const column of ['pool', 'user', 'provider', 'currency'] as const)
+        for (const row of [taken[0]!, taken.at(-1)!] as Record<typeof column, string>[]) {
+          const was = row[column];
+          row[column] = 'mallory';
+          expect(audit(), column).toMatch(/disputes\.parquet row \d+: is about .*mallory/);
+          row[column] = was;
+          planted++;
+        }
       plant(rows.of('accounts'), 'credits_posted_micro');
     }
     expect(planted).toBeGreaterThan(100);
