@@ -22,6 +22,11 @@ const soaks: Record<string, { file: string; runs: number; about: string }> = {
     runs: 100_000,
     about: 'command sequences of over 100 transfers against the slow model',
   },
+  scenarios: {
+    file: 'test/fuzz/scenarios.test.ts',
+    runs: 2_000,
+    about: 'whole scenario documents of every two features together: laws, audit, second runs, restores, readers',
+  },
   contracts: {
     file: 'test/laws/contracts.test.ts',
     runs: 2_000,

@@ -39,14 +39,12 @@ export function moneyRows(m: MoneyJson): { paid: MoneyRow[]; got: MoneyRow[]; he
     row('treasury', m.treasury),
   ];
   const sum = (rows: readonly MoneyRow[]): bigint => rows.reduce((n, r) => n + r.micro, 0n);
-  const dust = row('dust', m.dust);
-  const rest = row('not yet divided', sum(paid) - sum(parties) - dust.micro);
-  const got = [...parties, ...[dust, rest].filter(some)];
+  const got = [...parties, ...[row('dust', m.dust)].filter(some)];
   const whole = centsOf(sum(paid));
   return {
     paid: shown(paid, whole),
     got: shown(got, whole),
-    held: shown([row('held for jobs not over', m.memo.held)])[0]!,
+    held: shown([row('held, not settled', m.memo.held)])[0]!,
   };
 }
 

@@ -50,7 +50,7 @@ function moneyLines(r: RunJson): string {
     return new Map([...paid, ...got, held].map((row) => [row.name, row.cents]));
   });
   const names = ['users paid', 'subsidy', 'providers', 'stakers', 'aggregators', 'verifiers', 'treasury'];
-  names.push('dust', 'not yet divided', 'held for jobs not over');
+  names.push('dust', 'held, not settled');
   const units = [r.money, r.moneyJct].slice(0, columns.length).map((m) => m.unit.replace(/^micro/, ''));
   return table([
     ['', ...units],

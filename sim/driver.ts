@@ -154,6 +154,7 @@ export class Simulation {
   #onValue: ((valueMicro: number) => void) | null = null;
   #pending: Arrival | null = null;
   #submitted = 0;
+  #time: TimeUs = 0;
   #steps = 0;
   #checks = 0;
   #opened = false;
@@ -302,11 +303,11 @@ export class Simulation {
         this.#onValue?.(worthAtEnd(work, row as Row<'jobs'>));
         this.#work.delete(job);
         this.#processes.close?.(job);
-        this.#retries.ended(this.now, row as Row<'jobs'>);
+        this.#retries.ended(this.#time, row as Row<'jobs'>);
       }
     }
-    this.#stakers?.row(table, row);
-    this.#disputers?.row(this.now, table, row);
+    this.#stakers?.row(this.#time, table, row);
+    this.#disputers?.row(this.#time, table, row);
     this.#entry?.row(table, row);
     this.#adversaries?.row(table, row);
     this.#rows?.row(table, row);
@@ -491,10 +492,7 @@ export class Simulation {
     return by;
   }
 
-  /**
-   * A host that was down takes its deadlines now, each under its own stamp, as after a restart from its journal. What it would have sent
-   * meanwhile never left; its links send it again.
-   */
+  /** A host that was down takes its deadlines now, each under its own stamp. What it would have sent never left; its links send it again. */
   #restart(t: TimeUs, host: number): void {
     const facts = this.#down.get(host)!;
     this.#down.delete(host);
@@ -567,6 +565,8 @@ export class Simulation {
   /** `mute`: what it sends is lost. */
   #step(host: number, t: TimeUs, facts: readonly Fact[], mute = false): void {
     const market = this.markets[host]!;
+    // A host that makes up for what it has missed does so under older stamps.
+    this.#time = Math.max(t, this.#queue.now);
     const effects = market.step(t, facts);
     this.#wakeups.set(host, market.nextWakeup());
     this.#steps++;

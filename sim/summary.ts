@@ -34,7 +34,6 @@ interface Parties {
   subsidy: bigint;
   held: bigint;
   slashed: bigint;
-  undistributed: bigint;
   refunded: bigint;
   credits: bigint;
 }
@@ -50,7 +49,6 @@ const noParties = (): Parties => ({
   subsidy: 0n,
   held: 0n,
   slashed: 0n,
-  undistributed: 0n,
   refunded: 0n,
   credits: 0n,
 });
@@ -376,8 +374,9 @@ export class Summary implements RowSink {
         m.subsidy += a.debits_posted_micro;
         return;
       case 'revenue':
-        m.held += a.credits_pending_micro;
-        m.undistributed += net;
+        // What was paid for jobs that still run, or may still be disputed, is not settled: nobody has it yet.
+        m.held += net + a.credits_pending_micro;
+        m.charged -= net;
         return;
       default:
     }
@@ -390,11 +389,8 @@ export class Summary implements RowSink {
     const jct = this.#money[1] ?? noParties();
     for (const [i, m] of this.#money.entries()) {
       const parties = m.providers + m.stakers + m.aggregators + m.verifiers + m.treasury + m.dust;
-      if (m.charged + m.subsidy !== parties + m.undistributed) {
-        throw new Error(
-          `money identity broken in ${currencies[i]!.code}: ${m.charged} + ${m.subsidy} != ${parties} + ${m.undistributed}`,
-        );
-      }
+      if (m.charged + m.subsidy !== parties)
+        throw new Error(`money identity broken in ${currencies[i]!.code}: ${m.charged} + ${m.subsidy} != ${parties}`);
     }
     // micro-USD x milli-GPU x us, divided once.
     let costNumerator = 0n;

@@ -156,9 +156,14 @@ export class Staking {
 
   /** After the revenue of the last pricing epoch: pots are divided and the committee is elected. */
   epoch(now: TimeUs): void {
-    if (this.#nextEpochUs > now) return;
+    if (this.#nextEpochUs <= now) this.#endEpoch(now, false);
+  }
+
+  /** `closing`: the run ends with it. */
+  #endEpoch(now: TimeUs, closing: boolean): void {
     this.#nextEpochUs = (Math.floor(now / this.rules.epochUs) + 1) * this.rules.epochUs;
     const { brought, work } = this.#close(now);
+    if (closing) this.pots.closeBooks(now);
     this.pots.emit(now, this.#epoch, brought, work);
     this.pots.compound(now);
     this.pots.vest(now);
@@ -170,6 +175,7 @@ export class Staking {
 
   /** The end of a run: pots are divided, and nothing is kept for anybody. */
   settle(now: TimeUs): void {
+    if (this.#nextEpochUs <= now) return this.#endEpoch(now, true);
     this.#close(now);
     this.pots.closeBooks(now);
   }

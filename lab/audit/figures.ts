@@ -179,7 +179,7 @@ function sumOf(of: Map<string, bigint>, ...kinds: string[]): bigint {
 function moneyOf(f: Flows): Record<string, bigint> & { slashed: bigint } {
   const net = (...kinds: string[]): bigint => sumOf(f.in, ...kinds) - sumOf(f.out, ...kinds);
   return {
-    charged: sumOf(f.out, 'user') - f.back - net('escrow'),
+    charged: sumOf(f.out, 'user') - f.back - net('escrow', 'revenue'),
     providers: net('provider') - sumOf(f.out, 'deposit'),
     stakers: sumOf(f.in, 'staker') + net('staker-pot'),
     aggregators: net('aggregator'),
@@ -189,7 +189,7 @@ function moneyOf(f: Flows): Record<string, bigint> & { slashed: bigint } {
     subsidy: sumOf(f.out, 'subsidy'),
     refunded: f.refunded,
     credits: f.credits,
-    held: net('escrow') + sumOf(f.reserved, 'escrow', 'revenue'),
+    held: net('escrow', 'revenue') + sumOf(f.reserved, 'escrow', 'revenue'),
     slashed: net('slash-pot', 'bounty'),
   };
 }
@@ -281,7 +281,8 @@ function compare(path: string, ours: unknown, theirs: unknown, count: { n: numbe
     return null;
   }
   count.n++;
-  return Object.is(ours, theirs) ? null : `run.json says ${path} = ${show(theirs)}, the run gives ${show(ours)}`;
+  // Text knows no negative zero.
+  return ours === theirs ? null : `run.json says ${path} = ${show(theirs)}, the run gives ${show(ours)}`;
 }
 
 /** Names below `theirs` that `ours` has nothing for. */

@@ -46,6 +46,8 @@ export class Split {
   readonly #asked = new Map<string, bigint>();
   #due: Map<string, bigint> | null = null;
   #at = -1n;
+  /** What was earned has been divided at this stamp. */
+  #divided = false;
   readonly #stake: StakeAudit | null;
   /** Stamp at which the staker pot was last worked out. */
   #potAt = -1n;
@@ -147,7 +149,13 @@ export class Split {
     if (this.#due === null || this.#at !== at) {
       this.close();
       this.#at = at;
-      this.#due = this.#workOut();
+      this.#due = new Map();
+      this.#divided = false;
+    }
+    // Pots are paid at the ends of stake epochs, which need not be those of prices.
+    if (!this.#divided && (debit.startsWith('revenue:') || at % BigInt(this.#config.epochUs) === 0n)) {
+      this.#divided = true;
+      for (const [key, sum] of this.#workOut()) this.#due.set(key, (this.#due.get(key) ?? 0n) + sum);
     }
     if (this.#stake !== null && debit.startsWith('verifiers|')) this.#verifiers(at, debit);
     if (this.#stake !== null && debit.startsWith('staker-pot|') && this.#potAt !== at) {
@@ -180,6 +188,14 @@ export class Split {
     for (const [key, left] of this.#due)
       if (left > 0n) this.#fail(`transfers.parquet at ${this.#at} us: ${key} is owed ${left} more`);
     this.#due = null;
+  }
+
+  /** The run is over: nothing that was earned may be left undivided. */
+  finish(): void {
+    this.close();
+    for (const [pot, by] of [...this.#earned, ...this.#supplied])
+      for (const [provider, sum] of by)
+        if (sum > 0n) this.#fail(`transfers.parquet: ${sum} that ${provider} has earned in ${pot} were never divided`);
   }
 
   #workOut(): Map<string, bigint> {

@@ -79,6 +79,7 @@ export interface Books {
   verdicts: Verdict[];
   /** Account that pays for a job. */
   payers: Map<number, string>;
+  /** By currency: what users were charged, with what the run does not count as settled yet (paid for jobs that run, or open to dispute). */
   charged: Map<string, string>;
   /** What was simulated or executed. */
   resolved: ResolvedScenario;
@@ -182,10 +183,13 @@ export async function readBooks(dir: string): Promise<Books> {
     verdicts,
     payers,
     resolved: scenarioOf(manifest),
-    charged: new Map([
-      [result.money.unit.replace(/^micro/, ''), result.money.charged],
-      [result.moneyJct.unit.replace(/^micro/, ''), result.moneyJct.charged],
-    ]),
+    charged: new Map(
+      [result.money, result.moneyJct].map((m) => {
+        const currency = m.unit.replace(/^micro/, '');
+        const undivided = balances.filter((b) => b.currency === currency && b.account.startsWith('revenue:'));
+        return [currency, String(undivided.reduce((sum, b) => sum + b.posted, BigInt(m.charged)))];
+      }),
+    ),
   };
 }
 

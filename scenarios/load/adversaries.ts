@@ -9,6 +9,7 @@ import { advice } from '../suggest.ts';
 import { refuseFlood } from './event-bounds.ts';
 import type { Fleet } from './fleet.ts';
 import type { Report } from './names.ts';
+import { buysSupply } from './supply.ts';
 
 export interface ResolvedAdversaries {
   spec: AdversarySpec;
@@ -101,10 +102,10 @@ export function resolveAdversaries(
   }
   if (a.ring !== undefined) {
     const { group, share, honest, asks, withhold } = a.ring;
-    if (asks !== 1 && s.pricing.mechanism === 'posted')
+    if (asks !== 1 && !buysSupply(s))
       report(
         ['adversaries', 'ring', 'asks'],
-        'nobody asks at posted prices; write pricing.mechanism: pvcg, or use withhold',
+        'nobody asks where no supply is bought; write pricing.mechanism: pvcg, or use withhold',
       );
     if (asks === 1 && withhold === 0)
       report(['adversaries', 'ring'], 'neither asks more nor withholds; write "asks" above 1 or "withhold" above 0');

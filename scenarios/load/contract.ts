@@ -5,6 +5,7 @@ import type { PayerAct } from '../resolved.ts';
 import type { ParsedScenario } from '../schema/scenario.ts';
 import { advice } from '../suggest.ts';
 import type { Report } from './names.ts';
+import { buysSupply } from './supply.ts';
 
 export function resolveContract(s: ParsedScenario, report: Report): ContractRules | null {
   const c = s.billing.contract;
@@ -14,10 +15,10 @@ export function resolveContract(s: ParsedScenario, report: Report): ContractRule
   if (c.providerDeposit.currency !== 0) report(at('providerDeposit'), 'not in USD; deposits of providers are in USD');
   if (c.kind !== 'hold') {
     if (c.period < 1) report(at('period'), 'no time at all; write a duration above zero');
-    if (s.pricing.supply !== undefined || s.pricing.mechanism !== 'posted')
+    if (buysSupply(s))
       report(
         at('kind'),
-        `${c.kind} pays while jobs run, and supply auctions pay by the end; use posted prices, or hold`,
+        `${c.kind} pays while jobs run, and supply auctions pay by the end; use posted or surge prices, or hold`,
       );
   }
   if (c.kind === 'escrow') {

@@ -5,6 +5,7 @@ import type { DisputersSpec } from '../resolved.ts';
 import type { ParsedScenario } from '../schema/scenario.ts';
 import { advice } from '../suggest.ts';
 import type { Report } from './names.ts';
+import { buysSupply } from './supply.ts';
 
 /** Who checks contested results where a scenario has no verifiers. */
 const ARBITER = 'arbiter';
@@ -19,10 +20,10 @@ export function resolveDisputes(
   const at = (...keys: (string | number)[]) => ['billing', 'disputes', ...keys];
   for (const key of ['window', 'answer', 'decide'] as const)
     if (d[key] < 1) report(at(key), 'no time at all; write a duration above zero');
-  if (s.pricing.supply !== undefined || s.pricing.mechanism !== 'posted')
+  if (buysSupply(s))
     report(
       at(),
-      'charges that a supply auction divides are final when they are booked; use posted prices, or remove this',
+      'charges that a supply auction divides are final when they are booked; use posted or surge prices, or remove this',
     );
   const labels = labelsOf(s);
   const seen = new Set<string>();

@@ -9,6 +9,7 @@ import type { Path } from './document.ts';
 import type { Fleet } from './fleet.ts';
 import type { Report } from './names.ts';
 import { placementOf, queueingOf } from './scheduling.ts';
+import { buysSupply, mayBuySupply } from './supply.ts';
 
 /** What the books are kept in: index 0 pays by default, index 1 is the token. */
 export const CURRENCIES = [
@@ -21,7 +22,7 @@ export function resolvePools(s: ParsedScenario, fleet: Fleet, report: Report): P
   fleet.poolNames.findKeys(s.pricing.pools, ['pricing', 'pools']);
   checkRates(s, fleet, report);
   if (s.pricing.supply !== undefined) {
-    if (s.pricing.mechanism === 'posted')
+    if (!mayBuySupply(s.pricing.mechanism))
       report(
         ['pricing', 'supply'],
         `${s.pricing.mechanism} buys no supply; take pricing.supply out (--set pricing.supply=) or write mechanism: ${supplyAuctionNames.join(' or ')}`,
@@ -36,7 +37,7 @@ export function resolvePools(s: ParsedScenario, fleet: Fleet, report: Report): P
     if (stealing.every < 1) report(['scheduling', 'stealing', 'every'], 'no time at all; write a duration above zero');
     if (s.fleet.pools.length < 2)
       report(['scheduling', 'stealing'], 'there is one pool only; add another under fleet.pools');
-    if (isAuction(s.pricing.mechanism) || s.pricing.supply !== undefined)
+    if (buysSupply(s))
       report(
         ['scheduling', 'stealing'],
         'a job keeps the price of the pool it came to, which the taker’s auction does not know; use posted or surge prices',
@@ -99,11 +100,8 @@ function checkFee(s: ParsedScenario, supply: NonNullable<ParsedScenario['pricing
     );
 }
 
-const isAuction = (name: string): boolean => (supplyAuctionNames as readonly string[]).includes(name);
-
 function supplyOf(s: ParsedScenario): Pick<PoolSpec, 'supply'> {
-  // A mechanism of the user's own buys supply when the scenario says how it is paid.
-  if (!isAuction(s.pricing.mechanism) && s.pricing.supply === undefined) return {};
+  if (!buysSupply(s)) return {};
   const { pay = 'use', subsidy, feeBase = 'gross' } = s.pricing.supply ?? {};
   const feeBps = s.pricing.supply?.fee ?? (feeBase === 'residual' ? 10_000 : 0);
   return {

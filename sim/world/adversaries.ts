@@ -12,7 +12,7 @@ import type { Distribution } from '../kernel/distributions.ts';
 import type { EventQueue } from '../kernel/queue.ts';
 import type { Streams } from '../kernel/streams.ts';
 import type { Arrival } from './demand.ts';
-import { Phase, WorldEvent } from './events.ts';
+import { after, Phase, WorldEvent } from './events.ts';
 import type { Fleet } from './fleet.ts';
 import { drawPrice } from './imputation.ts';
 import { timeDistribution } from './time-distribution.ts';
@@ -120,7 +120,7 @@ export class Adversaries {
 
   #next(now: TimeUs, node: number): void {
     const gap = this.#stream(node).exponential(this.#o.spec.leavers!.everyUs);
-    this.#o.queue.push(now + Math.max(1, Math.round(gap)), Phase.failure, WorldEvent.adversary, node, Kind.offer);
+    this.#o.queue.push(after(now, gap), Phase.failure, WorldEvent.adversary, node, Kind.offer);
   }
 
   #stream(node: number) {
@@ -165,7 +165,7 @@ export class Adversaries {
     a.outsideCostMicro += Math.round(costMicro[node]! * gpuHours);
     if (works) a.acts++;
     this.#away.add(node);
-    queue.push(now + lastsUs, Phase.failure, WorldEvent.adversary, node, Kind.back);
+    queue.push(after(now, lastsUs), Phase.failure, WorldEvent.adversary, node, Kind.back);
     const fact = fleet.fault(node, 1, lost, DownCause.owner);
     return fact === null ? [] : [fact];
   }

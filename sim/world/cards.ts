@@ -4,7 +4,7 @@ import type { CardError, CardFailures } from '../../scenarios/resolved.ts';
 import type { Distribution } from '../kernel/distributions.ts';
 import type { EventQueue } from '../kernel/queue.ts';
 import type { Streams } from '../kernel/streams.ts';
-import { Phase, WorldEvent } from './events.ts';
+import { after, Phase, WorldEvent } from './events.ts';
 import type { Fleet } from './fleet.ts';
 import { Processes } from './processes.ts';
 import { timeDistribution } from './time-distribution.ts';
@@ -107,20 +107,20 @@ export class CardTroubles {
     return this.#o.streams.get(purpose, `${card.name}/${card.errors[error]!.xid}`);
   }
 
-  #draw(family: CardError['between'], purpose: string, card: Card, error: number): TimeUs {
+  #draw(family: CardError['between'], purpose: string, card: Card, error: number): number {
     let d = this.#families.get(family);
     if (d === undefined) {
       d = timeDistribution(family);
       this.#families.set(family, d);
     }
-    return Math.max(1, Math.round(d.sample(this.#stream(purpose, card, error))));
+    return d.sample(this.#stream(purpose, card, error));
   }
 
   /** Payload of an event: error and what happens, 0 = it strikes, 1 = the card is back. */
   #next(now: TimeUs, i: number, error: number): void {
     const card = this.#cards[i]!;
     const wait = this.#draw(card.errors[error]!.between, 'gpu-error', card, error);
-    this.#o.queue.push(now + wait, Phase.failure, WorldEvent.card, i, error * 2);
+    this.#o.queue.push(after(now, wait), Phase.failure, WorldEvent.card, i, error * 2);
   }
 
   happen(now: TimeUs, i: number, what: number): Fact[] {
@@ -194,7 +194,7 @@ export class CardTroubles {
       replaced !== undefined && this.#stream('gpu-replaced', card, card.cause).uniform() < replaced.share;
     if (isReplaced) this.#o.count(`Xid ${card.errors[card.cause]!.xid}, replaced`);
     const wait = this.#draw(isReplaced ? replaced.after : repair, 'gpu-repair', card, card.cause);
-    card.repair = this.#o.queue.push(now + wait, Phase.failure, WorldEvent.card, i, card.cause * 2 + 1);
+    card.repair = this.#o.queue.push(after(now, wait), Phase.failure, WorldEvent.card, i, card.cause * 2 + 1);
   }
 
   #back(now: TimeUs, i: number): Fact[] {

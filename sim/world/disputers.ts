@@ -56,7 +56,7 @@ export class Disputers {
   }
 
   #at(t: TimeUs, kind: number, lease: number): void {
-    this.#o.queue.push(t, Phase.arrival, WorldEvent.dispute, kind, lease);
+    this.#o.queue.push(t, Phase.arrival, WorldEvent.dispute, lease, kind);
   }
 
   row<T extends TableName>(now: TimeUs, table: T, row: Row<T>): void {
@@ -87,7 +87,7 @@ export class Disputers {
     }
   }
 
-  happen(kind: number, lease: number): Fact[] {
+  happen(lease: number, kind: number): Fact[] {
     const doubt = this.#open.get(lease);
     if (doubt === undefined) return [];
     const { key, disputes } = this.#o.config;

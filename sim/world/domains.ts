@@ -2,7 +2,7 @@ import type { Fact } from '../../core/facts.ts';
 import type { FailureDomain } from '../../scenarios/resolved.ts';
 import type { EventQueue } from '../kernel/queue.ts';
 import type { Streams } from '../kernel/streams.ts';
-import { Phase, WorldEvent } from './events.ts';
+import { after, Phase, WorldEvent } from './events.ts';
 import type { Fleet } from './fleet.ts';
 import { timeDistribution } from './time-distribution.ts';
 
@@ -31,7 +31,7 @@ export class Domains {
   #fails(now: number, i: number): void {
     const d = this.#domains[i]!;
     const wait = timeDistribution(d.failures.between).sample(this.#streams.get('domain-failure', d.name));
-    this.#queue.push(now + Math.max(1, Math.round(wait)), Phase.failure, WorldEvent.domain, i, 0);
+    this.#queue.push(after(now, wait), Phase.failure, WorldEvent.domain, i, 0);
   }
 
   /** `up` = it is repaired. `lost` runs for each machine that goes down. */
@@ -45,7 +45,7 @@ export class Domains {
       const cause = causes.find((c) => (rest -= c.weight / total) < 0) ?? causes[causes.length - 1]!;
       this.#fleet.count(cause.name);
       const repair = timeDistribution(cause.repair).sample(this.#streams.get('domain-repair', d.name));
-      this.#queue.push(now + Math.max(1, Math.round(repair)), Phase.failure, WorldEvent.domain, i, 1);
+      this.#queue.push(after(now, repair), Phase.failure, WorldEvent.domain, i, 1);
     }
     const facts: Fact[] = [];
     for (const node of d.nodes) {

@@ -72,17 +72,17 @@ export class Edge {
   }
 
   open(): void {
-    if (this.#o.spec !== null) this.#o.queue.push(0, Phase.arrival, WorldEvent.edge, Kind.advertise, 0);
+    if (this.#o.spec !== null) this.#o.queue.push(0, Phase.arrival, WorldEvent.edge, 0, Kind.advertise);
   }
 
-  happen(t: TimeUs, kind: number, id: number): Fact[] {
+  happen(t: TimeUs, id: number, kind: number): Fact[] {
     if (kind === Kind.retry) {
       const arrival = this.#held.get(id)!;
       this.#held.delete(id);
       return this.submit(t, arrival);
     }
     this.#advertise(t);
-    this.#o.queue.push(t + this.#o.spec!.advertiseUs, Phase.arrival, WorldEvent.edge, Kind.advertise, 0);
+    this.#o.queue.push(t + this.#o.spec!.advertiseUs, Phase.arrival, WorldEvent.edge, 0, Kind.advertise);
     return [];
   }
 
@@ -140,7 +140,7 @@ export class Edge {
       left = left.filter((p) => p !== pool);
     }
     this.#held.set(arrival.spec.job, arrival);
-    this.#o.queue.push(t + RETRY_US, Phase.arrival, WorldEvent.edge, Kind.retry, arrival.spec.job);
+    this.#o.queue.push(t + RETRY_US, Phase.arrival, WorldEvent.edge, arrival.spec.job, Kind.retry);
     return [];
   }
 

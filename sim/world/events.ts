@@ -1,3 +1,5 @@
+import { NEVER, type TimeUs } from '../../core/types.ts';
+
 /** Event types of the simulated world. */
 export const WorldEvent = {
   started: 1,
@@ -18,6 +20,9 @@ export const WorldEvent = {
   dispute: 16,
   card: 17,
 } as const;
+
+/** When something that takes so long happens, whole microseconds and one at least; NEVER = beyond all time. */
+export const after = (now: TimeUs, waitUs: number): TimeUs => Math.min(NEVER, now + Math.max(1, Math.round(waitUs)));
 
 /** Phases, in the order of core's fact phases. */
 export const Phase = { release: 0, failure: 1, message: 2, arrival: 3 } as const;

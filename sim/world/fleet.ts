@@ -4,7 +4,7 @@ import type { Availability, ResolvedNode, TimeFamily } from '../../scenarios/res
 import type { Distribution } from '../kernel/distributions.ts';
 import type { EventQueue } from '../kernel/queue.ts';
 import type { Stream, Streams } from '../kernel/streams.ts';
-import { Phase, WorldEvent } from './events.ts';
+import { after, Phase, WorldEvent } from './events.ts';
 import { timeDistribution } from './time-distribution.ts';
 
 type Sessions = Extract<Availability, { kind: 'sessions' }>;
@@ -172,8 +172,7 @@ export class Fleet {
       life.failures === undefined
         ? stream.exponential(life.mtbfUs)
         : this.#distribution(life.failures.between).sample(stream);
-    const wait = Math.max(1, Math.round(next));
-    this.#queue.push(now + wait, Phase.failure, WorldEvent.nodeDown, node, DownCause.failure);
+    this.#queue.push(after(now, next), Phase.failure, WorldEvent.nodeDown, node, DownCause.failure);
   }
 
   /** The fact behind an event, or null when the node's state does not change by it. `lost` runs when it goes down. */
@@ -194,8 +193,7 @@ export class Fleet {
       this.#scheduleFailure(node, now);
     } else {
       s.faults++;
-      const wait = Math.max(1, Math.round(this.#repairTime(node)));
-      this.#queue.push(now + wait, Phase.failure, WorldEvent.nodeUp, node, DownCause.failure);
+      this.#queue.push(after(now, this.#repairTime(node)), Phase.failure, WorldEvent.nodeUp, node, DownCause.failure);
     }
     const isUp = s.present && s.faults === 0;
     if (isUp === wasUp) return null;

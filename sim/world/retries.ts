@@ -5,7 +5,7 @@ import type { RetryRule } from '../../scenarios/resolved.ts';
 import type { EventQueue } from '../kernel/queue.ts';
 import type { Streams } from '../kernel/streams.ts';
 import type { Arrival } from './demand.ts';
-import { Phase, WorldEvent } from './events.ts';
+import { after, Phase, WorldEvent } from './events.ts';
 
 /** Jobs that come again have numbers of their own from here on, above those of any source. */
 const AGAIN = 0x8000000000;
@@ -52,8 +52,8 @@ export class Retries {
     this.#open.set(job, { arrival: { ...known.arrival, spec }, tries: known.tries + 1 });
     let mean = rule.afterUs;
     for (let i = 0; i < known.tries; i++) mean *= rule.backoff;
-    const wait = Math.round(this.#streams.get('retries', row.user).exponential(mean));
-    this.#queue.push(now + Math.max(1, wait), Phase.arrival, WorldEvent.retry, job, 0);
+    const wait = this.#streams.get('retries', row.user).exponential(mean);
+    this.#queue.push(after(now, wait), Phase.arrival, WorldEvent.retry, job, 0);
   }
 
   take(now: TimeUs, job: number): Arrival {

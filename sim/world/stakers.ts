@@ -243,11 +243,11 @@ export class StakeWorld {
     return this.#verification?.madeUp(p) ?? false;
   }
 
-  row<T extends TableName>(table: T, row: Row<T>): void {
+  row<T extends TableName>(now: TimeUs, table: T, row: Row<T>): void {
     this.#verification?.row(table, row);
     this.#books?.row(table, row);
     if (table === 'jobs') this.#job(row as Row<'jobs'>);
-    else if (table === 'placements') this.#placement(row as Row<'placements'>);
+    else if (table === 'placements') this.#placement(now, row as Row<'placements'>);
   }
 
   #job(j: Row<'jobs'>): void {
@@ -257,7 +257,7 @@ export class StakeWorld {
     s[2]++;
   }
 
-  #placement(p: Row<'placements'>): void {
+  #placement(now: TimeUs, p: Row<'placements'>): void {
     if (this.#verification === null || p.outcome !== 'completed' || p.start_us < 0) return;
     const finding = this.#verification.result(p);
     if (finding === null) return;
@@ -269,7 +269,8 @@ export class StakeWorld {
     }
     const id = this.#nextReport++;
     this.#reports.set(id, acts);
-    this.#at(p.end_us + this.#o.spec.verification!.delayUs, Kind.report, id);
+    // The chain may hear late that it has ended.
+    this.#at(Math.max(now + 1, p.end_us + this.#o.spec.verification!.delayUs), Kind.report, id);
   }
 
   snapshot(): StakeWorldState {

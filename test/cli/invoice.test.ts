@@ -5,7 +5,9 @@ import { formatMicro } from '../../core/num/index.ts';
 import { type FocusRow, focusFault, isoTime } from '../../lab/books/focus.ts';
 import { byCodeUnits } from '../../lab/report/data.ts';
 import { readRunTable } from '../../lab/rundir/reader.ts';
+import type { RunJson } from '../../sim/summary.ts';
 import { inTemp, janctionInside } from '../support/cli.ts';
+import { moneyFault } from '../support/money.ts';
 
 interface InvoiceJson {
   invoices: {
@@ -96,9 +98,11 @@ describe('the quickstart’s bills', () => {
     await inTemp(async (dir) => {
       const run = join(dir, 'run');
       const set = ['--set', `billing.contract.kind=${kind}`];
-      expect(
-        (await janctionInside(['run', 'scenarios/contracts/scenario.yaml', ...set, '--out', run, '--quiet'])).code,
-      ).toBe(0);
+      const args = ['run', 'scenarios/contracts/scenario.yaml', ...set, '--out', run, '--quiet', '--json'];
+      const ran = await janctionInside(args);
+      expect(ran.code).toBe(0);
+      // What running jobs have paid is held, not charged.
+      expect(moneyFault(JSON.parse(ran.out) as RunJson)).toBeNull();
       const s = await read<StatementJson>(['statement', run]);
       for (const c of s.currencies) expect([c.sumOfBalances, c.invoiced]).toEqual(['0', c.charged]);
       const rows = await read<FocusRow[]>(['statement', run, '--focus']);

@@ -170,7 +170,7 @@ describe('what is refused', () => {
     ['deadRequestors: { persona: users, brings: 5 JCT }', 'pays in USD'],
     ['deadRequestors: { persona: users, collects: maybe }', 'collects'],
     ['ring: { group: lab }', 'neither asks more nor withholds'],
-    ['ring: { group: lab, asks: 2 }', 'nobody asks at posted prices'],
+    ['ring: { group: lab, asks: 2 }', 'nobody asks where no supply is bought'],
     ['ring: { group: lab, withhold: 50 %, honest: perhaps }', 'honest'],
     [
       'ring: { group: lab, share: 80 %, withhold: 50 % }\n  overbillers: { group: lab, share: 80 % }',

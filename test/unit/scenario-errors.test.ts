@@ -442,7 +442,7 @@ test('whatever is done to a scenario, it is taken or refused in one line', () =>
 
 test('what is asked of nobody, and times in which nobody can act', () => {
   const disputes = 'billing: { disputes: { rule: checked, window: 1 day, answer: 5 hour, decide: 5 hour } }\n';
-  expect(refusal(added(disputes), ['pricing.mechanism=pvcg'])).toContain('use posted prices, or remove this');
+  expect(refusal(added(disputes), ['pricing.mechanism=pvcg'])).toContain('use posted or surge prices, or remove this');
   expect(refusal(added(disputes), ['billing.disputes.checks.after=6 hour'])).toContain('nobody could check');
   expect(refusal(added('billing: { budgets: [{ persona: users, amount: 5 USD, perJob: 0 USD }] }\n'))).toBe(
     'f.yaml:16:63: perJob: nothing; write an amount above zero, or leave it away for no limit',

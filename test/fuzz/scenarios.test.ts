@@ -1,0 +1,161 @@
+/**
+ * Features of scenarios together: whole documents that draw from every section of the schema, each played by every check there is
+ * (`npm run soak -- scenarios --runs 2000`). Every two levels of two features that can stand together do so within some six hundred of them.
+ */
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { FactKind } from '../../core/facts.ts';
+import { JournalWriter } from '../../core/journal/journal.ts';
+import { Ledger } from '../../core/settlement/ledger.ts';
+import { Simulation } from '../../sim/driver.ts';
+import { inTemp } from '../support/cli.ts';
+import { generator } from '../support/market.ts';
+import { runs } from '../support/runs.ts';
+import {
+  type Clash,
+  clashes,
+  clashingRow,
+  Plan,
+  pairsOf,
+  plainRow,
+  possiblePairs,
+  type Row,
+} from '../support/scenario-factors.ts';
+import { judge, type Verdict } from '../support/scenario-judge.ts';
+import { documentOf, writeDocument } from '../support/scenario-writer.ts';
+
+const BLOCK = 12;
+/** Every so many documents one puts together what the documentation says does not go together. */
+const CLASH = 25;
+const refusals: readonly Clash[] = clashes.filter((c) => c.says !== undefined);
+
+const plan = new Plan();
+const rows: Row[] = [];
+/** The row of a seed, the same whatever runs before it. */
+function rowOf(seed: number): Row {
+  while (rows.length < seed) rows.push(plan.next());
+  return rows[seed - 1]!;
+}
+
+const play = (row: Row, seed: number, readers: boolean): Promise<Verdict> =>
+  inTemp((dir) => judge(writeDocument(dir, documentOf(row, seed, dir)), seed, dir, readers));
+
+const warnings: string[] = [];
+const hear = (w: Error): void => void warnings.push(w.message);
+beforeEach(() => void process.on('warning', hear));
+afterEach(() => {
+  process.off('warning', hear);
+  vi.restoreAllMocks();
+});
+
+describe('documents of many features', () => {
+  const total = runs(16);
+  const met = new Set<number>();
+  const seen = { played: 0, refused: 0, jobs: 0, completed: 0, checks: 0, restores: 0 };
+  for (let first = 1; first <= total; first += BLOCK)
+    test(`${first} to ${Math.min(total, first + BLOCK - 1)}`, async () => {
+      for (let seed = first; seed < first + BLOCK && seed <= total; seed++) {
+        const clash = seed % CLASH === 0 ? refusals[(seed / CLASH - 1) % refusals.length]! : null;
+        const row = clash === null ? rowOf(seed) : clashingRow(clash, generator(seed))!;
+        const what = `document ${seed}`;
+        const verdict = await play(row, seed, seed % 4 === 0).catch((e: Error) => {
+          throw new Error(`${what}: ${e.message}`, { cause: e });
+        });
+        // What cannot be together is refused for that reason; nothing else is.
+        if (clash !== null) {
+          expect(String(verdict.refused), `${what}: ${clash.factor} with ${clash.with}`).toMatch(clash.says!);
+          seen.refused++;
+          continue;
+        }
+        expect(verdict.refused, what).toBeNull();
+        for (const p of pairsOf(row)) met.add(p);
+        const { jobs, invariants } = verdict.result!;
+        seen.played++;
+        seen.jobs += jobs.submitted;
+        seen.completed += jobs.completed;
+        seen.checks += invariants.checks;
+        seen.restores += verdict.restores;
+      }
+    });
+
+  test('they were worlds in which something happens, and features have met', () => {
+    expect(seen.played).toBe(total - Math.floor(total / CLASH));
+    expect(seen.refused).toBeLessThanOrEqual(total / CLASH);
+    expect(seen.jobs).toBeGreaterThan(seen.played * 15);
+    expect(seen.completed).toBeGreaterThan(seen.jobs / 8);
+    expect(seen.restores).toBeGreaterThan(seen.played);
+    expect(seen.checks).toBeGreaterThan(seen.played * 1000);
+    expect(warnings).toEqual([]);
+    // Each document brings some two thousand pairs together.
+    if (total < 700) expect(met.size).toBeGreaterThan(Math.min(45_000, seen.played * 800));
+    else expect(met.size / possiblePairs(met)).toBeGreaterThan(0.995);
+  });
+});
+
+describe('canaries: a planted fault is found', () => {
+  /** A world of one pool on one host in which jobs run, with the level of one factor. */
+  const world = (...levels: [keyof Row, string][]): Row => ({ ...plainRow(), ...Object.fromEntries(levels) });
+  const fault = (row: Row): Promise<string> =>
+    play(row, 3, false).then(
+      () => 'nothing was found',
+      (e: Error) => e.message,
+    );
+
+  test('none is found where none is planted', async () => {
+    expect(await fault(world())).toBe('nothing was found');
+  });
+
+  test('a provider is paid one unit too much', async () => {
+    const pay = Ledger.prototype.transfer;
+    vi.spyOn(Ledger.prototype, 'transfer').mockImplementation(function (this: Ledger, ...args) {
+      if (args[5] === 'provider-share') args[3] += 1n;
+      return pay.apply(this, args);
+    });
+    expect(await fault(world())).toMatch(/paying treasury failed|audit: .*provider-share|invariant/);
+  });
+
+  test('a fact is missing in the journal', async () => {
+    const step = JournalWriter.prototype.step;
+    let exits = 0;
+    vi.spyOn(JournalWriter.prototype, 'step').mockImplementation(function (this: JournalWriter, now, facts, ...rest) {
+      const kept = facts.filter((f) => f.kind !== FactKind.exited || ++exits !== 2);
+      return step.call(this, now, kept, ...rest);
+    });
+    expect(await fault(world())).toMatch(/audit: /);
+  });
+
+  test('a mechanism remembers what no snapshot holds', async () => {
+    const row = world(['queueing', 'module']);
+    const forgetful = (text: string): Promise<string> =>
+      inTemp((dir) => {
+        const { text: yaml, files } = documentOf(row, 3, dir);
+        files.set('queue.js', files.get('queue.js')!.replace('b.order - a.order', text));
+        return judge(writeDocument(dir, { text: yaml, files }), 3, dir);
+      }).then(
+        () => 'nothing was found',
+        (e: Error) => e.message,
+      );
+    expect(await forgetful('b.order - a.order')).toBe('nothing was found');
+    expect(await forgetful('(globalThis.seen = (globalThis.seen ?? 0) + 1) % 7 < 3 ? 1 : b.order - a.order')).not.toBe(
+      'nothing was found',
+    );
+  });
+
+  test('a stream of chance is not restored', async () => {
+    const snapshot = Simulation.prototype.snapshot;
+    vi.spyOn(Simulation.prototype, 'snapshot').mockImplementation(function (this: Simulation) {
+      const state = snapshot.call(this);
+      return { ...state, streams: state.streams.filter(([name]) => !name.includes('arrivals')) };
+    });
+    expect(await fault(world())).toMatch(/after \d+ restores row/);
+  });
+
+  test('a run is not the same twice', async () => {
+    let n = 0;
+    const play = Ledger.prototype.transfer;
+    vi.spyOn(Ledger.prototype, 'transfer').mockImplementation(function (this: Ledger, ...args) {
+      if (args[5] === 'deposit' && ++n === 1) args[3] += 1n;
+      return play.apply(this, args);
+    });
+    expect(await fault(world(['money', 'deposit']))).toMatch(/audit: |result is another/);
+  });
+});
