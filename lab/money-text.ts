@@ -44,7 +44,7 @@ export function moneyRows(m: MoneyJson): { paid: MoneyRow[]; got: MoneyRow[]; he
   return {
     paid: shown(paid, whole),
     got: shown(got, whole),
-    held: shown([row('held, not settled', m.memo.held)])[0]!,
+    held: shown([row('held for jobs not over', m.memo.held)])[0]!,
   };
 }
 

@@ -50,7 +50,7 @@ function moneyLines(r: RunJson): string {
     return new Map([...paid, ...got, held].map((row) => [row.name, row.cents]));
   });
   const names = ['users paid', 'subsidy', 'providers', 'stakers', 'aggregators', 'verifiers', 'treasury'];
-  names.push('dust', 'held, not settled');
+  names.push('dust', 'held for jobs not over');
   const units = [r.money, r.moneyJct].slice(0, columns.length).map((m) => m.unit.replace(/^micro/, ''));
   return table([
     ['', ...units],
