@@ -5,8 +5,11 @@
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 
-/** Test files (separated by spaces) and usual full count of each soak; the longest come first, so that two lanes end together. */
-const soaks: Record<string, { file: string; runs: number; about: string }> = {
+/**
+ * Test files (separated by spaces) and usual full count of each soak; the longest come first, so that two lanes end together. `tested`: a
+ * tenth is no more than what `npm test` plays, and is not played again after it.
+ */
+const soaks: Record<string, { file: string; runs: number; about: string; tested?: true }> = {
   scheduler: {
     file: 'test/laws/scheduler.test.ts',
     runs: 10_000,
@@ -61,6 +64,7 @@ const soaks: Record<string, { file: string; runs: number; about: string }> = {
     file: 'test/reference/muri.test.ts',
     runs: 24,
     about: "Muri's published simulations: 8 traces x 3 policies, equal in every digit or apart by arithmetic alone",
+    tested: true,
   },
   elections: {
     file: 'test/laws/elections.test.ts test/laws/f1.test.ts',
@@ -76,6 +80,7 @@ const soaks: Record<string, { file: string; runs: number; about: string }> = {
     file: 'test/sweep/sweep.test.ts',
     runs: 20,
     about: 'kills of a sweep (from 20 on of reserve-price), after which its table must be the same to the byte',
+    tested: true,
   },
   wires: {
     file: 'test/fuzz/network-faults.test.ts',
@@ -101,6 +106,7 @@ const soaks: Record<string, { file: string; runs: number; about: string }> = {
     file: 'test/theory/supply-market.test.ts',
     runs: 30,
     about: 'asks of one provider per class on the running market, against a gross fee',
+    tested: true,
   },
   state: {
     file: 'test/unit/market-state.test.ts',
@@ -117,23 +123,28 @@ const soaks: Record<string, { file: string; runs: number; about: string }> = {
 const usage = (): number => {
   const list = Object.entries(soaks).map(([n, s]) => `  ${n.padEnd(10)} ${s.about} (full: ${s.runs} runs)`);
   process.stderr.write(
-    `error: usage: npm run soak -- NAME [--runs N], or: npm run soak -- all [--tenth]; have\n${list.join('\n')}\n`,
+    `error: usage: npm run soak -- NAME [--runs N], or: npm run soak -- all [--tenth] (a tenth after npm test, which has played the first runs); have\n${list.join('\n')}\n`,
   );
   return 2;
 };
 
-/** Runs one soak; with `whole` its output is kept and printed in one piece, so that several may go on at once. */
-function soak(name: string, runs: number, whole = false): Promise<boolean> {
+/**
+ * Runs one soak; with `whole` its output is kept and printed in one piece, so that several may go on at once; with `rest` without what
+ * `npm test` plays of it.
+ */
+function soak(name: string, runs: number, whole = false, rest = false): Promise<boolean> {
   const child = spawn('npx', ['vitest', 'run', ...soaks[name]!.file.split(' '), '--testTimeout', '3600000'], {
     stdio: whole ? ['ignore', 'pipe', 'pipe'] : 'inherit',
-    env: { ...process.env, JANCTION_RUNS: String(runs) },
+    env: { ...process.env, JANCTION_RUNS: String(runs), ...(rest ? { JANCTION_AFTER_TESTS: '1' } : {}) },
   });
   const output: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => output.push(chunk));
   return new Promise((resolve) => {
     const end = (passed: boolean) => {
       process.stdout.write(Buffer.concat(output));
-      process.stdout.write(`soak ${name}: ${runs} runs ${passed ? 'passed' : 'FAILED'}\n`);
+      process.stdout.write(
+        `soak ${name}: ${runs} runs${rest ? ' less those of npm test' : ''} ${passed ? 'passed' : 'FAILED'}\n`,
+      );
       resolve(passed);
     };
     child.once('error', () => end(false));
@@ -146,12 +157,13 @@ async function main(args: string[]): Promise<number> {
   if (name === 'all') {
     if (args.length > 2 || (flag !== undefined && flag !== '--tenth')) return usage();
     // Every soak is run, whatever the one before it found; each keeps about one core busy.
-    const waiting = Object.entries(soaks);
+    const tenth = flag !== undefined;
+    const waiting = Object.entries(soaks).filter(([, s]) => !tenth || s.tested !== true);
     let ok = true;
     const worker = async () => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
         const [n, s] = next;
-        if (!(await soak(n, flag === undefined ? s.runs : Math.ceil(s.runs / 10), true))) ok = false;
+        if (!(await soak(n, tenth ? Math.ceil(s.runs / 10) : s.runs, true, tenth))) ok = false;
       }
     };
     await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, worker));

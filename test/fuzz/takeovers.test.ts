@@ -11,7 +11,7 @@ import { Simulation, type SimulationState } from '../../sim/driver.ts';
 import { Streams } from '../../sim/kernel/streams.ts';
 import type { Network } from '../../sim/world/network.ts';
 import { generator, ListDemand, type Rows, SECOND, simulation } from '../support/market.ts';
-import { runs } from '../support/runs.ts';
+import { seeds } from '../support/runs.ts';
 import { poolHost, repeatedly, settlementHost, wires } from '../support/wires.ts';
 import { workload } from '../support/workload.ts';
 
@@ -129,9 +129,9 @@ function meddled(setting: string, seed: number, restoreEvery: number, horizonUs 
 }
 
 describe('takeovers, cancels and faults together', () => {
-  const seeds = Array.from({ length: runs(6) }, (_, i) => i + 1);
+  const played = seeds(6);
   for (const setting of Object.keys(settings)) {
-    test.each(seeds)(`${setting} (seed %i)`, (seed) => {
+    test.each(played)(`${setting} (seed %i)`, (seed) => {
       const { rows } = meddled(setting, seed, 0);
       judge(rows, JOBS);
       const states = new Set(rows.of('jobs').map((j) => j.final_state));
@@ -141,7 +141,7 @@ describe('takeovers, cancels and faults together', () => {
   }
 
   test('one host, killed and restored from its snapshot in between, does the same', () => {
-    for (const seed of seeds.slice(0, 2)) {
+    for (const seed of played.slice(0, 2)) {
       const { rows } = meddled('one host', seed, 5);
       expect(rows.recorder.fingerprint).toBe(meddled('one host', seed, 0).rows.recorder.fingerprint);
     }

@@ -12,7 +12,7 @@ import { finishRun, prepareRun, runScenario } from '../../sim/run.ts';
 import type { RunJson } from '../../sim/summary.ts';
 import { auditInput } from '../support/audit.ts';
 import { generator, Rows } from '../support/market.ts';
-import { runs } from '../support/runs.ts';
+import { afterTests, seeds } from '../support/runs.ts';
 
 const scenario = (rest: string, horizon = '2 day') => `name: agents
 horizon: ${horizon}
@@ -52,7 +52,7 @@ function gain(text: string, kind: string, sets: string[] = [], replications = 3)
   return sum / replications;
 }
 
-describe('in a scenario', () => {
+describe.skipIf(afterTests)('in a scenario', () => {
   test('payoffs add up to what the books say, and no agent makes money appear', () => {
     const text = scenario(`billing: { contract: { kind: notes, period: 10 minute, accept: 10 minute } }
 adversaries:
@@ -98,7 +98,7 @@ adversaries:
   });
 });
 
-describe('with and without what the market has against them', () => {
+describe.skipIf(afterTests)('with and without what the market has against them', () => {
   test.each([
     [
       'leavers',
@@ -175,7 +175,7 @@ ${agents}${dead}`,
     ).replace('postpaid: false', `postpaid: ${r() < 0.4}, retry: { times: 2 }`.replace(', ', '\n      '));
   }
 
-  test.each(Array.from({ length: runs(6) }, (_, i) => i + 1))('world %d', (seed) => {
+  test.each(seeds(6))('world %d', (seed) => {
     const s = resolveScenario(drawn(seed), 'f.yaml', [`seed=${seed}`]);
     const rows = new Rows();
     const bytes: Uint8Array[] = [];

@@ -11,7 +11,7 @@ import { auditInput } from '../support/audit.ts';
 import { billed, start, world } from '../support/contract-world.ts';
 import { generator, ListDemand, SECOND } from '../support/market.ts';
 import { recorded } from '../support/recorded.ts';
-import { runs } from '../support/runs.ts';
+import { afterTests, seeds } from '../support/runs.ts';
 import { wires } from '../support/wires.ts';
 
 describe('random contracts', () => {
@@ -19,7 +19,7 @@ describe('random contracts', () => {
     const seen = new Map<string, number>();
     const differences: string[] = [];
     // 1891, kept from a soak: a job that begins just before a reading, which finds nothing due.
-    for (const seed of [...Array.from({ length: runs(60) }, (_, i) => i + 1), 1891]) {
+    for (const seed of [...seeds(60), 1891]) {
       const wd = world(seed);
       const { journals, bytes } = recorded(wd.w.config);
       const { sim, rows } = start(wd, seed, {
@@ -56,7 +56,7 @@ describe('random contracts', () => {
       expect(seen.get(what) ?? 0, what).toBeGreaterThan(0);
   });
 
-  test('one unit more anywhere is noticed by the auditor', () => {
+  test.skipIf(afterTests)('one unit more anywhere is noticed by the auditor', () => {
     let planted = 0;
     for (const seed of [2, 7, 8, 27]) {
       const wd = world(seed);
@@ -94,7 +94,7 @@ describe('random contracts', () => {
   });
 
   test('over wires that lose, double and delay: what was paid is what was charged, and every law holds', () => {
-    for (let seed = 1; seed <= runs(6); seed++) {
+    for (const seed of seeds(6)) {
       const wd = world(seed);
       const network = wires(wd.w.config, seed, { loss: 0.1, duplicate: 0.1, meanUs: SECOND });
       const { sim, rows } = start(wd, seed, { checkEveryEvent: seed <= 2, network });
@@ -105,7 +105,7 @@ describe('random contracts', () => {
   });
 
   test('a snapshot and restore at any moment changes no row', () => {
-    for (let seed = 1; seed <= runs(6); seed++) {
+    for (const seed of seeds(6)) {
       const wd = world(seed);
       const straight = start(wd, seed);
       for (const a of wd.acts) straight.sim.inject(a.at, a.facts);
