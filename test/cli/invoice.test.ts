@@ -43,8 +43,19 @@ describe('the quickstart’s bills', () => {
     await inTemp(async (dir) => {
       const run = join(dir, 'run');
       expect(
-        (await janctionInside(['run', 'scenarios/quickstart/scenario.yaml', '--seed', '3', '--out', run, '--quiet']))
-          .code,
+        (
+          await janctionInside([
+            'run',
+            'scenarios/quickstart/scenario.yaml',
+            '--seed',
+            '3',
+            '--set',
+            'horizon=14 hour',
+            '--out',
+            run,
+            '--quiet',
+          ])
+        ).code,
       ).toBe(0);
       const s = await read<StatementJson>(['statement', run, '--by', 'workload']);
       for (const c of s.currencies) {

@@ -5,7 +5,7 @@ import { DeskCode, deskCodeNames } from '../../core/settlement/transfer-desk.ts'
 import { LedgerModel, type ModelAccount, type ModelRequest } from '../support/ledger-model.ts';
 import { loadMutant, type Mutation } from '../support/source-mutants.ts';
 
-const runs = Number(process.env['JANCTION_RUNS'] ?? 2000);
+const runs = Number(process.env['JANCTION_RUNS'] ?? 1000);
 const WINDOW = 24;
 type Modules = typeof import('../../core/settlement/transfer-desk.ts') & {
   Ledger: typeof import('../../core/settlement/ledger.ts').Ledger;

@@ -28,7 +28,7 @@ const why = have ? '' : ' (skipped: no ../shared/reference/fgd)';
 const tables = publishedTables(data);
 const published = ['default', 'cpu050', 'cpu100', 'cpu200', 'gpushare40', 'gpushare60', 'gpushare80', 'gpushare100'];
 const pairs = published.flatMap((trace) => [42, 43, 44, 45, 46].map((seed) => ({ trace, seed })));
-const runs = Math.min(pairs.length, Number(process.env['JANCTION_RUNS'] ?? 2));
+const runs = Math.min(pairs.length, Number(process.env['JANCTION_RUNS'] ?? 1));
 /** Spread over the traces: 0, 7, 14, … of forty. */
 const chosen = Array.from({ length: runs }, (_, i) => pairs[(i * 7) % pairs.length]!);
 const exact = (Object.keys(fgdPolicies) as FgdPolicy[]).filter((p) => p !== 'random');

@@ -17,7 +17,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { inTemp, janctionInside, root, scratch } from '../support/cli.ts';
 import { STUDY, writeStudy } from '../support/sweeps.ts';
 
-const kills = Number(process.env['JANCTION_RUNS'] ?? 3);
+const kills = Number(process.env['JANCTION_RUNS'] ?? 2);
 const quiet = ['--quiet'];
 const run = (study: string, out: string, ...more: string[]) =>
   janctionInside(['sweep', 'run', study, '--out', out, ...quiet, ...more]);
