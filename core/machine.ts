@@ -1,8 +1,9 @@
 /**
- * The seam between a state machine and its host. A machine is handed facts and messages (which mark it), is pulsed (which
- * makes it decide) and says when it must be woken; it never looks at a clock, draws a random number or does I/O.
+ * The seam between a state machine and its host. Facts and messages mark a machine; its pulse hands it what came and makes it
+ * decide; it says when it must be woken and it never looks at a clock, draws a random number or does I/O.
  */
 import type { Action, Fact } from './facts.ts';
+import type { Mail } from './mail.ts';
 import type { Message } from './messages.ts';
 import type { Row, TableName } from './record/schema.ts';
 import type { TimeUs } from './types.ts';
@@ -23,9 +24,8 @@ export interface Port {
 
 export interface Machine {
   readonly address: number;
-  /** Changes state and marks; decisions wait for the pulse. */
-  receive(input: Input, from: number): void;
-  pulse(now: TimeUs): void;
+  /** Takes what has come (which changes state and marks), then decides. */
+  pulse(now: TimeUs, mail: Mail): void;
   /** First stamp at which a pulse is due without any input; always later than the last pulse. */
   nextWakeup(): TimeUs;
   /** Plain data (structured-clonable); only between stamps. */

@@ -8,6 +8,7 @@ import type { MechanismRegistry } from '../interfaces.ts';
 import { type Letter, Link, type LinkOptions, type LinkState, type Packet } from '../link/link.ts';
 import { empty } from '../lists.ts';
 import { type Machine, nodeAddress, type Port, poolAddress, SETTLEMENT } from '../machine.ts';
+import { Mailroom } from '../mail.ts';
 import { type Message, MessageKind } from '../messages.ts';
 import { NodeAgent, type NodeState } from '../node/node-agent.ts';
 import { Digest, type DigestState } from '../num/index.ts';
@@ -89,6 +90,7 @@ export class Market {
   #markedNow: Int32Array;
   #markedCount = 0;
   readonly #isMarked: Uint8Array;
+  readonly #mail: Mailroom;
   #from = 0;
   readonly #letterTo: number[] = [];
   readonly #letterFrom: number[] = [];
@@ -113,6 +115,7 @@ export class Market {
     this.#machines = new Array<Machine | null>(count).fill(null);
     this.#timers = new Timers(count);
     this.#isMarked = new Uint8Array(count);
+    this.#mail = new Mailroom(count);
     this.#marked = new Int32Array(count);
     this.#markedNow = new Int32Array(count);
     const here = (address: number) => topology === null || topology.hostOf[address] === topology.host;
@@ -230,14 +233,15 @@ export class Market {
       this.#isMarked[address] = 0;
       const machine = this.#machines[address]!;
       this.#from = address;
-      machine.pulse(now);
+      machine.pulse(now, this.#mail.of(address));
       this.#timers.set(address, machine.nextWakeup());
     }
+    this.#mail.clear();
     const letters = this.#letterCount;
     this.#letterCount = 0;
     for (let i = 0; i < letters; i++) {
       const to = this.#letterTo[i]!;
-      this.#machines[to]!.receive(this.#letters[i]!, this.#letterFrom[i]!);
+      this.#mail.put(to, this.#letters[i]!, this.#letterFrom[i]!);
       this.#letters[i] = null;
       this.#mark(to);
     }
@@ -267,7 +271,7 @@ export class Market {
   }
 
   #deliver(letter: Letter): void {
-    this.#machines[letter.to]!.receive(letter.message, letter.from);
+    this.#mail.put(letter.to, letter.message, letter.from);
     this.#mark(letter.to);
   }
 
@@ -292,7 +296,7 @@ export class Market {
       const machine = this.#machines[to];
       if (machine === null || machine === undefined)
         throw new Error(`market: fact of kind ${fact.kind} is for machine ${to}, which is not here`);
-      machine.receive(fact, to);
+      this.#mail.put(to, fact, to);
       this.#mark(to);
     }
   }

@@ -4,9 +4,9 @@
  * finishes what it has claimed and starts nothing new.
  */
 import { ActionKind, CardState, DownCause, downCauseNames, type Fact, FactKind, type GpuFact } from '../facts.ts';
-import { Inbox } from '../inbox.ts';
 import { removeAt } from '../lists.ts';
-import { type Input, type Machine, type Port, SETTLEMENT } from '../machine.ts';
+import { type Machine, type Port, SETTLEMENT } from '../machine.ts';
+import type { Mail } from '../mail.ts';
 import { type InventoryLease, type LeaseMsg, type Message, MessageKind } from '../messages.ts';
 import { migLegal } from '../mig.ts';
 import { ExactSum } from '../num/index.ts';
@@ -67,7 +67,6 @@ export class NodeAgent implements Machine {
   readonly #cards = new Cards();
   #cpu: number;
   #ram: number;
-  readonly #inbox = new Inbox();
   #up = true;
   /** Its owner has said that it comes, and when what runs is told to end. */
   #leaving = false;
@@ -113,18 +112,12 @@ export class NodeAgent implements Machine {
     this.#ram = spec.ramMiB;
   }
 
-  receive(input: Input, from: number): void {
-    this.#inbox.put(input, from);
-  }
-
   nextWakeup(): TimeUs {
     return this.#wakeup;
   }
 
-  pulse(now: TimeUs): void {
-    const inbox = this.#inbox;
-    for (let i = 0; i < inbox.count; i++) this.#handle(now, inbox.input(i), inbox.sender(i));
-    inbox.clear();
+  pulse(now: TimeUs, mail: Mail): void {
+    while (mail.next()) this.#handle(now, mail.input, mail.from);
     if (this.#wakeup <= now) {
       for (const l of [...this.#leases]) if (l.deadlineUs <= now) this.#expire(now, l);
     }

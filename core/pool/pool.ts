@@ -4,9 +4,9 @@
  * before Settlement has resolved the former attempt.
  */
 import { type Fact, FactKind } from '../facts.ts';
-import { Inbox } from '../inbox.ts';
 import type { MechanismRegistry } from '../interfaces.ts';
 import { type Machine, nodeAddress, type Port, poolAddress, SETTLEMENT } from '../machine.ts';
+import type { Mail } from '../mail.ts';
 import {
   type Declined,
   type Ended,
@@ -66,7 +66,6 @@ export class Pool implements Machine, SchedulerHost {
   readonly #orders: LeaseDesk;
   readonly #leases: LeaseBook;
   readonly #jobs: JobBook;
-  readonly #inbox = new Inbox();
   #quoting: PoolJob[] = [];
   #nextSampleUs: TimeUs;
   #superseded = false;
@@ -98,10 +97,6 @@ export class Pool implements Machine, SchedulerHost {
     this.#nextSampleUs = config.sampleUs > 0 ? 0 : NEVER;
   }
 
-  receive(input: Fact | Message, from: number): void {
-    this.#inbox.put(input, from);
-  }
-
   nextWakeup(): TimeUs {
     return Math.min(
       this.#desk.nextWakeup(),
@@ -114,12 +109,10 @@ export class Pool implements Machine, SchedulerHost {
     );
   }
 
-  pulse(now: TimeUs): void {
+  pulse(now: TimeUs, mail: Mail): void {
     this.now = now;
     this.#desk.integrate(now, this.cluster);
-    const inbox = this.#inbox;
-    for (let i = 0; i < inbox.count; i++) this.#handle(now, inbox.input(i), inbox.sender(i));
-    inbox.clear();
+    while (mail.next()) this.#handle(now, mail.input, mail.from);
     this.#expire(now);
     if (this.#desk.nextWakeup() <= now)
       this.#desk.clear(now, this.cluster, this.#scheduler.waitingMilli, this.#supply, this.#buySupply(now));

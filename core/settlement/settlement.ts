@@ -5,9 +5,9 @@
 import { Deadlines } from '../deadlines.ts';
 import { type Fact, FactKind } from '../facts.ts';
 import { IdMap } from '../id-map.ts';
-import { Inbox } from '../inbox.ts';
 import type { MechanismRegistry } from '../interfaces.ts';
 import { type Machine, nodeAddress, type Port, poolAddress } from '../machine.ts';
+import type { Mail } from '../mail.ts';
 import {
   type Awards,
   type Claim,
@@ -85,7 +85,6 @@ export class Settlement implements Machine {
   readonly disputes: Disputes;
   readonly budgets: Budgets;
   readonly #deposits = new SeenIds(DEPOSITS_REMEMBERED);
-  readonly #inbox = new Inbox();
   #term = 0;
   #nodePool: number[];
   /** Term at which each pool was last taken over: it is not heard for an older one. */
@@ -144,10 +143,6 @@ export class Settlement implements Machine {
     this.#superseded = config.pools.map(() => 0);
   }
 
-  receive(input: Fact | Message, from: number): void {
-    this.#inbox.put(input, from);
-  }
-
   nextWakeup(): TimeUs {
     const next = Math.min(
       this.#deadlines.next(),
@@ -158,11 +153,9 @@ export class Settlement implements Machine {
     return this.staking === null ? next : Math.min(next, this.staking.nextWakeup());
   }
 
-  pulse(now: TimeUs): void {
+  pulse(now: TimeUs, mail: Mail): void {
     if (!this.#opened) this.#open(now);
-    const inbox = this.#inbox;
-    for (let i = 0; i < inbox.count; i++) this.#handle(now, inbox.input(i), inbox.sender(i));
-    inbox.clear();
+    while (mail.next()) this.#handle(now, mail.input, mail.from);
     this.payments.flush(now);
     this.payments.due(now);
     this.disputes.due(now);

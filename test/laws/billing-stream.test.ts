@@ -18,6 +18,7 @@ import { contractKinds, HOUR_US, type MarketConfig } from '../../core/types.ts';
 import { shipped } from '../../mechanisms/index.ts';
 import { contractRules } from '../support/contracts.ts';
 import { disputeActs, randomDisputes } from '../support/disputes.ts';
+import { mailOf } from '../support/mail.ts';
 import { generator, SECOND, simulation } from '../support/market.ts';
 import { runs } from '../support/runs.ts';
 import { workload } from '../support/workload.ts';
@@ -35,17 +36,12 @@ interface Heard {
 function record(config: MarketConfig, seed: number, quarrels: readonly [number, Fact[]][] = []): Heard[][] {
   const w = workload(seed, 60);
   const pulses: Heard[][] = [];
-  const receive = Settlement.prototype.receive;
   const pulse = Settlement.prototype.pulse;
-  let now: Heard[] = [];
-  Settlement.prototype.receive = function (input, from) {
-    now.push({ at: 0, input: clone(input), from });
-    receive.call(this, input, from);
-  };
-  Settlement.prototype.pulse = function (at) {
-    pulses.push(now.length === 0 ? [{ at, input: null as never, from: -1 }] : now.map((h) => ({ ...h, at })));
-    now = [];
-    pulse.call(this, at);
+  Settlement.prototype.pulse = function (at, mail) {
+    const heard: Heard[] = [];
+    while (mail.next()) heard.push({ at, input: clone(mail.input), from: mail.from });
+    pulses.push(heard.length === 0 ? [{ at, input: null as never, from: -1 }] : heard);
+    pulse.call(this, at, mailOf(heard));
   };
   try {
     const { sim } = simulation(config, w.arrivals, { lives: w.lives, seed, horizonUs: HORIZON });
@@ -59,7 +55,6 @@ function record(config: MarketConfig, seed: number, quarrels: readonly [number, 
       sim.inject(at, facts);
     sim.finish();
   } finally {
-    Settlement.prototype.receive = receive;
     Settlement.prototype.pulse = pulse;
   }
   return pulses;
@@ -110,8 +105,7 @@ function straight(config: MarketConfig, pulses: readonly Heard[][]): string[] {
   const books = new Books();
   const s = new Settlement(config, books.port, shipped);
   for (const p of pulses) {
-    for (const h of p) if (h.from >= 0) s.receive(clone(h.input), h.from);
-    s.pulse(p[0]!.at);
+    s.pulse(p[0]!.at, mailOf(p.filter((h) => h.from >= 0).map((h) => ({ ...h, input: clone(h.input) }))));
   }
   s.report();
   return books.statement;
@@ -131,8 +125,7 @@ function disturbed(
   let s = new Settlement(config, books.port, shipped);
   let saved: { state: SettlementState; rows: [string, bigint][]; log: Heard[][] } | null = null;
   const take = (p: readonly Heard[]): void => {
-    for (const h of p) if (h.from >= 0) s.receive(clone(h.input), h.from);
-    s.pulse(p[0]!.at);
+    s.pulse(p[0]!.at, mailOf(p.filter((h) => h.from >= 0).map((h) => ({ ...h, input: clone(h.input) }))));
   };
   for (const p of pulses) {
     const batch: Heard[] = [];

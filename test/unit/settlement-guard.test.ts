@@ -7,6 +7,7 @@ import { maxCharge } from '../../core/settlement/metering.ts';
 import { Settlement } from '../../core/settlement/settlement.ts';
 import { Code, HOUR_US, holdOf, Outcome } from '../../core/types.ts';
 import { shipped } from '../../mechanisms/index.ts';
+import { mailOf } from '../support/mail.ts';
 import { config, pool, SECOND, spec, task } from '../support/market.ts';
 
 const job = spec(1, { groups: [task(2), task(1, { tasks: 2 })], limitUs: HOUR_US });
@@ -26,8 +27,7 @@ function held() {
   const s = new Settlement(config(), port, shipped);
   const say = (m: Message, from = POOL) => {
     sent.length = 0;
-    s.receive(m, from);
-    s.pulse(SECOND);
+    s.pulse(SECOND, mailOf([{ input: m, from }]));
     return sent.map(([, x]) => x);
   };
   say({ kind: MessageKind.awards, epoch: 0, awards: [{ award: 1, gpuClass: 0, rateMicro: 1_000_000 }] });
@@ -134,8 +134,8 @@ describe('awards of a supply auction', () => {
       payMicro: 1000,
       ...(feeMicro === undefined ? {} : { feeMicro }),
     };
-    s.receive({ kind: MessageKind.awards, epoch: 0, awards, supply: [bought] }, POOL);
-    s.pulse(SECOND);
+    const input: Message = { kind: MessageKind.awards, epoch: 0, awards, supply: [bought] };
+    s.pulse(SECOND, mailOf([{ input, from: POOL }]));
     expect(sent.filter((m) => m.kind === MessageKind.awarded).map((m) => m.code)).toEqual([Code[code]]);
   });
 });
