@@ -11,7 +11,9 @@ import { type Machine, nodeAddress, type Port, poolAddress, SETTLEMENT } from '.
 import { Mailroom } from '../mail.ts';
 import { type Message, MessageKind } from '../messages.ts';
 import { NodeAgent, type NodeState } from '../node/node-agent.ts';
+import { NodeLease } from '../node/node-lease.ts';
 import { Digest, type DigestState } from '../num/index.ts';
+import { NumberStore } from '../numbered.ts';
 import { Pool } from '../pool/pool.ts';
 import type { PoolState } from '../pool/state.ts';
 import type { Row, TableName } from '../record/schema.ts';
@@ -139,6 +141,7 @@ export class Market {
       this.pools.push(here(poolAddress(i)) ? new Pool(i, config, registry, port) : null);
       this.#machines[poolAddress(i)] = this.pools[i]!;
     });
+    const places = new NumberStore(NodeLease);
     config.nodes.forEach((spec, i) => {
       const address = nodeAddress(config.pools.length, i);
       const paidUp = config.staking !== undefined || config.pools.some((p) => p.supply?.pay === 'availability');
@@ -151,6 +154,7 @@ export class Market {
               config.classes[spec.gpuClass]!,
               config.graces,
               port,
+              places,
               paidUp,
               meterPeriod(config),
             )

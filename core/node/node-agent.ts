@@ -10,6 +10,7 @@ import type { Mail } from '../mail.ts';
 import { type InventoryLease, type LeaseMsg, type Message, MessageKind } from '../messages.ts';
 import { migLegal } from '../mig.ts';
 import { ExactSum } from '../num/index.ts';
+import { type NumberStore, type Plain, plainOf } from '../numbered.ts';
 import {
   attemptOfHold,
   Code,
@@ -24,7 +25,7 @@ import {
   WHOLE_GPU,
 } from '../types.ts';
 import { Cards, type CardsState } from './cards.ts';
-import { LeaseState, type NodeLease } from './node-lease.ts';
+import { LeaseState, NodeLease } from './node-lease.ts';
 
 export { LeaseState, mayRun, type NodeLease } from './node-lease.ts';
 
@@ -33,7 +34,7 @@ export interface NodeState {
   term: number;
   seq: number;
   pool: number;
-  leases: NodeLease[];
+  leases: Plain<NodeLease>[];
   upSinceUs: TimeUs;
   upUs: TimeUs;
   busyMilliUs: bigint;
@@ -52,6 +53,8 @@ export class NodeAgent implements Machine {
   readonly index: number;
   readonly spec: NodeSpec;
   readonly #port: Port;
+  /** Of the leases of all machines of the host. */
+  readonly #places: NumberStore;
   /** The chain pays for availability: it must know. */
   readonly #paidUp: boolean;
   readonly #graces: Graces;
@@ -93,6 +96,7 @@ export class NodeAgent implements Machine {
     gpuClass: GpuClass,
     graces: Graces,
     port: Port,
+    places: NumberStore,
     paidUp = false,
     meterUs: TimeUs = NEVER,
   ) {
@@ -100,6 +104,7 @@ export class NodeAgent implements Machine {
     this.index = index;
     this.spec = spec;
     this.#port = port;
+    this.#places = places;
     this.#paidUp = paidUp;
     this.#meterUs = meterUs;
     this.#graces = graces;
@@ -151,6 +156,7 @@ export class NodeAgent implements Machine {
 
   #remove(l: NodeLease): void {
     removeAt(this.#leases, this.#leases.indexOf(l));
+    this.#places.give(l);
   }
 
   #handle(now: TimeUs, input: Fact | Message, from: number): void {
@@ -210,27 +216,7 @@ export class NodeAgent implements Machine {
     if (m.gpus.some((g) => this.#cards.stateOf(g) !== CardState.fine))
       return this.#decline(m.lease, m.part, Code.gpuFailed, from);
     if (!this.#hasRoom(m)) return this.#decline(m.lease, m.part, Code.noCapacity, from);
-    const l: NodeLease = {
-      lease: m.lease,
-      hold: m.hold,
-      part: m.part,
-      parts: m.parts,
-      award: m.award,
-      gpus: m.gpus,
-      gpuMilli: m.gpuMilli,
-      gpuMemoryMiB: m.gpuMemoryMiB,
-      cpuMilli: m.cpuMilli,
-      ramMiB: m.ramMiB,
-      ...(m.slices === undefined ? {} : { slices: m.slices }),
-      state: LeaseState.claiming,
-      startByUs: m.startByUs,
-      limitUs: m.limitUs,
-      startedUs: -1,
-      deadlineUs: m.startByUs,
-      fence: m.term * 0x100000000 + m.seq,
-      verdict: Outcome.notStarted,
-      carried: false,
-    };
+    const l = new NodeLease(this.#places.take(), m);
     this.#leases.push(l);
     this.#occupy(l, -1);
     this.#port.send(SETTLEMENT, {
@@ -308,8 +294,8 @@ export class NodeAgent implements Machine {
     }
     if (l.state === LeaseState.claiming) this.#giveUp(l, Code.late);
     // The claim went through but we had let go: say so, or the money stays locked until the hold expires.
-    this.#remove(l);
     this.#sendReading(l, -1, -1, l.verdict);
+    this.#remove(l);
   }
 
   #denied(lease: number, code: Code): void {
@@ -401,8 +387,8 @@ export class NodeAgent implements Machine {
 
   #free(l: NodeLease): void {
     this.#occupy(l, 1);
-    this.#remove(l);
     this.#port.send(this.#pool, { kind: MessageKind.freed, lease: l.lease, node: this.index, part: l.part });
+    this.#remove(l);
   }
 
   #expire(now: TimeUs, l: NodeLease): void {
@@ -634,7 +620,7 @@ export class NodeAgent implements Machine {
       term: this.#term,
       seq: this.#seq,
       pool: this.#pool,
-      leases: [...this.#leases].map((l) => ({ ...l, gpus: [...l.gpus] })),
+      leases: this.#leases.map((l) => ({ ...plainOf(l), gpus: [...l.gpus] })),
       upSinceUs: this.#upSinceUs,
       upUs: this.#upUs,
       busyMilliUs: this.#busyMilliUs.value,
@@ -666,7 +652,7 @@ export class NodeAgent implements Machine {
     }
     let next = Math.min(state.meterAtUs, this.#stopUs);
     for (const s of state.leases) {
-      const l = { ...s, gpus: [...s.gpus] };
+      const l = NodeLease.of(this.#places.take(), s);
       this.#leases.push(l);
       if (l.state !== LeaseState.lapsed) this.#occupy(l, -1);
       if (l.deadlineUs < next) next = l.deadlineUs;

@@ -5,7 +5,7 @@ import type { GangShape } from '../interfaces.ts';
 import type { Port } from '../machine.ts';
 import type { TimeUs } from '../types.ts';
 import { type Code, type JobSpec, type JobStatus, jobOfHold, type MarketConfig, NEVER, statusNames } from '../types.ts';
-import { jobRow, newJob, noCounts, type PoolCounts, type PoolJob } from './job.ts';
+import { jobRow, noCounts, type PoolCounts, PoolJob } from './job.ts';
 
 export class JobBook {
   readonly counts: PoolCounts = noCounts();
@@ -26,7 +26,7 @@ export class JobBook {
 
   /** A job that has come, with its place in the order; it is not in the book until it is put there. */
   come(spec: JobSpec, submittedUs: TimeUs, shape: GangShape): PoolJob {
-    return newJob(spec, submittedUs, shape, this.nextOrder++);
+    return new PoolJob(spec, submittedUs, shape, this.nextOrder++);
   }
   put(job: PoolJob): void {
     this.#jobs.set(job.spec.job, job);

@@ -1,5 +1,6 @@
 import type { GangShape, WaitingJob } from '../interfaces.ts';
 import type { History, Quote } from '../messages.ts';
+import { type Numbered, numbers } from '../numbered.ts';
 import type { Row } from '../record/schema.ts';
 import { demandOf } from '../settlement/demand.ts';
 import { attemptOfHold, Code, codeNames, type JobSpec, JobStatus, NEVER, statusNames, type TimeUs } from '../types.ts';
@@ -9,75 +10,67 @@ export const JobState = { quoting: 0, reserving: 1, waiting: 2, leased: 3, resol
 export type JobState = (typeof JobState)[keyof typeof JobState];
 
 /** A job the pool has not finished with. */
-export interface PoolJob extends WaitingJob {
+export class PoolJob implements Numbered, WaitingJob {
+  static readonly names = numbers(
+    PoolJob.prototype,
+    'sinceUs',
+    'submittedUs',
+    'hold',
+    'lease',
+    'givesUpUs',
+    'firstStartUs',
+    'lastStartUs',
+    'lastEndUs',
+    'servedUs',
+    'startedUs',
+    'remainingUs',
+  );
+  cells: number[];
+  at = 0;
+  declare sinceUs: TimeUs;
+  declare submittedUs: TimeUs;
+  declare hold: number;
+  declare lease: number;
+  /** When its user loses patience; NEVER once it has run. */
+  declare givesUpUs: TimeUs;
+  declare firstStartUs: TimeUs;
+  declare lastStartUs: TimeUs;
+  declare lastEndUs: TimeUs;
+  declare servedUs: TimeUs;
+  declare startedUs: TimeUs;
+  declare remainingUs: TimeUs;
   spec: JobSpec;
   shape: GangShape;
-  sinceUs: TimeUs;
-  submittedUs: TimeUs;
-  state: JobState;
-  attempt: number;
-  hold: number;
-  quote: Quote | null;
-  lease: number;
-  /** When its user loses patience; NEVER once it has run. */
-  givesUpUs: TimeUs;
+  readonly order: number;
+  state: JobState = JobState.quoting;
+  attempt = 1;
+  quote: Quote | null = null;
   /** Why the job is being given up (ok = it is not): its end does not depend on the attempt any more. */
-  closing: Code;
+  closing: Code = Code.ok;
   /** The attempt is resolved and another will follow once no part of it can still be running. */
-  retry: boolean;
+  retry = false;
   /** A part of the present attempt is over without having completed: the others are stopped as they become known. */
-  broken: boolean;
-  runs: number;
-  firstStartUs: TimeUs;
-  lastStartUs: TimeUs;
-  lastEndUs: TimeUs;
-  servedUs: TimeUs;
-  preemptions: number;
-  startedUs: TimeUs;
-  remainingUs: TimeUs;
-  stopping: boolean;
+  broken = false;
+  runs = 0;
+  preemptions = 0;
+  stopping = false;
   /** A node has said that a part of the present attempt is over; Settlement has not yet said how it ended. */
-  over: boolean;
+  over = false;
   /** Jobs that were told to make room for this one and have not gone yet. */
-  pledged: number;
+  pledged = 0;
   /** The job that this one makes room for; 0 = none. */
-  yieldsTo: number;
-  charged: bigint;
+  yieldsTo = 0;
+  charged = 0n;
   /** Its place in the scheduler's list of jobs with a lease; -1 = it is not in it. Worked out anew by `rebuild`. */
-  slot: number;
-}
+  slot = -1;
 
-export function newJob(spec: JobSpec, submittedUs: TimeUs, shape: GangShape, order: number): PoolJob {
-  return {
-    spec,
-    shape,
-    order,
-    sinceUs: submittedUs,
-    submittedUs,
-    state: JobState.quoting,
-    attempt: 1,
-    hold: 0,
-    quote: null,
-    lease: 0,
-    givesUpUs: NEVER,
-    closing: Code.ok,
-    retry: false,
-    broken: false,
-    runs: 0,
-    firstStartUs: -1,
-    lastStartUs: -1,
-    lastEndUs: -1,
-    servedUs: 0,
-    preemptions: 0,
-    startedUs: -1,
-    remainingUs: -1,
-    stopping: false,
-    over: false,
-    pledged: 0,
-    yieldsTo: 0,
-    charged: 0n,
-    slot: -1,
-  };
+  /** Policies may keep jobs that are over for a while: so the numbers are the job's own. */
+  constructor(spec: JobSpec, submittedUs: TimeUs, shape: GangShape, order: number) {
+    this.cells = [submittedUs, submittedUs, 0, 0, NEVER, -1, -1, -1, 0, -1, -1];
+    this.spec = spec;
+    this.shape = shape;
+    this.order = order;
+  }
 }
 
 /** What most jobs have behind them, once. */

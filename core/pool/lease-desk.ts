@@ -26,16 +26,9 @@ export class LeaseDesk {
   /** Leases the parts to their nodes under the job's quote; the parts have been taken from the picture of the machines. */
   grant(now: TimeUs, job: PoolJob, parts: Part[]): Lease {
     const g = this.#config.graces;
-    const lease: Lease = {
-      lease: this.#base + this.nextLease,
-      hold: job.hold,
-      parts,
-      limitUs: job.spec.limitUs,
-      deadlineUs: now + g.startWindowUs + g.startAllowanceUs + g.poolUs,
-      stopped: false,
-    };
+    const startedBy = now + g.startWindowUs + g.startAllowanceUs + g.poolUs;
+    const lease = this.book.open(this.#base + this.nextLease, job.hold, parts, job.spec.limitUs, startedBy);
     this.nextLease += parts.length;
-    this.book.add(lease);
     const quote = job.quote!;
     const { term, cluster } = this.#roster;
     for (let i = 0; i < parts.length; i++) {

@@ -2,6 +2,7 @@
 import { Deadlines } from '../deadlines.ts';
 import { IdMap } from '../id-map.ts';
 import { type InventoryLease, type LeaseMsg, MessageKind } from '../messages.ts';
+import { type Numbered, NumberStore, numbers, type Place, type Plain } from '../numbered.ts';
 import { NEVER, type TimeUs } from '../types.ts';
 import type { Allocation, Cluster } from './cluster.ts';
 
@@ -16,16 +17,29 @@ export interface Part {
   allocation: Allocation | null;
 }
 
-export interface Lease {
+export class Lease implements Numbered {
+  static readonly names = numbers(Lease.prototype, 'lease', 'hold', 'limitUs', 'deadlineUs');
+  cells: Numbered['cells'];
+  at: number;
   /** Number of its first part; part i is leased to its node as `lease + i`. */
-  lease: number;
-  hold: number;
-  parts: Part[];
-  limitUs: TimeUs;
+  declare lease: number;
+  declare hold: number;
+  declare limitUs: TimeUs;
   /** Until then every part must have started; once all have, until then all must have ended. NEVER after it passed. */
-  deadlineUs: TimeUs;
+  declare deadlineUs: TimeUs;
+  readonly parts: Part[];
   /** The nodes have been told to end it. */
-  stopped: boolean;
+  stopped = false;
+
+  constructor(place: Place, lease: number, hold: number, parts: Part[], limitUs: TimeUs, deadlineUs: TimeUs) {
+    this.cells = place.cells;
+    this.at = place.at;
+    this.lease = lease;
+    this.hold = hold;
+    this.parts = parts;
+    this.limitUs = limitUs;
+    this.deadlineUs = deadlineUs;
+  }
 }
 
 /** The order to a node to run part `part` of the lease. */
@@ -60,6 +74,7 @@ export function leaseMessage(
 
 export class LeaseBook {
   readonly #leases = new IdMap<Lease>();
+  readonly #places = new NumberStore(Lease);
   readonly #deadlines: Deadlines;
 
   constructor() {
@@ -75,9 +90,14 @@ export class LeaseBook {
   all(): Lease[] {
     return this.#leases.values();
   }
-  add(lease: Lease): void {
-    this.#leases.set(lease.lease, lease);
-    this.#deadlines.add(lease.lease, lease.deadlineUs);
+  open(number: number, hold: number, parts: Part[], limitUs: TimeUs, deadlineUs: TimeUs): Lease {
+    const lease = new Lease(this.#places.take(), number, hold, parts, limitUs, deadlineUs);
+    this.#leases.set(number, lease);
+    this.#deadlines.add(number, deadlineUs);
+    return lease;
+  }
+  restore(l: Plain<Lease>): void {
+    this.open(l.lease, l.hold, l.parts, l.limitUs, l.deadlineUs).stopped = l.stopped;
   }
   setDeadline(lease: Lease, at: TimeUs): void {
     lease.deadlineUs = at;
@@ -92,6 +112,7 @@ export class LeaseBook {
     return id < 0 ? undefined : this.#leases.get(id);
   }
   clear(): void {
+    for (const lease of this.#leases.values()) this.#places.give(lease);
     this.#leases.clear();
   }
 
@@ -102,15 +123,17 @@ export class LeaseBook {
     return l === undefined || p === undefined || p.state === PartState.over ? null : { lease: l, part: p };
   }
 
-  /** The node has its GPUs back; the lease goes with its last part. */
-  finish(lease: Lease, part: Part, cluster: Cluster): void {
+  /** The node has its GPUs back; the lease goes with its last part: then true. */
+  finish(lease: Lease, part: Part, cluster: Cluster): boolean {
     part.state = PartState.over;
     if (part.allocation !== null) {
       cluster.give(part.node, part.allocation, true);
       part.allocation = null;
     }
-    for (const p of lease.parts) if (p.state !== PartState.over) return;
+    for (const p of lease.parts) if (p.state !== PartState.over) return false;
     this.#leases.delete(lease.lease);
+    this.#places.give(lease);
+    return true;
   }
 
   /** A part that a node reports and we did not grant: its pool before us did. `graceUs` after its node's own end it is overdue. */
@@ -118,15 +141,11 @@ export class LeaseBook {
     const number = l.lease - l.part;
     let lease = this.#leases.get(number);
     if (lease === undefined) {
-      lease = {
-        lease: number,
-        hold: l.hold,
-        parts: Array.from({ length: l.parts }, () => ({ node: -1, state: PartState.over, allocation: null })),
-        limitUs: l.limitUs,
-        deadlineUs: NEVER,
-        stopped: false,
-      };
-      this.#leases.set(number, lease);
+      const parts = Array.from(
+        { length: l.parts },
+        (): Part => ({ node: -1, state: PartState.over, allocation: null }),
+      );
+      lease = this.open(number, l.hold, parts, l.limitUs, NEVER);
     } else if (lease.parts[l.part]!.allocation !== null) return lease;
     const allocation: Allocation = {
       lease: l.lease,

@@ -19,6 +19,7 @@ import {
   type SupplyAward,
   type Withdraw,
 } from '../messages.ts';
+import { plainOf } from '../numbered.ts';
 import { clonePlain } from '../plain.ts';
 import { MAX_AMOUNT } from '../settlement/ledger.ts';
 import {
@@ -34,7 +35,7 @@ import {
   type TimeUs,
 } from '../types.ts';
 import type { Cluster } from './cluster.ts';
-import { historyOf, JobState, type PoolCounts, type PoolJob, reopen, sampleRow, shorten } from './job.ts';
+import { historyOf, JobState, type PoolCounts, PoolJob, reopen, sampleRow, shorten } from './job.ts';
 import { JobBook } from './job-book.ts';
 import { LeaseDesk } from './lease-desk.ts';
 import { type Lease, type LeaseBook, type Part, PartState } from './leases.ts';
@@ -445,11 +446,12 @@ export class Pool implements Machine, SchedulerHost {
   #freed(lease: number, index: number): void {
     const found = this.#leases.part(lease, index);
     if (found === null) return;
-    this.#leases.finish(found.lease, found.part, this.cluster);
+    const { hold } = found.lease;
+    const over = this.#leases.finish(found.lease, found.part, this.cluster);
     this.#supply?.syncNode(this.cluster, found.part.node);
     this.#scheduler.dirty = true;
-    if (this.#leases.get(found.lease.lease) !== undefined) return;
-    const job = this.#jobs.byHold(found.lease.hold);
+    if (!over) return;
+    const job = this.#jobs.byHold(hold);
     if (job !== undefined) this.#scheduler.gone(job);
     if (job?.retry) this.#again(job);
   }
@@ -643,11 +645,11 @@ export class Pool implements Machine, SchedulerHost {
       desk: this.#desk.snapshot(),
       supply: this.#supply?.snapshot() ?? null,
       steals: this.#steals.snapshot(),
-      jobs: this.#jobs.all().map(({ shape: _, slot: __, ...j }) => ({
-        ...j,
-        classes: [...(j.quote?.classes ?? this.#wanted(j.spec))],
-      })),
-      leases: this.#leases.all(),
+      jobs: this.#jobs.all().map((job) => {
+        const { shape: _, slot: __, ...j } = plainOf(job);
+        return { ...j, classes: [...(j.quote?.classes ?? this.#wanted(j.spec))] };
+      }),
+      leases: this.#leases.all().map(plainOf),
       counts: this.#jobs.counts,
       nextOrder: this.#jobs.nextOrder,
       nextLease: this.#orders.nextLease,
@@ -672,13 +674,13 @@ export class Pool implements Machine, SchedulerHost {
     if (s.supply !== null) this.#supply?.restore(s.supply);
     this.#steals.restore(s.steals);
     for (const { classes, ...j } of s.jobs) {
-      const job: PoolJob = { ...j, shape: this.#shapes.gang(j.spec, classes), slot: -1 };
+      const job = Object.assign(new PoolJob(j.spec, 0, this.#shapes.gang(j.spec, classes), j.order), j);
       this.#jobs.put(job);
       this.#jobs.watchPatience(job);
       if (job.state === JobState.quoting) this.#quoting.push(job);
       if (job.state === JobState.waiting) this.#scheduler.count(job, 1);
     }
-    for (const l of s.leases) this.#leases.add(l);
+    for (const l of s.leases) this.#leases.restore(l);
     this.#roster.restore(s.now, s.roster, (cluster) => this.#leases.retake(cluster));
     this.#supply?.rebuilt(this.cluster);
     this.#roster.forecast.reset();

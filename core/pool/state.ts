@@ -1,3 +1,4 @@
+import type { Plain } from '../numbered.ts';
 import type { TimeUs } from '../types.ts';
 import type { PoolCounts, PoolJob } from './job.ts';
 import type { Lease } from './leases.ts';
@@ -12,8 +13,8 @@ export interface PoolState {
   desk: PriceDeskState;
   supply: SupplyDeskState | null;
   steals: StealState;
-  jobs: (Omit<PoolJob, 'shape' | 'slot'> & { classes: number[] })[];
-  leases: Lease[];
+  jobs: (Omit<Plain<PoolJob>, 'shape' | 'slot'> & { classes: number[] })[];
+  leases: Plain<Lease>[];
   counts: PoolCounts;
   nextOrder: number;
   nextLease: number;

@@ -1,23 +1,58 @@
+import type { Claim } from '../messages.ts';
+import { type Numbered, numbers, type Place } from '../numbered.ts';
 import type { Row } from '../record/schema.ts';
-import { attemptOfHold, type MarketConfig, type Outcome, outcomeNames, type TimeUs } from '../types.ts';
+import { attemptOfHold, type MarketConfig, Outcome, outcomeNames, type TimeUs } from '../types.ts';
 import type { Contract } from './contract.ts';
 import type { SupplyTerms } from './supply.ts';
 
 /** One part of a claimed attempt. */
-export interface ClaimedPart {
-  node: number;
-  part: number;
-  gpus: number[];
-  gpuMilli: number;
-  award: number;
-  rateMicro: number;
-  read: boolean;
-  startUs: TimeUs;
-  endUs: TimeUs;
+export class ClaimedPart implements Numbered {
+  static readonly names = numbers(
+    ClaimedPart.prototype,
+    'node',
+    'part',
+    'gpuMilli',
+    'award',
+    'rateMicro',
+    'startUs',
+    'endUs',
+    'meteredUs',
+  );
+  cells: Numbered['cells'];
+  at: number;
+  declare node: number;
+  declare part: number;
+  declare gpuMilli: number;
+  declare award: number;
+  declare rateMicro: number;
+  declare startUs: TimeUs;
+  declare endUs: TimeUs;
   /** Up to which stamp it was metered while it ran; -1 = never. */
-  meteredUs: TimeUs;
-  outcome: Outcome;
-  supply: SupplyTerms;
+  declare meteredUs: TimeUs;
+  readonly gpus: number[];
+  readonly supply: SupplyTerms;
+  read = false;
+  outcome: Outcome = Outcome.notStarted;
+
+  constructor(
+    place: Place,
+    m: Pick<Claim, 'node' | 'part' | 'gpus' | 'gpuMilli' | 'award'>,
+    rateMicro: number,
+    supply: SupplyTerms,
+  ) {
+    this.cells = place.cells;
+    this.at = place.at;
+    this.node = m.node;
+    this.part = m.part;
+    this.gpus = m.gpus;
+    this.gpuMilli = m.gpuMilli;
+    this.award = m.award;
+    this.rateMicro = rateMicro;
+    this.startUs = -1;
+    this.endUs = -1;
+    this.meteredUs = -1;
+    this.supply = supply;
+  }
 }
 
 /** The row of a part once its attempt is charged or let off. */

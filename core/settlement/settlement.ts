@@ -4,7 +4,6 @@
  */
 import { Deadlines } from '../deadlines.ts';
 import { type Fact, FactKind } from '../facts.ts';
-import { IdMap } from '../id-map.ts';
 import type { MechanismRegistry } from '../interfaces.ts';
 import { type Machine, nodeAddress, type Port, poolAddress } from '../machine.ts';
 import type { Mail } from '../mail.ts';
@@ -32,7 +31,7 @@ import {
 } from '../types.ts';
 import { AwardBooks, type AwardBooksState } from './award-books.ts';
 import { Budgets, type BudgetsState } from './budgets.ts';
-import { type Contract, ContractState, historyAfter, isPossible } from './contract.ts';
+import { type Contract, ContractBook, type ContractData, ContractState, historyAfter, isPossible } from './contract.ts';
 import { isTaskOf } from './demand.ts';
 import { Disputes, type DisputesState } from './disputes.ts';
 import { Distribution, type DistributionState } from './distribution.ts';
@@ -49,7 +48,7 @@ const DEPOSITS_REMEMBERED = 1024;
 
 export interface SettlementState {
   ledger: LedgerState;
-  contracts: Contract[];
+  contracts: ContractData[];
   distribution: DistributionState;
   supply: SupplyState;
   staking: StakingState | null;
@@ -78,7 +77,7 @@ export class Settlement implements Machine {
   readonly staking: Staking | null;
   /** Accounts of users by name, so that no text is put together per job. */
   readonly #userAccounts: Map<string, Account>[];
-  readonly #contracts = new IdMap<Contract>();
+  readonly #contracts = new ContractBook();
   readonly #deadlines: Deadlines;
   readonly #books: AwardBooks;
   readonly payments: Payments;
@@ -271,26 +270,7 @@ export class Settlement implements Machine {
       return this.#refuseTerms(pool, m.hold, booked);
     }
     const quoteEndUs = inherited ? known.quoteEndUs : Math.min(NEVER, now + this.config.graces.quoteUs);
-    const contract: Contract = {
-      job,
-      hold: m.hold,
-      pool,
-      pot: pool,
-      spec,
-      quote,
-      submittedUs: m.submittedUs,
-      history: m.history,
-      state: ContractState.held,
-      pending: this.ledger.lastId,
-      expiresUs: quoteEndUs,
-      quoteEndUs,
-      lease: 0,
-      parts: 0,
-      claimUntilUs: 0,
-      claims: [],
-      closing: known?.closing ?? Code.ok,
-    };
-    this.#contracts.set(job, contract);
+    this.#contracts.open(m, spec, quote, pool, this.ledger.lastId, quoteEndUs);
     this.#deadlines.add(job, quoteEndUs);
     this.#port.decide(m.hold, quote.id);
     this.#port.send(poolAddress(pool), { kind: MessageKind.held, hold: m.hold, expiresUs: quoteEndUs });
@@ -303,7 +283,8 @@ export class Settlement implements Machine {
 
   /** The pool ends the job or quotes anew: terms that nobody will use again are not kept. */
   #refuseTerms(pool: number, hold: number, code: Code, limitUs = 0): void {
-    this.#contracts.delete(jobOfHold(hold));
+    const c = this.#contracts.get(jobOfHold(hold));
+    if (c !== undefined) this.#contracts.close(c);
     this.#refuse(pool, hold, code, limitUs);
   }
 
@@ -331,8 +312,8 @@ export class Settlement implements Machine {
     if (c.closing === Code.ok) c.closing = m.closing;
     if (c.state === ContractState.held) this.#void(now, c, 'released', Outcome.notStarted);
     else if (c.state === ContractState.dormant && c.closing !== Code.ok) {
-      this.#contracts.delete(c.job);
       this.#sendResolved(pool, m.hold, Outcome.notStarted, c.closing, 0n, -1, -1);
+      this.#contracts.close(c);
     }
   }
 
@@ -378,25 +359,16 @@ export class Settlement implements Machine {
       }
     }
     this.#port.decide(c.hold, 0);
-    this.#sendResolved(c.pool, c.hold, outcome, this.#endAttempt(c), 0n, -1, -1);
+    const closing = this.#closingOf(c);
+    this.#sendResolved(c.pool, c.hold, outcome, closing, 0n, -1, -1);
+    if (closing === Code.ok) this.#contracts.sleep(c);
+    else this.#contracts.close(c);
   }
 
-  /** The hold is over, and with it the contract unless another attempt may follow (ok). */
-  #endAttempt(c: Contract): Code {
+  /** Why the contract is over with the hold; ok = another attempt may follow. */
+  #closingOf(c: Contract): Code {
     const spent = c.history.runs - c.history.preemptions >= c.spec.maxAttempts || attemptOfHold(c.hold) >= LAST_ATTEMPT;
-    const closing = c.closing === Code.ok && spent ? Code.attemptsSpent : c.closing;
-    if (closing === Code.ok) this.#sleep(c);
-    else this.#contracts.delete(c.job);
-    return closing;
-  }
-
-  /** The terms wait for a new attempt; they stay binding until the quote ends. */
-  #sleep(c: Contract): void {
-    c.state = ContractState.dormant;
-    c.pending = 0;
-    c.lease = 0;
-    c.claims = [];
-    c.expiresUs = NEVER;
+    return c.closing === Code.ok && spent ? Code.attemptsSpent : c.closing;
   }
 
   #claim(now: TimeUs, m: Claim): void {
@@ -416,22 +388,7 @@ export class Settlement implements Machine {
     c.lease = m.lease - m.part;
     c.parts = m.parts;
     c.claimUntilUs = Math.max(c.claimUntilUs, m.untilUs);
-    const claim: ClaimedPart = {
-      node: m.node,
-      part: m.part,
-      gpus: m.gpus,
-      gpuMilli: m.gpuMilli,
-      award: m.award,
-      rateMicro: c.quote.rates[at]!,
-      read: false,
-      startUs: -1,
-      endUs: -1,
-      meteredUs: -1,
-      outcome: Outcome.notStarted,
-      supply: c.quote.currency === 0 ? supply : noTerms,
-    };
-    if (m.parts === 1) c.claims = [claim];
-    else c.claims.push(claim);
+    this.#contracts.claim(c, m, c.quote.rates[at]!, c.quote.currency === 0 ? supply : noTerms);
     if (c.claims.length < m.parts) return;
     c.state = ContractState.claimed;
     c.expiresUs = c.claimUntilUs + this.config.graces.holdUs;
@@ -493,13 +450,12 @@ export class Settlement implements Machine {
     }
     this.#port.decide(c.hold, Number(charge & 0xfffffffffffffn), outcome);
     // What may be tried again keeps its terms; what is over is forgotten.
-    let closing: Code = Code.ok;
-    if (isCharged(outcome) && outcome !== Outcome.preempted) this.#contracts.delete(c.job);
-    else {
-      if (startUs >= 0) c.history = historyAfter(c.history, { outcome, startUs, endUs, charge });
-      closing = this.#endAttempt(c);
-    }
+    const final = isCharged(outcome) && outcome !== Outcome.preempted;
+    if (!final && startUs >= 0) c.history = historyAfter(c.history, { outcome, startUs, endUs, charge });
+    const closing = final ? Code.ok : this.#closingOf(c);
     this.#sendResolved(c.pool, c.hold, outcome, closing, charge, startUs, endUs);
+    if (final || closing !== Code.ok) this.#contracts.close(c);
+    else this.#contracts.sleep(c);
   }
 
   #expire(now: TimeUs, c: Contract): void {
@@ -547,7 +503,7 @@ export class Settlement implements Machine {
       }
     });
     this.#port.decide(this.#term, from, to);
-    const handed = this.#contracts.values().filter((c) => c.pool === from);
+    const handed = this.#contracts.all().filter((c) => c.pool === from);
     this.#port.forget(poolAddress(from));
     this.#port.send(poolAddress(from), { kind: MessageKind.supersede, by: to, jobs: handed.map((c) => c.job) });
     this.#port.send(poolAddress(to), { kind: MessageKind.assign, term: this.#term, nodes });
@@ -571,7 +527,7 @@ export class Settlement implements Machine {
           code: Code.superseded,
         });
       }
-      this.#sleep(c);
+      this.#contracts.sleep(c);
     }
     this.#port.send(poolAddress(to), {
       kind: MessageKind.inherit,
@@ -621,7 +577,7 @@ export class Settlement implements Machine {
     return this.#contracts.size;
   }
   contracts(): Contract[] {
-    return this.#contracts.values();
+    return this.#contracts.all();
   }
   readUsOf(node: number): TimeUs {
     return this.#readUs[node]!;
@@ -637,7 +593,7 @@ export class Settlement implements Machine {
   snapshot(): SettlementState {
     return clonePlain({
       ledger: this.ledger.snapshot(),
-      contracts: this.#contracts.values(),
+      contracts: this.#contracts.snapshot(),
       distribution: this.#distribution.snapshot(),
       supply: this.#supply.snapshot(),
       staking: this.staking?.snapshot() ?? null,
@@ -662,10 +618,8 @@ export class Settlement implements Machine {
     this.#distribution.restore(s.distribution);
     this.#supply.restore(s.supply);
     if (s.staking !== null) this.staking!.restore(s.staking);
-    for (const c of s.contracts) {
-      this.#contracts.set(c.job, c);
-      this.#deadlines.add(c.job, c.expiresUs);
-    }
+    this.#contracts.restore(s.contracts);
+    for (const c of s.contracts) this.#deadlines.add(c.job, c.expiresUs);
     this.#books.restore(s.books);
     this.payments.restore(s.payments);
     this.disputes.restore(s.disputes);

@@ -2,6 +2,7 @@ import { type Action, ActionKind, type Fact, FactKind, type StartAction } from '
 import { IdMap } from '../../core/id-map.ts';
 import { removeAt } from '../../core/lists.ts';
 import { ExactSum } from '../../core/num/index.ts';
+import { type Numbered, NumberStore, numbers, type Place, type Plain, plainOf } from '../../core/numbered.ts';
 import { NEVER, Outcome, type TimeUs, WHOLE_GPU } from '../../core/types.ts';
 import type { EventQueue } from '../kernel/queue.ts';
 import { Phase, WorldEvent } from './events.ts';
@@ -55,66 +56,110 @@ export interface Work {
   tasks?: number;
 }
 
-interface ProcessState {
-  lease: number;
-  part: number;
-  node: number;
-  fence: number;
+class Process implements Numbered {
+  static readonly names = numbers(Process.prototype, 'lease', 'part', 'node', 'fence', 'event', 'milli', 'sinceUs');
+  cells: Numbered['cells'];
+  at: number;
+  declare lease: number;
+  declare part: number;
+  declare node: number;
+  declare fence: number;
   /** The pending event of this process (its start, end or death); 0 = none. */
-  event: number;
-  state: 'starting' | 'up' | 'dying';
-  /** Counted among the parts that are up. */
-  counted: boolean;
-  gpus: readonly number[];
+  declare event: number;
   /** Milli-GPU that it has of them all. */
-  milli: number;
+  declare milli: number;
   /** Since when it is up; -1 = not yet. */
-  sinceUs: TimeUs;
+  declare sinceUs: TimeUs;
+  readonly gang: Gang;
+  readonly gpus: readonly number[];
+  state: 'starting' | 'up' | 'dying' = 'starting';
+  /** Counted among the parts that are up. */
+  counted = false;
   /** It has only shares of its GPUs, and a performance model asks. */
-  shares?: boolean;
+  declare shares?: boolean;
   /** Where processes may stay after their work: limit, start and size; since when it stays, -1 = it works. */
-  tail?: { limitUs: TimeUs; upUs: TimeUs; milli: number; fromUs: TimeUs; agent: string };
+  declare tail?: { limitUs: TimeUs; upUs: TimeUs; milli: number; fromUs: TimeUs; agent: string };
+
+  constructor(place: Place, gang: Gang, gpus: readonly number[]) {
+    this.cells = place.cells;
+    this.at = place.at;
+    this.gang = gang;
+    this.gpus = gpus;
+  }
 }
 
-interface Process extends ProcessState {
-  gang: Gang;
-}
+type ProcessState = Omit<Plain<Process>, 'gang'>;
 
 /** The parts of one attempt: they work only while all are up, at the speed of the slowest. */
-interface GangState {
-  job: number;
+class Gang implements Numbered {
+  static readonly names = numbers(
+    Gang.prototype,
+    'job',
+    'workUs',
+    'overheadUs',
+    'upUs',
+    'leftUs',
+    'lastUs',
+    'speedMilli',
+    'doneUs',
+    'fetchUs',
+    'parts',
+    'up',
+  );
+  cells: Numbered['cells'];
+  at: number;
+  declare job: number;
   /** Work left at its start. */
-  workUs: TimeUs;
+  declare workUs: TimeUs;
   /** Run time it loses first. */
-  overheadUs: TimeUs;
+  declare overheadUs: TimeUs;
   /** Since when all its parts are up; -1 = they are not, or no more. */
-  upUs: TimeUs;
+  declare upUs: TimeUs;
   /** Of `muri-artifact`: what is left, and the stamp it was worked out at. */
-  leftUs: TimeUs;
-  lastUs: TimeUs;
-  fails: boolean;
-  /** Elastic: its tasks as a part of those with which the work is counted. */
-  part?: number;
-  speedMilli: number;
+  declare leftUs: TimeUs;
+  declare lastUs: TimeUs;
+  declare speedMilli: number;
   /** Work done before its speed last changed; `workUs` is without it. */
-  doneUs: TimeUs;
-  /** While a checkpoint is being written at the end: work that only it keeps, run time since the one before, and when it is whole. */
-  saving?: { workUs: TimeUs; sinceUs: TimeUs; untilUs: TimeUs } | undefined;
-  /** A part of it was lost: what was thrown away has been counted. */
-  broken?: true;
+  declare doneUs: TimeUs;
   /** Longest that one of its machines has to fetch its image: part of the overhead. */
-  fetchUs: TimeUs;
+  declare fetchUs: TimeUs;
+  declare parts: number;
+  declare up: number;
+  readonly fails: boolean;
+  members: Process[] = noMembers;
+  /** Elastic: its tasks as a part of those with which the work is counted. */
+  declare part?: number;
+  /** While a checkpoint is being written at the end: work that only it keeps, run time since the one before, and when it is whole. */
+  declare saving?: { workUs: TimeUs; sinceUs: TimeUs; untilUs: TimeUs } | undefined;
+  /** A part of it was lost: what was thrown away has been counted. */
+  declare broken?: true;
   /** Its speed without neighbours on its cards, and its entry of the models. */
-  aloneMilli?: number;
-  model?: number;
-  parts: number;
-  up: number;
-  members: ProcessState[];
+  declare aloneMilli?: number;
+  declare model?: number;
+
+  constructor(place: Place, fails: boolean) {
+    this.cells = place.cells;
+    this.at = place.at;
+    this.fails = fails;
+    this.upUs = -1;
+    this.leftUs = 0;
+    this.lastUs = 0;
+    this.speedMilli = Number.MAX_SAFE_INTEGER;
+    this.doneUs = 0;
+    this.fetchUs = 0;
+    this.up = 0;
+  }
+
+  join(p: Process): void {
+    if (this.members.length === 0) this.members = [p];
+    else this.members.push(p);
+  }
 }
 
-interface Gang extends GangState {
-  members: Process[];
-}
+/** Of gangs that nobody has joined yet; never added to. */
+const noMembers: Process[] = [];
+
+type GangState = Omit<Plain<Gang>, 'members'> & { members: ProcessState[] };
 
 /** Answers core's actions with facts; its events come back through the queue it was given. */
 export interface ProcessModel {
@@ -151,6 +196,11 @@ export interface Lies {
 
 const copyOf = (p: ProcessState): ProcessState => (p.tail === undefined ? { ...p } : { ...p, tail: { ...p.tail } });
 
+function stateOf(process: Process): ProcessState {
+  const { gang: _, ...state } = plainOf(process);
+  return copyOf(state);
+}
+
 /** Processes that stay after their work is done. */
 export interface Tails {
   /** How long one stays that has `leftUs` to its limit, and by whose will; null = it exits. */
@@ -176,6 +226,8 @@ export class Processes implements ProcessModel {
   readonly #onNode: Process[][] = [];
   /** By lease of the first part; an attempt of one part is found by its process. */
   readonly #gangs = new IdMap<Gang>();
+  readonly #places = new NumberStore(Process);
+  readonly #gangPlaces = new NumberStore(Gang);
   readonly #kept = new IdMap<TimeUs>();
   #lost = new ExactSum();
   /** Told when a process is gone. */
@@ -219,45 +271,30 @@ export class Processes implements ProcessModel {
     let gang = a.parts === 1 ? undefined : this.#gangs.get(base);
     if (gang === undefined) {
       const work = this.#work(a.job);
-      gang = {
-        job: a.job,
-        workUs: work.workUs - (this.#kept.get(a.job) ?? 0),
-        overheadUs: (work.overheadUs ?? 0) + (this.#kept.has(a.job) ? (this.#times.checkpoint?.restoreUs ?? 0) : 0),
-        upUs: -1,
-        leftUs: 0,
-        lastUs: 0,
-        fails: work.fails,
-        speedMilli: Number.MAX_SAFE_INTEGER,
-        ...(work.tasks === undefined ? {} : { part: a.parts / work.tasks }),
-        doneUs: 0,
-        fetchUs: 0,
-        ...(work.model === undefined ? {} : { model: work.model }),
-        parts: a.parts,
-        up: 0,
-        members: [],
-      };
+      const kept = this.#kept.get(a.job);
+      gang = new Gang(this.#gangPlaces.take(), work.fails);
+      gang.job = a.job;
+      gang.parts = a.parts;
+      gang.workUs = work.workUs - (kept ?? 0);
+      gang.overheadUs = (work.overheadUs ?? 0) + (kept === undefined ? 0 : (this.#times.checkpoint?.restoreUs ?? 0));
+      if (work.tasks !== undefined) gang.part = a.parts / work.tasks;
+      if (work.model !== undefined) gang.model = work.model;
       if (a.parts > 1) this.#gangs.set(base, gang);
     }
     const speed = Math.max(1, Math.floor(this.#speedMilli[a.node]! * (gang.part ?? 1)));
     if (speed < gang.speedMilli) gang.speedMilli = speed;
     const event = this.#queue.push(now + this.#times.startUs, Phase.release, WorldEvent.started, a.lease, 0);
-    const p: Process = {
-      lease: a.lease,
-      part: a.part,
-      node: a.node,
-      fence: a.fence,
-      event,
-      state: 'starting',
-      counted: false,
-      gpus: a.gpus,
-      milli: a.gpuMilli * a.gpus.length,
-      sinceUs: -1,
-      gang,
-    };
+    const p = new Process(this.#places.take(), gang, a.gpus);
+    p.lease = a.lease;
+    p.part = a.part;
+    p.node = a.node;
+    p.fence = a.fence;
+    p.event = event;
+    p.milli = a.gpuMilli * a.gpus.length;
+    p.sinceUs = -1;
     if (this.#tails !== null)
       p.tail = { limitUs: a.limitUs, upUs: -1, milli: a.gpuMilli * a.gpus.length, fromUs: -1, agent: '' };
-    if (a.parts === 1) gang.members = [p];
-    else gang.members.push(p);
+    gang.join(p);
     this.#add(p);
     if (this.#performance !== null) this.#settle(now, p, a, this.#performance);
     if (this.#lies.size > 0) this.#disturb(now, this.#besideLies(a.node));
@@ -484,10 +521,11 @@ export class Processes implements ProcessModel {
     const p = this.#processes.get(lease)!;
     if (this.#stays(p, now, outcome)) return null;
     this.#endTail(p, now);
+    const { node, fence } = p;
     this.#forget(p, now);
     const { endsWithinPpb = 0 } = this.#times;
     if (endsWithinPpb > 0 && p.state === 'up') this.#endTogether(now, endsWithinPpb);
-    return { kind: FactKind.exited, node: p.node, lease, fence: p.fence, outcome: outcome as Outcome, clean: true };
+    return { kind: FactKind.exited, node, lease, fence, outcome: outcome as Outcome, clean: true };
   }
 
   /** Its work is done, and it does not exit yet. */
@@ -540,8 +578,9 @@ export class Processes implements ProcessModel {
     if (outcome !== Outcome.failed) this.#break(p, now);
     else this.#pause(p.gang, now, false);
     if (p.event !== 0) this.#queue.cancel(p.event);
+    const { node, fence } = p;
     this.#forget(p, now);
-    return { kind: FactKind.exited, node: p.node, lease, fence: p.fence, outcome, clean: true };
+    return { kind: FactKind.exited, node, lease, fence, outcome, clean: true };
   }
 
   /** The GPU is gone and what is on it hangs: nothing is saved, and each process dies once it is told to. */
@@ -564,18 +603,23 @@ export class Processes implements ProcessModel {
     return this.#lost.value;
   }
 
+  /** The process is gone, and its gang with the last: they must not be read any more, but for what is no number. */
   #forget(p: Process, now: TimeUs): void {
-    this.#processes.delete(p.lease);
-    const here = this.#onNode[p.node]!;
+    const { lease, node, gang } = p;
+    this.#processes.delete(lease);
+    const here = this.#onNode[node]!;
     removeAt(here, here.indexOf(p));
-    const gang = p.gang;
     removeAt(gang.members, gang.members.indexOf(p));
     // A gang that has lost a part never gets all its parts up: only orders to kill can still end the others.
     if (p.counted) gang.up--;
-    if (gang.members.length === 0 && gang.parts > 1) this.#gangs.delete(p.lease - p.part);
-    if (this.#lies.size > 0) this.#disturb(now, this.#besideLies(p.node));
-    this.onGone?.(p.node, now);
-    if (p.shares) this.#disturb(now, this.#performance!.leave(now, p.node, p.gpus, p.lease));
+    if (gang.members.length === 0) {
+      if (gang.parts > 1) this.#gangs.delete(lease - p.part);
+      this.#gangPlaces.give(gang);
+    }
+    this.#places.give(p);
+    if (this.#lies.size > 0) this.#disturb(now, this.#besideLies(node));
+    this.onGone?.(node, now);
+    if (p.shares) this.#disturb(now, this.#performance!.leave(now, node, p.gpus, lease));
   }
 
   get size(): number {
@@ -589,7 +633,7 @@ export class Processes implements ProcessModel {
       ...(this.#performance === null ? {} : { performance: this.#performance.snapshot() }),
       kept: this.#kept.entries(),
       lostMilliUs: this.#lost.value,
-      gangs: [...gangs].map(([g, base]) => [base, { ...g, members: g.members.map(({ gang: _, ...m }) => copyOf(m)) }]),
+      gangs: [...gangs].map(([g, base]) => [base, { ...plainOf(g), members: g.members.map(stateOf) }]),
     };
   }
 
@@ -598,11 +642,12 @@ export class Processes implements ProcessModel {
     this.#lost = new ExactSum(state.lostMilliUs);
     for (const [job, us] of state.kept) this.#kept.set(job, us);
     for (const [base, g] of state.gangs) {
-      const gang: Gang = { ...g, members: [] };
+      const { members, ...rest } = g;
+      const gang = Object.assign(new Gang(this.#gangPlaces.take(), g.fails), rest);
       if (gang.parts > 1) this.#gangs.set(base, gang);
-      for (const m of g.members) {
-        const p = { ...copyOf(m), gang };
-        gang.members.push(p);
+      for (const m of members) {
+        const p = Object.assign(new Process(this.#places.take(), gang, m.gpus), copyOf(m));
+        gang.join(p);
         this.#add(p);
       }
     }
