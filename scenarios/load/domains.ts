@@ -3,6 +3,7 @@ import { quoted } from '../input-error.ts';
 import type { FailureDomain, TimeFamily } from '../resolved.ts';
 import type { ParsedScenario } from '../schema/scenario.ts';
 import { advice } from '../suggest.ts';
+import { refuseFlood, typicalUs } from './event-bounds.ts';
 import type { Fleet } from './fleet.ts';
 import { Names, type Report } from './names.ts';
 
@@ -36,6 +37,13 @@ export function resolveDomains(s: ParsedScenario, fleet: Fleet, report: Report):
       else add(String(n.rack), node);
     });
     for (const g of bare) report([...path, 'of'], `machines of ${quoted(g)} name no rack; give the group "rack: 8"`);
+    refuseFlood(
+      s.horizon,
+      typicalUs(between),
+      members.size,
+      [...path, d.between === undefined ? 'mtbf' : 'between'],
+      report,
+    );
     return [...members].map(([key, nodes]) => ({ name: `${d.name}/${key}`, nodes, failures }));
   });
 }

@@ -3,7 +3,6 @@
  * synchronous: whoever calls has opened the file.
  */
 
-import { NEVER } from '../../core/types.ts';
 import { type Problem, ScenarioError } from '../input-error.ts';
 import type { QuantityEvaluator } from '../quantity/quantity.ts';
 import { type EntrySpec, type ResolvedScenario, type RetryRule, SCENARIO_SCHEMA } from '../resolved.ts';
@@ -20,6 +19,7 @@ import { decodeScenario, Places, readYaml } from './document.ts';
 import { resolveDomains } from './domains.ts';
 import { checkFits } from './fits.ts';
 import { type OpenFile, resolveFleet } from './fleet.ts';
+import { refuseFloods } from './floods.ts';
 import { CURRENCIES, resolveBilling, resolvePools, resolveStakes } from './market.ts';
 import type { Report } from './names.ts';
 import { resolveNetwork, resolveRouting } from './network.ts';
@@ -108,8 +108,7 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
   const performance = demand === null ? null : resolvePerformance(s, fleet, demand, report, open);
   if (demand !== null) resolveThroughputs(pools, s, fleet, demand, performance, report);
   if (s.output.sample < 1) report(['output', 'sample'], 'no time at all; write a duration above zero, or "none"');
-  else refuseTooMany(s, ['output', 'sample'], s.output.sample, report);
-  refuseTooMany(s, ['pricing', 'epoch'], s.pricing.epoch, report);
+  refuseFloods(s, fleet, report);
   if (demand === null) return null;
   checkWeights(s, pools, demand.users, report);
   const adversaries = resolveAdversaries(s, fleet, demand.users, report);
@@ -152,18 +151,6 @@ function resolve(s: ParsedScenario, report: Report, open: OpenFile | undefined):
     ...(routing === null ? {} : { routing }),
     processes: processesOf(s),
   };
-}
-
-/** Periods in one run: more would take days and fill the disk with rows nobody asked for. */
-const MOST_PERIODS = 2_000_000;
-
-function refuseTooMany(s: ParsedScenario, path: readonly string[], period: number, report: Report): void {
-  if (period < 1 || s.horizon >= NEVER || s.horizon / period <= MOST_PERIODS) return;
-  const least = Math.ceil(s.horizon / MOST_PERIODS / 1000);
-  report(
-    [...path],
-    `makes ${Math.floor(s.horizon / period)} periods of the horizon, ${MOST_PERIODS} at most; write at least "${least} ms"`,
-  );
 }
 
 function retriesOf(s: ParsedScenario, report: Report): RetryRule[] {

@@ -45,7 +45,7 @@ export const name = (about: string) =>
 export const names = (about: string) =>
   z
     .union([name('A name.'), z.array(name('A name.')).min(1)], {
-      error: 'neither a name nor a list of names; write one of the two',
+      error: (i) => (i.input === undefined ? undefined : 'neither a name nor a list of names; write one of the two'),
     })
     .transform((v) => (typeof v === 'string' ? [v] : v))
     .describe(about);
@@ -157,7 +157,10 @@ export function fields(evaluator?: QuantityEvaluator) {
 
   const ratio = (about: string, least: Rational, most: Rational) =>
     z
-      .union([z.number(), z.string()], { error: 'not a number; write a number or a percentage such as "80 %"' })
+      .union([z.number(), z.string()], {
+        error: (i) =>
+          i.input === undefined ? undefined : 'not a number; write a number or a percentage such as "80 %"',
+      })
       .meta({ description: about, examples: ['80 %'] })
       .transform((v, ctx) => attempt(ctx, () => inRange(v, least, most)));
 

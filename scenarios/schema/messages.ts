@@ -27,6 +27,7 @@ export function issueText(issue: RawIssue): string {
     case 'too_big':
       return `${show(issue.input)} is too large; write at most ${issue.maximum}`;
     default:
+      if (issue.input === undefined) return missing(issue);
       return `${show(issue.input)} is not valid here; see the description of the key in the schema`;
   }
 }

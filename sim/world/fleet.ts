@@ -35,6 +35,7 @@ export interface FleetState {
 
 /** Cycles of coming and going that pass before the run, so that it begins in the long run's mixture. */
 const CYCLES_BEFORE = 30;
+const MOST_DRAWS_BEFORE = 100_000;
 
 /** Brings machines up and down: owners' daily hours and failures, each node on its own streams. */
 export class Fleet {
@@ -88,13 +89,14 @@ export class Fleet {
     let present = true;
     let at = -CYCLES_BEFORE * cycle;
     const stream = this.#stream('presence', node);
-    for (;;) {
+    // A mean that rare draws carry is far above most of them: what is then lived through is the last of it.
+    for (let draws = 0; ; draws++) {
       at += (present ? up : down).sample(stream);
-      if (at > 0) break;
+      if (at > 0 || draws >= MOST_DRAWS_BEFORE) break;
       present = !present;
     }
     if (!present) this.#queue.push(0, Phase.failure, WorldEvent.nodeDown, node, DownCause.owner);
-    this.#plan(node, present, Math.max(1, Math.round(at)), 0);
+    this.#plan(node, present, after(0, at), 0);
   }
 
   /** Streams that were asked for, by purpose and node: no name is put together per draw. */
@@ -135,7 +137,7 @@ export class Fleet {
     if (a.kind === 'sessions') {
       const [up, down] = this.#sessions(a);
       const stay = (present ? up : down).sample(this.#stream('presence', node));
-      this.#plan(node, present, now + Math.max(1, Math.round(stay)), now);
+      this.#plan(node, present, after(now, stay), now);
       return;
     }
     if (a.kind !== 'daily') return;

@@ -7,6 +7,7 @@ import { HOUR_US } from '../../core/types.ts';
 import { ScenarioError } from '../../scenarios/input-error.ts';
 import type { Spread, TraceImputation, TraceJob } from '../../scenarios/resolved.ts';
 import type { Stream, Streams } from '../kernel/streams.ts';
+import { boundedPrice } from './bounds.ts';
 
 /** A price of the distribution from one uniform draw, whole micro-USD per GPU-hour, at least 0. */
 export function drawPrice(spread: Spread, stream: Stream): number {
@@ -17,9 +18,9 @@ export function drawPrice(spread: Spread, stream: Stream): number {
     case 'uniform':
       return Math.round(spread.minMicro + (spread.maxMicro - spread.minMicro) * stream.uniform());
     case 'lognormal':
-      return Math.round(spread.medianMicro * exp(spread.sigma * stream.normal()));
+      return boundedPrice(spread.medianMicro * exp(spread.sigma * stream.normal()));
     case 'exponential':
-      return Math.round(stream.exponential(spread.meanMicro));
+      return boundedPrice(stream.exponential(spread.meanMicro));
   }
 }
 

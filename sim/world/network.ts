@@ -4,6 +4,7 @@ import type { TimeUs } from '../../core/types.ts';
 import type { Crash, Partition, TimeFamily } from '../../scenarios/resolved.ts';
 import type { Distribution } from '../kernel/distributions.ts';
 import type { Stream } from '../kernel/streams.ts';
+import { after } from './events.ts';
 import { timeDistribution } from './time-distribution.ts';
 
 export type { Crash, Partition };
@@ -101,12 +102,13 @@ export class Network {
       const lost = stream.uniform() < o.loss;
       const late = stream.uniform() < (o.reorder ?? 0) ? stream.below(o.reorderUs! + 1) : 0;
       const delay = this.leastUs(from, to) + Math.floor(this.#delay.sample(stream)) + late;
+      const at = after(now, delay);
       if (lost) this.counts.lost++;
-      else if (this.cut(now, from, to) || this.cut(now + delay, from, to)) this.counts.cut++;
+      else if (this.cut(now, from, to) || this.cut(at, from, to)) this.counts.cut++;
       else {
         const ticket = this.#next++;
         this.#tickets.set(ticket, clonePlain(packet));
-        arrivals.push([now + delay, ticket]);
+        arrivals.push([at, ticket]);
       }
     }
     return arrivals;

@@ -4,6 +4,7 @@ import { HOUR_US, type JobSpec, NEVER, type TaskGroup, type TimeUs } from '../..
 import type { PerformanceModel, PerformanceSpec, Persona, ResolvedScenario } from '../../scenarios/resolved.ts';
 import type { Distribution } from '../kernel/distributions.ts';
 import type { Stream, Streams } from '../kernel/streams.ts';
+import { boundedPrice, LONGEST_LIMIT_US } from './bounds.ts';
 import { classSpeeds } from './class-speeds.ts';
 import type { Arrival, DemandSource } from './demand.ts';
 import { expectedSpeedMilli, longestFetchUs, perGpuMilli } from './performance.ts';
@@ -173,14 +174,16 @@ export class PersonaDemand implements DemandSource {
     const workUs = Math.round(Math.max(p.workMinUs, Math.min(p.workMaxUs, work)));
     const classes = p.classes.length > 0 ? p.classes : this.#speedOfClass.map((_, c) => c);
     const model = p.model === undefined ? null : this.#performance!.models[p.model]!;
-    const limitUs =
+    const limitUs = Math.min(
+      LONGEST_LIMIT_US,
       model === null
         ? Math.ceil(((workUs * 1000) / this.#slowestMilli[i]!) * p.limitFactor)
-        : this.#limitOf(model, classes, shape.groups, workUs, p.limitFactor);
+        : this.#limitOf(model, classes, shape.groups, workUs, p.limitFactor),
+    );
     // A faster class is worth more per hour to who pays for work done.
     const speedOf = (c: number): number =>
       model === null ? this.#speedOfClass[c]! || 1000 : perGpuMilli(this.#performance!, model, c, shape.groups) || 1000;
-    const worth = classes.map((c) => Math.floor((value * speedOf(c)) / 1000));
+    const worth = classes.map((c) => boundedPrice(Math.floor((value * speedOf(c)) / 1000)));
     const name = this.#users[i]![user]!;
     const bid = this.#bid(i, timeUs, name, classes, worth, shape.groups, limitUs);
     this.#drawn++;

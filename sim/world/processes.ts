@@ -361,7 +361,8 @@ export class Processes implements ProcessModel {
   }
 
   #planEnd(gang: Gang, now: TimeUs): void {
-    const end = now + gang.overheadUs + this.#runTimeOf(gang);
+    // Beyond all stamps it never ends of itself.
+    const end = Math.min(NEVER, now + gang.overheadUs + this.#runTimeOf(gang));
     const outcome = gang.fails ? Outcome.failed : Outcome.completed;
     for (const m of gang.members) {
       if (m.state === 'up') m.event = this.#queue.push(end, Phase.release, WorldEvent.exited, m.lease, outcome);
@@ -459,7 +460,13 @@ export class Processes implements ProcessModel {
     for (const m of gang.members) {
       if (m.state !== 'up') continue;
       if (m.event !== 0) this.#queue.cancel(m.event);
-      m.event = this.#queue.push(now + gang.leftUs, Phase.release, WorldEvent.exited, m.lease, outcome);
+      m.event = this.#queue.push(
+        Math.min(NEVER, now + gang.leftUs),
+        Phase.release,
+        WorldEvent.exited,
+        m.lease,
+        outcome,
+      );
     }
   }
 
@@ -538,7 +545,7 @@ export class Processes implements ProcessModel {
     tail.agent = stay.agent;
     // Nothing works on: what happens to its neighbours, or to the job, moves no end and saves no work any more.
     p.gang.upUs = -1;
-    p.event = this.#queue.push(now + stay.us, Phase.release, WorldEvent.exited, p.lease, outcome);
+    p.event = this.#queue.push(Math.min(NEVER, now + stay.us), Phase.release, WorldEvent.exited, p.lease, outcome);
     return true;
   }
 

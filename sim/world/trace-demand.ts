@@ -2,6 +2,7 @@ import type { GpuClass, JobSpec, TaskGroup } from '../../core/types.ts';
 import { NEVER, WHOLE_GPU } from '../../core/types.ts';
 import type { ResolvedScenario, TraceDemandSpec, TraceJob } from '../../scenarios/resolved.ts';
 import type { Stream, Streams } from '../kernel/streams.ts';
+import { boundedPrice, LONGEST_LIMIT_US } from './bounds.ts';
 import { classSpeeds } from './class-speeds.ts';
 import type { Arrival, DemandSource } from './demand.ts';
 import { drawPrice, Imputation, spreadText, worth } from './imputation.ts';
@@ -33,7 +34,7 @@ export class TraceDemand implements DemandSource {
     if (step.done === true) return null;
     const row = step.value;
     const job = ++this.#taken;
-    const limitUs = Math.max(1, row.limitUs, Math.ceil(row.durationUs * s.limitFactor));
+    const limitUs = Math.min(LONGEST_LIMIT_US, Math.max(1, row.limitUs, Math.ceil(row.durationUs * s.limitFactor)));
     const classes = this.#classesOf(row.models);
     const value = s.values === null ? -1 : drawPrice(s.values, this.#values);
     const spec: JobSpec = {
@@ -70,7 +71,7 @@ export class TraceDemand implements DemandSource {
   /** A faster class is worth more per hour to who pays for work done. */
   #bids(classes: readonly number[], value: number): number[] {
     const all = classes.length > 0 ? classes : this.#speeds.map((_, c) => c);
-    return all.map((c) => Math.floor((value * (this.#speeds[c]! || 1000)) / 1000));
+    return all.map((c) => boundedPrice(Math.floor((value * (this.#speeds[c]! || 1000)) / 1000)));
   }
 
   /** Classes a job may run on: those of the scenario that its models name. */
