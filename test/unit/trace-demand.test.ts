@@ -88,7 +88,7 @@ describe('jobs of a trace', () => {
   });
 
   test.each([
-    ['{ lognormal: { median: 1 USD/hour } }', 'sigma: not a number; write a number or a percentage'],
+    ['{ lognormal: { median: 1 USD/hour } }', '"sigma" is missing in demand.values.lognormal; add it'],
     ['{ lognormal: { median: 1, sigma: 1 } }', '1 has no unit; write a price such as "0.35 USD/hour"'],
     ['{ uniform: { min: 2 USD/hour, max: 1 USD/hour } }', 'min lies above max; put the two in order'],
     ['{ normal: { mean: 1 USD/hour } }', 'normal'],
