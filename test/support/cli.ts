@@ -21,15 +21,17 @@ export function janction(args: readonly string[], cwd = root, variables: Record<
   return { code: done.status, out: done.stdout, err: done.stderr };
 }
 
-let built: Promise<{ main: (args: readonly string[]) => Promise<number> }> | undefined;
+interface Cli {
+  main: (args: readonly string[]) => Promise<number>;
+}
+const load = { build: () => import(pathToFileURL(cli).href), source: () => import('../../lab/cli.ts') };
 
 /**
  * The same built command line without a process of its own, which takes most of a second: for every test that asks what a command says
- * and does, not how its process ends.
+ * and does, not how its process ends. `source`: for a test that plants a fault in a class of the source; it can start no worker threads.
  */
-export async function janctionInside(args: readonly string[]): Promise<Answer> {
-  built ??= import(pathToFileURL(cli).href);
-  const { main } = await built;
+export async function janctionInside(args: readonly string[], from: keyof typeof load = 'build'): Promise<Answer> {
+  const { main } = (await load[from]()) as Cli;
   const answer: Answer = { code: null, out: '', err: '' };
   const into = (stream: 'out' | 'err') =>
     ((text: string | Uint8Array, ...rest: unknown[]) => {

@@ -11,7 +11,7 @@ import { modulesOf } from '../../lab/modules/registry.ts';
 import type { SimulationState } from '../../sim/driver.ts';
 import { finishRun, type PreparedRun, prepareRun } from '../../sim/run.ts';
 import type { RunJson } from '../../sim/summary.ts';
-import { janctionInside } from './cli.ts';
+import { type Answer, janctionInside } from './cli.ts';
 import { generator } from './market.ts';
 import { moneyFault } from './money.ts';
 
@@ -21,6 +21,9 @@ export interface Verdict {
   result: RunJson | null;
   restores: number;
 }
+
+/** The canaries plant their faults in the classes of the source. */
+const inside = (args: readonly string[]): Promise<Answer> => janctionInside(args, 'source');
 
 class Fault extends Error {}
 
@@ -38,7 +41,7 @@ function checkNumbers(value: unknown, path: string): void {
 }
 
 async function play(args: string[], what: string): Promise<string> {
-  const { code, out, err } = await janctionInside(args);
+  const { code, out, err } = await inside(args);
   must(code === 0, () => `${what}: exit ${code}: ${err.trim() || out.trim()}`);
   must(err === '' || WARNING.test(err), () => `${what} says on stderr: ${err}`);
   return out;
@@ -110,7 +113,7 @@ async function checkReaders(dir: string, out: string): Promise<void> {
 /** Throws with what is wrong. `dir`: an empty directory where `path` lies. */
 export async function judge(path: string, seed: number, dir: string, readers = false): Promise<Verdict> {
   const out = join(dir, 'run');
-  const run = await janctionInside(['run', path, '--json', '--quiet', '--check', 'every-event', '--out', out]);
+  const run = await inside(['run', path, '--json', '--quiet', '--check', 'every-event', '--out', out]);
   if (run.code === 2) {
     must(run.out === '', () => `refused, and yet prints ${run.out}`);
     must(/^error: [^\n]*scenario\.yaml:\d+:\d+: [^\n]+; [^\n]+\n$/.test(run.err), () => `refused with ${run.err}`);
@@ -126,7 +129,7 @@ export async function judge(path: string, seed: number, dir: string, readers = f
   const { submitted, completed, failed, rejected, cancelled, running, pending } = result.jobs;
   const sum = completed + failed + rejected + cancelled + running + pending;
   must(submitted === sum, () => `${submitted} jobs submitted, ${sum} accounted for: ${JSON.stringify(result.jobs)}`);
-  const audit = JSON.parse((await janctionInside(['audit', out, '--rerun', '--json'])).out) as {
+  const audit = JSON.parse((await inside(['audit', out, '--rerun', '--json'])).out) as {
     firstDifference: unknown;
   };
   must(audit.firstDifference === null, () => `audit: ${JSON.stringify(audit.firstDifference)}`);
