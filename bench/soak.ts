@@ -27,7 +27,7 @@ const soaks: Record<string, { file: string; runs: number; about: string; tested?
   },
   scenarios: {
     file: 'test/fuzz/scenarios.test.ts',
-    runs: 2_000,
+    runs: 700,
     about: 'whole scenario documents of every two features together: laws, audit, second runs, restores, readers',
   },
   contracts: {
