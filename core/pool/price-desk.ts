@@ -171,14 +171,16 @@ export class PriceDesk {
 
   /** Today's terms for the job in the classes its user can pay; null when there is none. */
   quote(spec: JobSpec, wanted: readonly number[]): Quote | null {
-    const { currency, bids } = spec;
+    const { currency, bids, classes: asked } = spec;
     const { epoch, rate } = this.#rates!;
     const { contract, tokenPriceMicro } = this.#config;
     const covered = this.#covered;
     empty(covered);
     for (let i = 0; i < wanted.length; i++) {
       const c = wanted[i]!;
-      if (rate[c]! >= 0 && (bids.length === 0 || contractRate(rate[c]!, currency, tokenPriceMicro) <= bids[i]!))
+      // Bids stand beside the classes that the job asks for, of which its queueing policy may want fewer.
+      const at = asked.length === 0 ? c : asked.indexOf(c);
+      if (rate[c]! >= 0 && (bids.length === 0 || contractRate(rate[c]!, currency, tokenPriceMicro) <= bids[at]!))
         covered.push(c);
     }
     if (covered.length === 0) return null;

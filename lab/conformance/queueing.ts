@@ -221,6 +221,7 @@ function renumber(inner: QueueingPolicy): QueueingPolicy {
     started: (j) => inner.started?.(running(alias(j))),
     ended: (j) => inner.ended?.(running(alias(j))),
     changed: (j) => inner.changed?.(running(alias(j))),
+    classesFor: (spec, may) => inner.classesFor?.(spec, may) ?? may,
     nextWakeup: (view) => inner.nextWakeup?.(view) ?? NEVER,
     add: (j) => inner.add(alias(j)),
     remove: (j) => inner.remove(alias(j)),

@@ -481,6 +481,15 @@ export function guardedQueueing(loaded: LoadedModule, params: Record<string, unk
       caller.call('reset', () => own.reset());
     },
   };
+  if (own.classesFor !== undefined)
+    policy.classesFor = (spec, may) => {
+      const given = Object.freeze([...may]);
+      const said = caller.call('classesFor', () => own.classesFor!(specFace(spec), given)) as unknown;
+      const kept = Array.isArray(said) ? may.filter((c) => said.includes(c)) : [];
+      if (!Array.isArray(said) || said.length !== kept.length)
+        caller.refuse(`classesFor() answered ${show(said)}; answer a list of some of the classes ${may.join(', ')}`);
+      return kept.length === may.length ? may : kept;
+    };
   if (own.started !== undefined) policy.started = (job) => caller.call('started', () => own.started!(jobs.face(job)));
   if (own.ended !== undefined) policy.ended = (job) => caller.call('ended', () => own.ended!(jobs.face(job)));
   if (own.changed !== undefined) policy.changed = (job) => caller.call('changed', () => own.changed!(jobs.face(job)));
