@@ -10,49 +10,54 @@ export interface CardsState {
 }
 
 export class Cards {
-  readonly #not = new Map<number, CardState>();
+  /** Of those that are not fine; null while all ever were, as on most machines. */
+  #not: Map<number, CardState> | null = null;
   /** Time that cards were out of service while their machine was up, added up to `#sinceUs`. */
   #outUs: TimeUs = 0;
   #sinceUs: TimeUs = 0;
 
+  get #count(): number {
+    return this.#not?.size ?? 0;
+  }
+
   stateOf(gpu: number): CardState {
-    return this.#not.get(gpu) ?? CardState.fine;
+    return this.#not?.get(gpu) ?? CardState.fine;
   }
 
   set(gpu: number, state: CardState): void {
-    if (state === CardState.fine) this.#not.delete(gpu);
-    else this.#not.set(gpu, state);
+    if (state === CardState.fine) this.#not?.delete(gpu);
+    else (this.#not ??= new Map()).set(gpu, state);
   }
 
   /** Before the machine or one of its cards changes its state. */
   advance(now: TimeUs, up: boolean): void {
-    if (up) this.#outUs += this.#not.size * (now - this.#sinceUs);
+    if (up) this.#outUs += this.#count * (now - this.#sinceUs);
     this.#sinceUs = now;
   }
 
   /** Until now, added up over the cards. */
   outUs(now: TimeUs, up: boolean): TimeUs {
-    return this.#outUs + (up ? this.#not.size * (now - this.#sinceUs) : 0);
+    return this.#outUs + (up ? this.#count * (now - this.#sinceUs) : 0);
   }
 
   get anyDead(): boolean {
-    for (const s of this.#not.values()) if (s === CardState.dead) return true;
+    for (const s of this.#not?.values() ?? []) if (s === CardState.dead) return true;
     return false;
   }
 
   /** Those that take no new work, ascending. */
   get out(): number[] {
-    return [...this.#not.keys()].sort((a, b) => a - b);
+    return this.#not === null ? [] : [...this.#not.keys()].sort((a, b) => a - b);
   }
 
   snapshot(): CardsState | undefined {
-    if (this.#not.size === 0 && this.#outUs === 0) return undefined;
+    if (this.#count === 0 && this.#outUs === 0) return undefined;
     const not = this.out.map((g): [number, CardState] => [g, this.stateOf(g)]);
     return { not, outUs: this.#outUs, sinceUs: this.#sinceUs };
   }
 
   restore(s: CardsState): void {
-    for (const [gpu, state] of s.not) this.#not.set(gpu, state);
+    for (const [gpu, state] of s.not) this.set(gpu, state);
     this.#outUs = s.outUs;
     this.#sinceUs = s.sinceUs;
   }

@@ -134,7 +134,7 @@ export class Forecast {
     const version = this.#cluster.version[node]!;
     if (memo.version[node] === version) return;
     memo.version[node] = version;
-    const at = this.#compute(shape, node)[0] ?? NEVER;
+    const at = this.#earliest(shape, node);
     memo.at[node] = at;
     memo.set(node, at);
   }
@@ -156,16 +156,37 @@ export class Forecast {
     return ends;
   }
 
+  /** The first of `#compute`'s stamps, NEVER when there is none. */
+  #earliest(shape: TaskShape, node: number): TimeUs {
+    const c = this.#cluster;
+    if (!c.isUp(node) || !c.fitsEmpty(node, shape)) return NEVER;
+    const ends = this.#byEnd(node);
+    if (!this.#wholeOnly(shape, node, ends)) return this.#anything(shape, node, ends)[0] ?? NEVER;
+    let gpus = c.freeWholeGpus(node);
+    let cpu = c.freeCpuMilli(node);
+    let ram = c.freeRamMiB(node);
+    for (let i = 0; ; i++) {
+      if (gpus >= shape.gpus && cpu >= shape.cpuMilli && ram >= shape.ramMiB) return i === 0 ? 0 : ends[i - 1]!.endUs;
+      if (i === ends.length) return NEVER;
+      const a = ends[i]!;
+      gpus += a.gpus.length;
+      cpu += a.cpuMilli;
+      ram += a.ramMiB;
+    }
+  }
+
   #compute(shape: TaskShape, node: number): TimeUs[] {
     const c = this.#cluster;
     if (!c.isUp(node) || !c.fitsEmpty(node, shape)) return [];
     const ends = this.#byEnd(node);
-    const simple =
-      shape.gpus > 0 &&
-      shape.gpuMilli === WHOLE_GPU &&
-      this.#cluster.outCards(node) === 0 &&
-      ends.every((a) => a.gpuMilli === WHOLE_GPU);
-    return simple ? this.#wholeGpus(shape, node, ends) : this.#anything(shape, node, ends);
+    return this.#wholeOnly(shape, node, ends) ? this.#wholeGpus(shape, node, ends) : this.#anything(shape, node, ends);
+  }
+
+  /** Whole GPUs alone are asked for and taken, and all are in service. */
+  #wholeOnly(shape: TaskShape, node: number, ends: readonly Allocation[]): boolean {
+    if (shape.gpus === 0 || shape.gpuMilli !== WHOLE_GPU || this.#cluster.outCards(node) > 0) return false;
+    for (let i = 0; i < ends.length; i++) if (ends[i]!.gpuMilli !== WHOLE_GPU) return false;
+    return true;
   }
 
   /** Whole GPUs on both sides: their number is all that counts of them. */

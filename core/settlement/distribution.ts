@@ -21,6 +21,51 @@ export interface DistributionState {
   fees: bigint[];
 }
 
+/** A provider in a pool and currency. */
+interface Earner {
+  readonly provider: string;
+  /** Earned since the last distribution. */
+  amount: bigint;
+  /** It has earned something since the last distribution, even if all of it was taken back. */
+  listed: boolean;
+  /** Null until it is first paid. */
+  account: Account | null;
+}
+
+/** The providers of a pool and currency: all that ever earned, and those of this epoch in order of first earning. */
+class Earners {
+  readonly #known = new Map<string, Earner>();
+  #listed: Earner[] = [];
+
+  get listed(): readonly Earner[] {
+    return this.#listed;
+  }
+
+  find(provider: string): Earner | undefined {
+    return this.#known.get(provider);
+  }
+
+  add(provider: string, amount: bigint): void {
+    let e = this.#known.get(provider);
+    if (e === undefined) {
+      e = { provider, amount: 0n, listed: false, account: null };
+      this.#known.set(provider, e);
+    }
+    e.amount += amount;
+    if (e.listed) return;
+    e.listed = true;
+    this.#listed.push(e);
+  }
+
+  clear(): void {
+    for (const e of this.#listed) {
+      e.amount = 0n;
+      e.listed = false;
+    }
+    this.#listed = [];
+  }
+}
+
 export class Distribution {
   readonly #config: MarketConfig;
   readonly #ledger: Ledger;
@@ -29,13 +74,13 @@ export class Distribution {
   readonly #stakes = new Map<string, { staker: string; amount: bigint }[]>();
   /** Revenue accounts that were asked for, by pool and currency. */
   readonly #revenue: (Account | undefined)[][];
-  /** earned[pool][currency]: provider -> amount, in order of first earning. */
+  /** By pool: what suppliers have earned under their awards. */
   readonly #supply: Map<string, bigint>[];
   /** What they had asked for the same use. */
   readonly #asked: Map<string, bigint>[];
   #rest: bigint[];
   #fees: bigint[];
-  readonly #earned: Map<string, bigint>[][];
+  readonly #earned: Earners[][];
 
   constructor(config: MarketConfig, ledger: Ledger, staking: Staking | null = null) {
     this.#staking = staking;
@@ -49,7 +94,7 @@ export class Distribution {
       this.#stakes.set(stake.provider, list);
     }
     this.#revenue = config.pools.map(() => []);
-    this.#earned = config.pools.map(() => config.currencies.map(() => new Map()));
+    this.#earned = config.pools.map(() => config.currencies.map(() => new Earners()));
     this.#supply = config.pools.map(() => new Map());
     this.#asked = config.pools.map(() => new Map());
     this.#rest = config.pools.map(() => 0n);
@@ -84,23 +129,22 @@ export class Distribution {
   }
 
   accrue(pool: number, currency: number, provider: string, amount: bigint): void {
-    const earned = this.#earned[pool]![currency]!;
-    earned.set(provider, (earned.get(provider) ?? 0n) + amount);
+    this.#earned[pool]![currency]!.add(provider, amount);
   }
 
   /** Takes up to `amount` back from what a provider has earned and was not yet paid; answers how much. */
   takeBack(pool: number, currency: number, provider: string, amount: bigint): bigint {
-    const earned = this.#earned[pool]![currency]!;
-    const has = earned.get(provider) ?? 0n;
+    const earner = this.#earned[pool]![currency]!.find(provider);
+    const has = earner?.amount ?? 0n;
     const taken = amount < has ? amount : has;
-    if (taken > 0n) earned.set(provider, has - taken);
+    if (taken > 0n) earner!.amount -= taken;
     return taken;
   }
 
   run(now: TimeUs): void {
     this.#earned.forEach((byCurrency, pool) => {
       byCurrency.forEach((earned, currency) => {
-        if (earned.size > 0) this.#divide(now, pool, currency, earned);
+        if (earned.listed.length > 0) this.#divide(now, pool, currency, earned.listed);
         earned.clear();
       });
     });
@@ -142,12 +186,13 @@ export class Distribution {
     this.#pay(now, from, 'treasury', 0, rest - own, 'supply-rest');
   }
 
-  #divide(now: TimeUs, pool: number, currency: number, earned: Map<string, bigint>): void {
+  #divide(now: TimeUs, pool: number, currency: number, earned: readonly Earner[]): void {
     const from = this.revenue(pool, currency);
     let aggregator = 0n;
     let verifiers = 0n;
     let treasury = 0n;
-    for (const [provider, gross] of earned) {
+    for (const earner of earned) {
+      const { provider, amount: gross } = earner;
       if (gross === 0n) continue;
       const [own, stakers, agg, ver, tre] = largestRemainder(gross, this.#weights) as [
         bigint,
@@ -156,7 +201,10 @@ export class Distribution {
         bigint,
         bigint,
       ];
-      this.#pay(now, from, `provider:${provider}`, currency, own, 'provider-share');
+      if (own !== 0n) {
+        earner.account ??= this.#ledger.open(`provider:${provider}`, currency, true);
+        this.#move(now, from, earner.account, own, 'provider-share');
+      }
       aggregator += agg;
       verifiers += ver;
       treasury += tre;
@@ -189,9 +237,12 @@ export class Distribution {
   }
 
   #pay(now: TimeUs, from: Account, party: string, currency: number, amount: bigint, reason: string): void {
-    if (amount === 0n) return;
-    const code = this.#ledger.transfer(now, from, this.#ledger.open(party, currency, true), amount, 0, reason);
-    if (code !== LedgerCode.ok) throw new Error(`distribution: paying ${party} failed with code ${code}`);
+    if (amount !== 0n) this.#move(now, from, this.#ledger.open(party, currency, true), amount, reason);
+  }
+
+  #move(now: TimeUs, from: Account, to: Account, amount: bigint, reason: string): void {
+    const code = this.#ledger.transfer(now, from, to, amount, 0, reason);
+    if (code !== LedgerCode.ok) throw new Error(`distribution: paying ${to.party} failed with code ${code}`);
   }
 
   snapshot(): DistributionState {
@@ -210,7 +261,7 @@ export class Distribution {
     });
     this.#earned.forEach((byCurrency, pool) => {
       byCurrency.forEach((earned, currency) => {
-        for (const [provider, amount] of earned) state.earned.push([pool, currency, provider, amount]);
+        for (const { provider, amount } of earned.listed) state.earned.push([pool, currency, provider, amount]);
       });
     });
     return state;
