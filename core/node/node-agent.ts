@@ -211,7 +211,7 @@ export class NodeAgent implements Machine {
     if (from !== this.#pool || m.term !== this.#term || m.seq <= this.#seq)
       return this.#decline(m.lease, m.part, Code.staleFence, from);
     this.#seq = m.seq;
-    if (now > m.startByUs) return this.#decline(m.lease, m.part, Code.late, from);
+    if (now >= m.startByUs) return this.#decline(m.lease, m.part, Code.late, from);
     if (!this.takesWork) return this.#decline(m.lease, m.part, Code.nodeDown, from);
     if (m.gpus.some((g) => this.#cards.stateOf(g) !== CardState.fine))
       return this.#decline(m.lease, m.part, Code.gpuFailed, from);

@@ -60,6 +60,12 @@ export function refuseFloods(s: ParsedScenario, fleet: Fleet, report: Report): v
     if (t.exits !== undefined) flood([...at, 'exits', 'every'], t.exits.every, t.count ?? 1);
   });
   if (s.network !== undefined) {
+    // Every attempt would end before its machine hears of it, and another be made at once.
+    if (s.billing.graces.startWindow <= s.network.latency.min)
+      report(
+        ['billing', 'graces', 'startWindow'],
+        `over before a lease has crossed the network (latency.min is ${s.network.latency.min} us); write a longer one`,
+      );
     // Neither makes events while all is well: of one wire that is cut throughout.
     flood(['network', 'heartbeat', 'every'], s.network.heartbeat.every, 1);
     flood(['network', 'resend', 'most'], s.network.resend.most, 1);

@@ -50,8 +50,9 @@ export class Heartbeats {
   sentUs(h: Hearing, beat: number): TimeUs {
     return h.phaseUs + beat * this.options.everyUs;
   }
+  /** NEVER = beyond all time. */
   arrivalUs(h: Hearing, beat: number): TimeUs {
-    return this.sentUs(h, beat) + h.delayUs;
+    return Math.min(NEVER, this.sentUs(h, beat) + h.delayUs);
   }
 
   arrives(h: Hearing, beat: number): boolean {
@@ -116,7 +117,7 @@ export class Heartbeats {
         last = Math.max(last, Math.floor((window - 1 - h.delayUs - h.phaseUs) / everyUs));
       }
       const next = this.nextArrived(h, last + 1);
-      const lapse = this.arrivalUs(h, last) + ttlUs;
+      const lapse = Math.min(NEVER, this.arrivalUs(h, last) + ttlUs);
       if (next < 0 || this.arrivalUs(h, next) > lapse)
         return last === beat ? { untilUs: lapse, nextBeat: next } : { untilUs: NEVER, nextBeat: last };
       last = next;
@@ -126,7 +127,8 @@ export class Heartbeats {
 
   /** The same, told by every beat. */
   everyBeat(h: Hearing, beat: number): Contact {
-    return { untilUs: this.arrivalUs(h, beat) + this.options.ttlUs, nextBeat: this.nextArrived(h, beat + 1) };
+    const untilUs = Math.min(NEVER, this.arrivalUs(h, beat) + this.options.ttlUs);
+    return { untilUs, nextBeat: this.nextArrived(h, beat + 1) };
   }
 }
 

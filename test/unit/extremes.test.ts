@@ -89,10 +89,22 @@ describe('what lies beyond all time happens never', () => {
     ['work beside its checkpoints', [work, 'fleet.processes.checkpoint={ every: 1 us, write: 1 day }']],
     ['values', ['demand.personas.users.value={ median: 1e6 USD/hour, sigma: 10 }']],
     ['costs', ['fleet.costs.rtx-4090={ lognormal: { median: 1e6 USD/hour, sigma: 10 } }']],
+    ['heartbeats', ['network={ loss: 5 %, heartbeat: { every: 50 year } }']],
   ])('%s', (_, sets) => {
     const result = runScenario(withSets([...sets, 'horizon=6 hour']), { registry: shipped });
     expect(result.simulatedSeconds).toBe(6 * 3600);
     expect(result.jobs.submitted).toBeGreaterThan(20);
     expect(result.invariants.violations).toBe(0);
+  });
+
+  test('a lease that arrives at the very stamp by which it had to start is late', () => {
+    const network = 'network={ latency: { min: 10 ms, beyond: { exponential: { mean: 1 us } } } }';
+    const hurry = ['billing.graces.startWindow=10001 us', 'demand.personas.users.patience=1 second', 'horizon=1 hour'];
+    const result = runScenario(withSets([network, ...hurry, 'demand.personas.users.arrivals.rate=60 jobs/hour']), {
+      registry: shipped,
+    });
+    expect(result.invariants.violations).toBe(0);
+    expect(result.jobs.submitted).toBeGreaterThan(20);
+    expect(refusal(minimal, [network, 'billing.graces.startWindow=10 ms'])).toMatch(/startWindow: over before a lease/);
   });
 });
