@@ -34,6 +34,15 @@ function beginning(path: string): string {
   }
 }
 
+/** Removes PATH.partial, where there is one. */
+export function dropPartial(path: string): void {
+  try {
+    rmSync(`${path}.partial`, { force: true });
+  } catch {
+    // A part of the path is no directory: nothing was written there.
+  }
+}
+
 /** Opens PATH.partial anew for writing. What was left there goes; a link there is not followed. Throws the system's error. */
 export function openPartial(path: string): number {
   rmSync(`${path}.partial`, { force: true });

@@ -1,9 +1,9 @@
-import { closeSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { oneLine, UsageError } from '../errors.ts';
 import { print } from '../flags.ts';
-import { openPartial, refuseForeign } from '../output-file.ts';
+import { dropPartial, openPartial, refuseForeign } from '../output-file.ts';
 import { Progress } from '../progress.ts';
 import { type RunData, readRun } from '../report/data.ts';
 import { reportPage } from '../report/page.ts';
@@ -31,7 +31,7 @@ export async function reportCommand(
     }
     renameSync(`${path}.partial`, path);
   } catch (e) {
-    rmSync(`${path}.partial`, { force: true });
+    dropPartial(path);
     throw new UsageError(`${path}: cannot be written (${oneLine(e)}); choose another place with --out FILE`);
   }
   progress.done(`wrote a report on ${dirs.length === 1 ? dirs[0] : `${dirs.length} runs`}`, flags.quiet === true);

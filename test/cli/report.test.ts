@@ -273,9 +273,11 @@ describe('report', () => {
     expect((await janctionInside(['report', join(base, 'nowhere')])).err).toMatch(
       /^error: .*no such run directory.*\n$/,
     );
-    expect((await janctionInside(['report', run, '--out', join(base, 'no', 'such', 'dir.html')])).err).toMatch(
-      /cannot be written/,
-    );
+    writeFileSync(join(base, 'plain'), '');
+    for (const out of [join(base, 'no', 'such', 'dir.html'), join(base, 'plain', 'in-a-file.html')])
+      expect((await janctionInside(['report', run, '--out', out])).err).toMatch(
+        /^error: [^\n]* cannot be written [^\n]*\n$/,
+      );
   });
 });
 
