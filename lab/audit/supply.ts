@@ -287,7 +287,9 @@ export class SupplyAudit {
       let us = 0n;
       for (const e of events) {
         if (e.at >= end) break;
-        if (up && !e.up && e.at > since) us += e.at - since;
+        // A card that comes back while another is out changes nothing.
+        if (e.up === up) continue;
+        if (up && e.at > since) us += e.at - since;
         up = e.up;
         since = e.at > a.time ? e.at : a.time;
       }
