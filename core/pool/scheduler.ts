@@ -174,7 +174,11 @@ export class Scheduler implements SchedulerView {
     if (this.wakeUs <= this.now) this.dirty = true;
     if (!this.dirty) return;
     const moves = this.#queueing.preemptive === true;
-    if (moves && this.#asked > 0 && this.#askedUs === this.now) return;
+    if (moves && this.#asked > 0 && this.#askedUs === this.now) {
+      // The answer may come at this stamp, or over a wire.
+      if (this.wakeUs <= this.now) this.wakeUs = this.now + 1;
+      return;
+    }
     this.dirty = false;
     this.wakeUs = NEVER;
     if (this.#waiting === 0 && !(moves && this.#running.length > 0)) return;

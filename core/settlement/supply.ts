@@ -104,7 +104,9 @@ export class Supply {
     const book: Book = { epoch: m.epoch, sinceUs: now, untilUs, awards: new Map(), pending: 0, reserved: 0n };
     for (const a of m.supply) book.awards.set(a.node, a);
     if (rules.pay === 'availability') {
-      for (const a of m.supply) book.reserved += availabilityPay(a, untilUs - now) + 1n;
+      // A clearing may come over a wire when its epoch is over.
+      const leftUs = Math.max(0, untilUs - now);
+      for (const a of m.supply) book.reserved += availabilityPay(a, leftUs) + 1n;
       if (book.reserved > 0n) {
         const revenue = this.#distribution.revenue(pool, 0);
         const code = this.#ledger.reserve(now, this.#account(pool), revenue, book.reserved, 0, 'subsidy');

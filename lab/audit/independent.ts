@@ -395,10 +395,8 @@ function checkTransfers(
     } else if (kind === 'pending') {
       from.dp += amount;
       to.cp += amount;
-      if (reason === 'subsidy' && amount !== split.subsidyReserved(debit, c['time_us']![i] as bigint))
-        fail(
-          `${where}: reserves a subsidy of ${amount}, worked out ${split.subsidyReserved(debit, c['time_us']![i] as bigint)}`,
-        );
+      const most = reason === 'subsidy' ? split.subsidyReserved(debit, time, amount) : amount;
+      if (most !== amount) fail(`${where}: reserves a subsidy of ${amount}, worked out ${most}`);
       if (reason === 'hold') {
         streams?.reservation(where, key, amount);
         budgets?.reserved(where, key, time, currency, amount);

@@ -131,8 +131,8 @@ export class Split {
     this.#rest.set(pool, (this.#rest.get(pool) ?? 0n) + rest);
   }
 
-  subsidyReserved(debit: string, at: bigint): bigint {
-    return this.#supply.reserved(poolOfSubsidy(debit), at);
+  subsidyReserved(debit: string, at: bigint, amount: bigint): bigint {
+    return this.#supply.reserved(poolOfSubsidy(debit), at, amount);
   }
 
   /** What the subsidy must add when the epoch's availability is paid: asked once, when its reservation is resolved. */

@@ -87,6 +87,8 @@ export class SupplyAudit {
   readonly #fail: (what: string) => never;
   /** Awards of each pool by clearing, for availability. */
   readonly #clearings = new Map<string, SupplyAwardRow[][]>();
+  /** By pool: the last clearing for which the chain has reserved, and since when it stands. */
+  readonly #booked = new Map<string, { clearing: number; at: bigint }>();
 
   constructor(
     config: JournalHeader['config'],
@@ -275,15 +277,15 @@ export class SupplyAudit {
     };
   }
 
-  /** Availability owed at `at` for the pool's last clearing before it: provider and amount, in order of the awards. */
+  /** Availability owed at `at` for the clearing that the chain has booked: provider and amount, in order of the awards. */
   available(pool: string, at: bigint): [string, bigint][] {
-    const list = this.#clearings.get(pool) ?? [];
-    const rows = list.filter((r) => r[0]!.time < at && r[0]!.until >= at).at(-1) ?? [];
-    return rows.map((a) => {
+    const book = this.#booked.get(pool);
+    if (book === undefined) return [];
+    return this.#clearings.get(pool)![book.clearing]!.map((a) => {
       const end = at < a.until ? at : a.until;
       const events = this.#health.get(a.node) ?? [];
       let up = true;
-      let since = a.time;
+      let since = book.at;
       let us = 0n;
       for (const e of events) {
         if (e.at >= end) break;
@@ -291,16 +293,29 @@ export class SupplyAudit {
         if (e.up === up) continue;
         if (up && e.at > since) us += e.at - since;
         up = e.up;
-        since = e.at > a.time ? e.at : a.time;
+        since = e.at > book.at ? e.at : book.at;
       }
-      if (up) us += end - since;
+      if (up && end > since) us += end - since;
       return [a.provider, (a.pay * a.gpus * us) / (a.of * HOUR)];
     });
   }
 
-  /** Most that the awards of a clearing can cost by availability, as reserved. */
-  reserved(pool: string, at: bigint): bigint {
-    const rows = (this.#clearings.get(pool) ?? []).find((r) => r[0]!.time === at) ?? [];
-    return rows.reduce((sum, a) => sum + (a.pay * a.gpus * (a.until - at)) / (a.of * HOUR) + 1n, 0n);
+  /**
+   * Most that the awards of a clearing can cost by availability, as the chain reserves it when it hears of it. Over a wire that may be
+   * late, and after others: `amount`, which was reserved, is then one of theirs.
+   */
+  reserved(pool: string, at: bigint, amount: bigint): bigint {
+    const list = this.#clearings.get(pool) ?? [];
+    let most = 0n;
+    for (let i = (this.#booked.get(pool)?.clearing ?? -1) + 1; i < list.length && list[i]![0]!.time <= at; i++) {
+      most = list[i]!.reduce((sum, a) => {
+        const left = a.until > at ? a.until - at : 0n;
+        return sum + (a.pay * a.gpus * left) / (a.of * HOUR) + 1n;
+      }, 0n);
+      if (most !== amount) continue;
+      this.#booked.set(pool, { clearing: i, at });
+      break;
+    }
+    return most;
   }
 }
