@@ -196,71 +196,76 @@ const wholeSeconds = (limit: number, gpus: number): TimeUs => Math.ceil(limit / 
 
 /** The published form: lists whose order follows from all that happened before. */
 class Afresh {
-  #queues: WaitingJob[][];
-  readonly #queueOf = new Map<WaitingJob, number>();
+  /** Jobs by number. */
+  #queues: number[][];
+  readonly #jobs = new Map<number, { job: WaitingJob | null; queue: number }>();
   /** Jobs that neither wait nor run at the moment; those that have not come back by the next pass are forgotten. */
-  readonly #gone = new Set<WaitingJob>();
+  readonly #gone = new Set<number>();
 
   constructor(limits: number) {
     this.#queues = Array.from({ length: limits + 1 }, () => []);
   }
 
   take(job: WaitingJob, queue: number): void {
-    this.#gone.delete(job);
-    if (this.#queueOf.has(job)) return;
-    this.#queueOf.set(job, queue);
-    this.#queues[queue]!.push(job);
+    const number = job.spec.job;
+    this.#gone.delete(number);
+    const known = this.#jobs.get(number);
+    if (known !== undefined) {
+      known.job = job;
+      return;
+    }
+    this.#jobs.set(number, { job, queue });
+    this.#queues[queue]!.push(number);
   }
   drop(job: WaitingJob): void {
-    this.#gone.add(job);
+    this.#gone.add(job.spec.job);
   }
 
   schedule(view: SchedulerView, queueNow: (job: WaitingJob) => number): void {
     if (this.#gone.size > 0) {
-      this.#queues = this.#queues.map((jobs) => jobs.filter((j) => !this.#gone.has(j)));
-      for (const j of this.#gone) this.#queueOf.delete(j);
+      this.#queues = this.#queues.map((jobs) => jobs.filter((n) => !this.#gone.has(n)));
+      for (const n of this.#gone) this.#jobs.delete(n);
       this.#gone.clear();
     }
+    const jobOf = (n: number): WaitingJob => this.#jobs.get(n)!.job!;
     for (let q = 0; q + 1 < this.#queues.length; q++) {
-      const falls = this.#queues[q]!.filter((job) => queueNow(job) > q);
+      const falls = this.#queues[q]!.filter((n) => queueNow(jobOf(n)) > q);
       if (falls.length === 0) continue;
-      this.#queues[q] = this.#queues[q]!.filter((job) => queueNow(job) <= q);
+      this.#queues[q] = this.#queues[q]!.filter((n) => queueNow(jobOf(n)) <= q);
       // Those that fall together come in the order of their arrival, as published.
-      for (const job of falls.sort((a, b) => a.order - b.order)) {
-        this.#queueOf.set(job, q + 1);
-        this.#queues[q + 1]!.push(job);
+      for (const n of falls.sort((a, b) => jobOf(a).order - jobOf(b).order)) {
+        this.#jobs.get(n)!.queue = q + 1;
+        this.#queues[q + 1]!.push(n);
       }
     }
-    if (!followPlan(view, this.#queues.flat())) return;
-    const running = new Set<WaitingJob>(view.running().filter((j) => !j.stopping));
+    if (!followPlan(view, this.#queues.flat().map(jobOf))) return;
+    const running = new Set(view.running().flatMap((j) => (j.stopping ? [] : [j.spec.job])));
     this.#queues = this.#queues.map((jobs) => [
-      ...jobs.filter((j) => running.has(j)),
-      ...jobs.filter((j) => !running.has(j)),
+      ...jobs.filter((n) => running.has(n)),
+      ...jobs.filter((n) => !running.has(n)),
     ]);
   }
 
   snapshot(): number[][] {
-    return this.#queues.map((jobs) => jobs.filter((j) => !this.#gone.has(j)).map((j) => j.spec.job));
+    return this.#queues.map((jobs) => [...jobs]);
   }
 
+  /** Who waits or runs has been told before; the others may yet come back to their places. */
   restore(state: number[][]): void {
-    const known = new Map([...this.#queueOf.keys()].map((j) => [j.spec.job, j]));
-    this.#queues = state.map(() => []);
-    state.forEach((jobs, q) => {
-      for (const number of jobs) {
-        const job = known.get(number);
-        if (job === undefined) continue;
-        known.delete(number);
-        this.#queues[q]!.push(job);
-        this.#queueOf.set(job, q);
+    const told = new Set(this.#jobs.keys());
+    this.#queues = state.map((jobs) => [...jobs]);
+    state.forEach((jobs, queue) => {
+      for (const n of jobs) {
+        if (!told.delete(n)) this.#gone.add(n);
+        this.#jobs.set(n, { job: this.#jobs.get(n)?.job ?? null, queue });
       }
     });
-    for (const job of known.values()) this.#queues[this.#queueOf.get(job)!]!.push(job);
+    for (const n of told) this.#queues[this.#jobs.get(n)!.queue]!.push(n);
   }
 
   reset(): void {
     this.#queues = this.#queues.map(() => []);
-    this.#queueOf.clear();
+    this.#jobs.clear();
     this.#gone.clear();
   }
 }

@@ -275,9 +275,9 @@ export const clashes: readonly Clash[] = [
 const unmended: readonly Clash[] = [
   // When the chain heard over a wire that a machine went down stands in no table and in no frame.
   clash('pay', ['availability'], 'network', except('network', 'none')),
-  clash('cut', except('cut', 'none'), 'contract', ['prepaid', 'escrow', 'escrow-once', 'notes']),
-  clash('cut', except('cut', 'none'), 'nodeFailures', except('nodeFailures', 'none')),
-  clash('cut', except('cut', 'none'), 'shared', except('shared', 'none')),
+
+
+
 ];
 
 type Pins = ReadonlyMap<Factor, string>;
