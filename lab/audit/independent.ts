@@ -215,6 +215,10 @@ function checkLeases(
   const token = BigInt(world.header.config.tokenPriceMicro);
   const first = world.header.config.currencies[0]!.code;
   const holds = new Map<string, { rows: number[]; parts: bigint }>();
+  const lastRead = new Map<bigint, bigint>();
+  const m = input.meters.columns;
+  for (let i = 0; i < input.meters.rows; i++)
+    if (m['reading']![i] === 'running') lastRead.set(m['lease_id']![i] as bigint, m['until_us']![i] as bigint);
   for (let i = 0; i < placements.rows; i++) {
     const where = `placements.parquet row ${i}`;
     const life = world.leases.get(Number(c['lease_id']![i]));
@@ -233,7 +237,10 @@ function checkLeases(
           : outcome === 'limit'
             ? end === start + limit
             : outcome === 'node-failure'
-              ? world.downs.get(c['node']![i] as string)?.has(end) === true || (life!.lost && end === life!.exited)
+              ? world.downs.get(c['node']![i] as string)?.has(end) === true ||
+                (life!.lost && end === life!.exited) ||
+                // Of whom nothing was heard any more counts as lost, with what it had metered.
+                lastRead.get(c['lease_id']![i] as bigint) === BigInt(end)
               : outcome === 'gpu-failure'
                 ? String(c['gpus']![i])
                     .split('+')
@@ -254,10 +261,6 @@ function checkLeases(
     else hold.rows.push(i);
     report.leases++;
   }
-  const lastRead = new Map<bigint, bigint>();
-  const m = input.meters.columns;
-  for (let i = 0; i < input.meters.rows; i++)
-    if (m['reading']![i] === 'running') lastRead.set(m['lease_id']![i] as bigint, m['until_us']![i] as bigint);
   const charges = new Map<string, HoldCharge>();
   for (const [key, hold] of holds) {
     if (BigInt(hold.rows.length) !== hold.parts)

@@ -275,9 +275,6 @@ export const clashes: readonly Clash[] = [
 const unmended: readonly Clash[] = [
   // When the chain heard over a wire that a machine went down stands in no table and in no frame.
   clash('pay', ['availability'], 'network', except('network', 'none')),
-
-
-
 ];
 
 type Pins = ReadonlyMap<Factor, string>;
