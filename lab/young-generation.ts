@@ -4,7 +4,7 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 const ENOUGH = 32 * 1_048_576;
 /** Resident bytes from which on garbage may be so many per cent of what lives. */
 const GROWTH = [
-  { from: 512 * 1_048_576, percent: 100 },
+  { from: 512 * 1_048_576, percent: 150 },
   { from: 1200 * 1_048_576, percent: 50 },
 ];
 

@@ -10,8 +10,9 @@ import { empty } from '../lists.ts';
 import { type Machine, nodeAddress, type Port, poolAddress, SETTLEMENT } from '../machine.ts';
 import { Mailroom } from '../mail.ts';
 import { type Message, MessageKind } from '../messages.ts';
-import { NodeAgent, type NodeState } from '../node/node-agent.ts';
+import { NodeAgent, type NodeHost, type NodeState } from '../node/node-agent.ts';
 import { NodeLease } from '../node/node-lease.ts';
+import { Rooms } from '../node/rooms.ts';
 import { Digest, type DigestState } from '../num/index.ts';
 import { NumberStore } from '../numbered.ts';
 import { Pool } from '../pool/pool.ts';
@@ -141,24 +142,17 @@ export class Market {
       this.pools.push(here(poolAddress(i)) ? new Pool(i, config, registry, port) : null);
       this.#machines[poolAddress(i)] = this.pools[i]!;
     });
-    const places = new NumberStore(NodeLease);
+    const shared: NodeHost = {
+      graces: config.graces,
+      rooms: new Rooms(config.nodes, config.classes),
+      places: new NumberStore(NodeLease),
+      paidUp: config.staking !== undefined || config.pools.some((p) => p.supply?.pay === 'availability'),
+      meterUs: meterPeriod(config),
+    };
     config.nodes.forEach((spec, i) => {
       const address = nodeAddress(config.pools.length, i);
-      const paidUp = config.staking !== undefined || config.pools.some((p) => p.supply?.pay === 'availability');
       this.nodes.push(
-        here(address)
-          ? new NodeAgent(
-              address,
-              i,
-              spec,
-              config.classes[spec.gpuClass]!,
-              config.graces,
-              port,
-              places,
-              paidUp,
-              meterPeriod(config),
-            )
-          : null,
+        here(address) ? new NodeAgent(address, i, spec, config.classes[spec.gpuClass]!.name, port, shared) : null,
       );
       this.#machines[address] = this.nodes[i]!;
     });

@@ -8,24 +8,12 @@ import { removeAt } from '../lists.ts';
 import { type Machine, type Port, SETTLEMENT } from '../machine.ts';
 import type { Mail } from '../mail.ts';
 import { type InventoryLease, type LeaseMsg, type Message, MessageKind } from '../messages.ts';
-import { migLegal } from '../mig.ts';
 import { ExactSum } from '../num/index.ts';
 import { type NumberStore, type Plain, plainOf } from '../numbered.ts';
-import {
-  attemptOfHold,
-  Code,
-  type GpuClass,
-  type Graces,
-  jobOfHold,
-  type MigProfile,
-  NEVER,
-  type NodeSpec,
-  Outcome,
-  type TimeUs,
-  WHOLE_GPU,
-} from '../types.ts';
+import { attemptOfHold, Code, type Graces, jobOfHold, NEVER, type NodeSpec, Outcome, type TimeUs } from '../types.ts';
 import { Cards, type CardsState } from './cards.ts';
 import { LeaseState, NodeLease } from './node-lease.ts';
+import type { Rooms } from './rooms.ts';
 
 export { LeaseState, mayRun, type NodeLease } from './node-lease.ts';
 
@@ -48,28 +36,28 @@ export interface NodeState {
   stopUs?: TimeUs;
 }
 
+/** What the machines of a host share. */
+export interface NodeHost {
+  graces: Graces;
+  /** What is free on them. */
+  rooms: Rooms;
+  /** Of their leases. */
+  places: NumberStore;
+  /** The chain pays for availability: it must know. */
+  paidUp: boolean;
+  /** Full periods of meters are multiples of this; NEVER = nobody asks before the end. */
+  meterUs: TimeUs;
+}
+
 export class NodeAgent implements Machine {
   readonly address: number;
   readonly index: number;
   readonly spec: NodeSpec;
   readonly #port: Port;
-  /** Of the leases of all machines of the host. */
-  readonly #places: NumberStore;
-  /** The chain pays for availability: it must know. */
-  readonly #paidUp: boolean;
-  readonly #graces: Graces;
-  /** Full periods are multiples of this; NEVER = nobody asks before the end. */
-  readonly #meterUs: TimeUs;
+  readonly #host: NodeHost;
   #meterAtUs: TimeUs = NEVER;
   readonly #className: string;
-  readonly #milli: number[];
-  readonly #memory: number[];
-  /** Memory slices of each GPU that MIG instances have. */
-  readonly #slices: number[];
-  readonly #mig: readonly MigProfile[];
   readonly #cards = new Cards();
-  #cpu: number;
-  #ram: number;
   #up = true;
   /** Its owner has said that it comes, and when what runs is told to end. */
   #leaving = false;
@@ -89,32 +77,13 @@ export class NodeAgent implements Machine {
   #started = 0;
   #failures = 0;
 
-  constructor(
-    address: number,
-    index: number,
-    spec: NodeSpec,
-    gpuClass: GpuClass,
-    graces: Graces,
-    port: Port,
-    places: NumberStore,
-    paidUp = false,
-    meterUs: TimeUs = NEVER,
-  ) {
+  constructor(address: number, index: number, spec: NodeSpec, gpuClass: string, port: Port, host: NodeHost) {
     this.address = address;
     this.index = index;
     this.spec = spec;
     this.#port = port;
-    this.#places = places;
-    this.#paidUp = paidUp;
-    this.#meterUs = meterUs;
-    this.#graces = graces;
-    this.#className = gpuClass.name;
-    this.#milli = new Array<number>(spec.gpus).fill(WHOLE_GPU);
-    this.#memory = new Array<number>(spec.gpus).fill(gpuClass.memoryMiB);
-    this.#slices = new Array<number>(spec.gpus).fill(0);
-    this.#mig = gpuClass.mig ?? [];
-    this.#cpu = spec.cpuMilli;
-    this.#ram = spec.ramMiB;
+    this.#host = host;
+    this.#className = gpuClass;
   }
 
   nextWakeup(): TimeUs {
@@ -131,9 +100,9 @@ export class NodeAgent implements Machine {
     let next: TimeUs = this.#stopUs;
     const list = this.#leases;
     for (let i = 0; i < list.length; i++) if (list[i]!.deadlineUs < next) next = list[i]!.deadlineUs;
-    if (this.#meterUs < NEVER) {
+    if (this.#host.meterUs < NEVER) {
       const runs = list.some((l) => l.state === LeaseState.running);
-      this.#meterAtUs = runs ? (Math.floor(now / this.#meterUs) + 1) * this.#meterUs : NEVER;
+      this.#meterAtUs = runs ? (Math.floor(now / this.#host.meterUs) + 1) * this.#host.meterUs : NEVER;
       next = Math.min(next, this.#meterAtUs);
     }
     this.#wakeup = next;
@@ -156,7 +125,7 @@ export class NodeAgent implements Machine {
 
   #remove(l: NodeLease): void {
     removeAt(this.#leases, this.#leases.indexOf(l));
-    this.#places.give(l);
+    this.#host.places.give(l);
   }
 
   #handle(now: TimeUs, input: Fact | Message, from: number): void {
@@ -215,10 +184,10 @@ export class NodeAgent implements Machine {
     if (!this.takesWork) return this.#decline(m.lease, m.part, Code.nodeDown, from);
     if (m.gpus.some((g) => this.#cards.stateOf(g) !== CardState.fine))
       return this.#decline(m.lease, m.part, Code.gpuFailed, from);
-    if (!this.#hasRoom(m)) return this.#decline(m.lease, m.part, Code.noCapacity, from);
-    const l = new NodeLease(this.#places.take(), m);
+    if (!this.#host.rooms.has(this.index, m)) return this.#decline(m.lease, m.part, Code.noCapacity, from);
+    const l = new NodeLease(this.#host.places.take(), m);
     this.#leases.push(l);
-    this.#occupy(l, -1);
+    this.#host.rooms.take(this.index, l);
     this.#port.send(SETTLEMENT, {
       kind: MessageKind.claim,
       hold: l.hold,
@@ -229,41 +198,13 @@ export class NodeAgent implements Machine {
       award: l.award,
       gpus: l.gpus,
       gpuMilli: l.gpuMilli,
-      untilUs: this.#latestEnd(l) + this.#graces.poolUs,
+      untilUs: this.#latestEnd(l) + this.#host.graces.poolUs,
     });
   }
 
   /** The node itself ends the lease by then, whatever it hears. */
   #latestEnd(l: NodeLease): TimeUs {
-    return l.startedUs >= 0 ? l.startedUs + l.limitUs : l.startByUs + this.#graces.startAllowanceUs + l.limitUs;
-  }
-
-  #hasRoom(m: LeaseMsg): boolean {
-    if (this.#cpu < m.cpuMilli || this.#ram < m.ramMiB) return false;
-    for (const g of m.gpus) {
-      if (g >= this.#milli.length || this.#milli[g]! < m.gpuMilli || this.#memory[g]! < m.gpuMemoryMiB) return false;
-      if (!this.#divides(g, m)) return false;
-    }
-    return true;
-  }
-
-  /** A GPU is divided into instances that lie where the hardware lets them, or shared or taken whole; never both. */
-  #divides(gpu: number, m: LeaseMsg): boolean {
-    const used = this.#slices[gpu]!;
-    if (m.slices === undefined) return used === 0;
-    const bits = m.slices;
-    if (m.gpus.length !== 1 || (used & bits) !== 0 || (used === 0 && this.#milli[gpu] !== WHOLE_GPU)) return false;
-    return this.#mig.some((p) => migLegal(p, bits) && p.milli === m.gpuMilli);
-  }
-
-  #occupy(l: NodeLease, sign: 1 | -1): void {
-    for (const g of l.gpus) {
-      this.#milli[g]! += sign * l.gpuMilli;
-      this.#memory[g]! += sign * l.gpuMemoryMiB;
-      if (l.slices !== undefined) this.#slices[g]! ^= l.slices;
-    }
-    this.#cpu += sign * l.cpuMilli;
-    this.#ram += sign * l.ramMiB;
+    return l.startedUs >= 0 ? l.startedUs + l.limitUs : l.startByUs + this.#host.graces.startAllowanceUs + l.limitUs;
   }
 
   #decline(lease: number, part: number, code: Code, to: number): void {
@@ -275,7 +216,7 @@ export class NodeAgent implements Machine {
     if (l === undefined) return;
     if (l.state === LeaseState.claiming && now <= l.startByUs) {
       l.state = LeaseState.starting;
-      l.deadlineUs = l.startByUs + this.#graces.startAllowanceUs;
+      l.deadlineUs = l.startByUs + this.#host.graces.startAllowanceUs;
       this.#port.decide(lease, this.index, now);
       this.#port.act({
         kind: ActionKind.start,
@@ -309,7 +250,7 @@ export class NodeAgent implements Machine {
   #giveUp(l: NodeLease, code: Code): void {
     l.state = LeaseState.lapsed;
     l.deadlineUs = NEVER;
-    this.#occupy(l, 1);
+    this.#host.rooms.give(this.index, l);
     this.#decline(l.lease, l.part, code, this.#pool);
   }
 
@@ -386,7 +327,7 @@ export class NodeAgent implements Machine {
   }
 
   #free(l: NodeLease): void {
-    this.#occupy(l, 1);
+    this.#host.rooms.give(this.index, l);
     this.#port.send(this.#pool, { kind: MessageKind.freed, lease: l.lease, node: this.index, part: l.part });
     this.#remove(l);
   }
@@ -509,7 +450,8 @@ export class NodeAgent implements Machine {
   }
   #tellChain(before: boolean): void {
     const up = this.#available;
-    if (this.#paidUp && up !== before) this.#port.send(SETTLEMENT, { kind: MessageKind.health, node: this.index, up });
+    if (this.#host.paidUp && up !== before)
+      this.#port.send(SETTLEMENT, { kind: MessageKind.health, node: this.index, up });
   }
 
   #failureRow(now: TimeUs, kind: string, cause: string, gpu: number, lost: number, lostMilliUs: bigint): void {
@@ -607,7 +549,7 @@ export class NodeAgent implements Machine {
     for (const l of this.#leases) if (l.state !== LeaseState.lapsed) yield l;
   }
   freeMilliOf(gpu: number): number {
-    return this.#milli[gpu]!;
+    return this.#host.rooms.freeMilliOf(this.index, gpu);
   }
   cardOf(gpu: number): CardState {
     return this.#cards.stateOf(gpu);
@@ -652,9 +594,9 @@ export class NodeAgent implements Machine {
     }
     let next = Math.min(state.meterAtUs, this.#stopUs);
     for (const s of state.leases) {
-      const l = NodeLease.of(this.#places.take(), s);
+      const l = NodeLease.of(this.#host.places.take(), s);
       this.#leases.push(l);
-      if (l.state !== LeaseState.lapsed) this.#occupy(l, -1);
+      if (l.state !== LeaseState.lapsed) this.#host.rooms.take(this.index, l);
       if (l.deadlineUs < next) next = l.deadlineUs;
     }
     this.#wakeup = next;

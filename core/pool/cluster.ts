@@ -75,6 +75,8 @@ export class Cluster implements ClusterView {
   /** Ring of the nodes that changed last: caches catch up from it. */
   readonly #changes: Int32Array;
   readonly #capacity = { milli: 0, cpu: 0, ram: 0 };
+  /** Lists of one GPU, which leases share. */
+  readonly #alone: (number[] | undefined)[] = [];
   changeCount = 0;
   /** Milli-GPU of up nodes and milli-GPU in use on them, by class. */
   readonly capacityMilli: Float64Array;
@@ -342,7 +344,7 @@ export class Cluster implements ClusterView {
     );
   }
 
-  /** Core's own choice of GPUs: whole ones first idle by index; a fraction on the fullest GPU that still fits. */
+  /** Core's own choice of GPUs: whole ones first idle by index; a fraction on the fullest GPU that still fits. Leases share the lists. */
   defaultGpus(node: number, shape: TaskShape): number[] {
     const base = this.#gpuOffset[node]!;
     const count = this.#gpuCount[node]!;
@@ -350,23 +352,34 @@ export class Cluster implements ClusterView {
       let g = 0;
       while (g < count && this.#milli[base + g] !== WHOLE_GPU) g++;
       if (g === count || shape.gpus === 0) return [];
-      // The first in the literal: a list of one takes no room for more.
+      if (shape.gpus === 1) return (this.#alone[g] ??= [g]);
       const whole = [g];
       for (g++; g < count && whole.length < shape.gpus; g++) if (this.#milli[base + g] === WHOLE_GPU) whole.push(g);
       return whole;
     }
+    if (shape.gpus === 1) {
+      const best = this.#fullest(node, shape, null);
+      return best < 0 ? [] : (this.#alone[best] ??= [best]);
+    }
     const out: number[] = [];
     while (out.length < shape.gpus) {
-      let best = -1;
-      for (let g = 0; g < count; g++) {
-        const left = this.#milli[base + g]!;
-        if (!this.gpuFits(node, g, shape) || out.includes(g)) continue;
-        if (best < 0 || left < this.#milli[base + best]!) best = g;
-      }
+      const best = this.#fullest(node, shape, out);
       if (best < 0) return out;
       out.push(best);
     }
     return out.sort((a, b) => a - b);
+  }
+
+  /** The GPU with the least free that still fits the shape, none of `but`; -1 = there is none. */
+  #fullest(node: number, shape: TaskShape, but: readonly number[] | null): number {
+    const base = this.#gpuOffset[node]!;
+    const count = this.#gpuCount[node]!;
+    let best = -1;
+    for (let g = 0; g < count; g++) {
+      if (!this.gpuFits(node, g, shape) || but?.includes(g)) continue;
+      if (best < 0 || this.#milli[base + g]! < this.#milli[base + best]!) best = g;
+    }
+    return best;
   }
 
   /** The GPUs named are distinct, exist and have room for one task of the shape. */

@@ -71,6 +71,7 @@ export function placeGang(
       }
       const allocation: Allocation = {
         lease: 0,
+        hold: 0,
         gpus,
         gpuMilli: task.gpuMilli,
         gpuMemoryMiB: task.gpuMemoryMiB,
