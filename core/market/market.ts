@@ -203,11 +203,13 @@ export class Market {
       this.#timers.set(m, NEVER);
       this.#mark(m);
     }
-    let rounds = 0;
-    while (this.#markedCount > 0) {
-      if (++rounds > MAX_ROUNDS)
-        throw new Error(`market: more than ${MAX_ROUNDS} rounds at stamp ${now}: machines do not settle`);
-      this.#round(now);
+    this.#rounds(now);
+    if (this.settlement?.closing === true) {
+      this.#from = SETTLEMENT;
+      this.settlement.close(now);
+      this.#timers.set(SETTLEMENT, this.settlement.nextWakeup());
+      this.#deliverLetters();
+      this.#rounds(now);
     }
     for (let i = 0; i < this.#linkList.length; i++) {
       const link = this.#linkList[i]!;
@@ -217,6 +219,16 @@ export class Market {
     if (this.nextWakeup() <= now)
       throw new Error(`market: a machine asks to be woken at ${this.nextWakeup()}, not after ${now}`);
     return this.#effects;
+  }
+
+  /** Until nobody is marked. */
+  #rounds(now: TimeUs): void {
+    let rounds = 0;
+    while (this.#markedCount > 0) {
+      if (++rounds > MAX_ROUNDS)
+        throw new Error(`market: more than ${MAX_ROUNDS} rounds at stamp ${now}: machines do not settle`);
+      this.#round(now);
+    }
   }
 
   #round(now: TimeUs): void {
@@ -235,6 +247,10 @@ export class Market {
       this.#timers.set(address, machine.nextWakeup());
     }
     this.#mail.clear();
+    this.#deliverLetters();
+  }
+
+  #deliverLetters(): void {
     const letters = this.#letterCount;
     this.#letterCount = 0;
     for (let i = 0; i < letters; i++) {

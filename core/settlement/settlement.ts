@@ -90,6 +90,7 @@ export class Settlement implements Machine {
   #superseded: number[];
   #nextEpochUs: TimeUs = 0;
   #opened = false;
+  #closing = false;
   #lateReadings = 0;
   /** Run time read of each machine, paid or not. */
   #readUs: TimeUs[];
@@ -161,11 +162,22 @@ export class Settlement implements Machine {
     for (let job = this.#deadlines.take(now); job >= 0; job = this.#deadlines.take(now))
       this.#expire(now, this.#contracts.get(job)!);
     this.staking?.due(now);
-    if (this.#nextEpochUs <= now) {
-      this.#payOut(now, false);
-      this.#nextEpochUs = (Math.floor(now / this.config.epochUs) + 1) * this.config.epochUs;
-    }
+    // An epoch that ends with the run is divided when all that is read at its last stamp has been.
+    if (this.#closing) return;
+    if (this.#nextEpochUs <= now) this.#payOut(now, false);
     this.staking?.epoch(now);
+  }
+
+  /** It was told that the run ends at this stamp, and to `close` remains. */
+  get closing(): boolean {
+    return this.#closing;
+  }
+
+  /** Nothing more comes at the last stamp: every charge is final, and what was earned is divided. */
+  close(now: TimeUs): void {
+    this.#closing = false;
+    this.#payOut(now, true);
+    this.staking?.settle(now);
   }
 
   #handle(now: TimeUs, input: Fact | Message, from: number): void {
@@ -199,9 +211,8 @@ export class Settlement implements Machine {
       case FactKind.takeover:
         return this.#takeover(now, input.from, input.to);
       case FactKind.settle:
-        this.staking?.due(now);
-        this.#payOut(now, true);
-        return this.staking?.settle(now);
+        this.#closing = true;
+        return;
       case FactKind.stake:
         if (this.staking === null) throw new Error('settlement: a stake fact in a market whose stakes stand still');
         if (this.staking.act(now, input.act) && input.act.do === 'attest' && !input.act.planted)
@@ -219,6 +230,7 @@ export class Settlement implements Machine {
     this.#supply.close(now);
     this.disputes.ripen(now, closing);
     this.#distribution.run(now);
+    this.#nextEpochUs = (Math.floor(now / this.config.epochUs) + 1) * this.config.epochUs;
   }
 
   /** First pulse: accounts, opening deposits, the first assignment of nodes to pools. */
