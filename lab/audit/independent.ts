@@ -442,7 +442,7 @@ function checkTransfers(
       fail(`${where}: ${debit} pays more than it has`);
     report.transfers++;
   }
-  split.finish(world.end);
+  split.finish();
   streams?.close(input.adjustments, world.end);
   disputes?.close(input.disputes);
   if (disputes === null && input.disputes.rows > 0) fail('disputes.parquet: has rows, where no charge can be disputed');

@@ -48,8 +48,6 @@ export class Split {
   #at = -1n;
   /** What was earned has been divided at this stamp. */
   #divided = false;
-  /** Stamp of the last earning. */
-  #earnedAt = -1n;
   readonly #stake: StakeAudit | null;
   /** Stamp at which the staker pot was last worked out. */
   #potAt = -1n;
@@ -77,7 +75,6 @@ export class Split {
 
   earn(h: HoldCharge, key: string, at: bigint): void {
     this.close();
-    this.#earnedAt = at;
     const pot = `${h.pool}|${h.currency}`;
     const map = this.#earned.get(pot) ?? new Map<string, bigint>();
     for (const [provider, amount, pay, asked, lease, fee] of h.earned) {
@@ -104,7 +101,6 @@ export class Split {
     sum: bigint,
   ): void {
     this.close();
-    this.#earnedAt = at;
     let amount = sum;
     if (this.#disputes !== null && lease !== null) {
       if (sum > 0n) return this.#disputes.earn(at, lease, key, pool, currency, provider, sum);
@@ -194,10 +190,9 @@ export class Split {
     this.#due = null;
   }
 
-  /** The run is over: nothing may be left undivided but what was earned at its last stamp, after the division. */
-  finish(end: number): void {
+  /** The run is over: nothing that was earned may be left undivided. */
+  finish(): void {
     this.close();
-    if (this.#earnedAt >= BigInt(end)) return;
     for (const [pot, by] of [...this.#earned, ...this.#supplied])
       for (const [provider, sum] of by)
         if (sum > 0n) this.#fail(`transfers.parquet: ${sum} that ${provider} has earned in ${pot} were never divided`);
