@@ -21,7 +21,7 @@ export function reason(e: unknown): string {
 /** Bytes of a plain file, a megabyte at a time. */
 export function* chunksOf(
   path: string,
-  mend = 'give the trace with --set demand.trace.path=FILE',
+  mend = 'give the path of a job list (in a scenario, demand.trace.path)',
 ): Generator<Uint8Array> {
   let fd: number;
   try {

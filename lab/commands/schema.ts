@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { scenarioJsonSchema } from '../../scenarios/index.ts';
+import { advice } from '../../scenarios/suggest.ts';
 import { dataDictionary } from '../dictionary.ts';
 import { UsageError } from '../errors.ts';
 import { print } from '../flags.ts';
@@ -30,8 +31,9 @@ export const schemaNames = ['scenario', ...Object.keys(schemas)];
 export function schemaCommand(name: string, dictionary: boolean): string {
   if (dictionary) return dataDictionary();
   if (name === 'scenario') return `${JSON.stringify(scenarioJsonSchema(), null, 2)}\n`;
-  const schema = schemas[name];
-  if (schema === undefined) throw new UsageError(`no schema named "${name}"; have ${schemaNames.join(', ')}`);
+  // Not what every object has.
+  const schema = Object.hasOwn(schemas, name) ? schemas[name] : undefined;
+  if (schema === undefined) throw new UsageError(`no schema named "${name}"; ${advice(name, schemaNames, 'have')}`);
   const io = name in resultSchemas ? 'output' : 'input';
   const json = z.toJSONSchema(schema, { io, target: 'draft-2020-12' });
   return `${JSON.stringify({ title: `janction ${name}`, ...json }, null, 2)}\n`;

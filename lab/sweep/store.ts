@@ -200,8 +200,9 @@ function diskFault(e: unknown, where: string): Error {
     return new UsageError(
       `${where}: the disk is full; free space and run the same command again: finished runs are kept`,
     );
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
-    return new UsageError(`${where}: cannot be written (${code}); give another --out`);
   if (code === 'ENOTDIR') return new UsageError(`${where}: a part of the path is a file; give another --out`);
+  // Whatever else the system says of a directory: no right to it, a name too long, a place where none can be made.
+  if (/^E[A-Z0-9]+$/.test(code ?? '') && (e as NodeJS.ErrnoException).syscall !== undefined)
+    return new UsageError(`${where}: cannot be written (${code}); give another --out`);
   return e as Error;
 }

@@ -97,7 +97,7 @@ const magics: [readonly number[], string][] = [
   [[0x42, 0x5a, 0x68], 'a bzip2 archive: unpack it first'],
   [[0xfd, 0x37, 0x7a, 0x58, 0x5a], 'an xz archive: unpack it first'],
   [[0x28, 0xb5, 0x2f, 0xfd], 'a zstd archive: unpack it first'],
-  [[0x50, 0x41, 0x52, 0x31], 'a Parquet file'],
+  [[0x50, 0x41, 0x52, 0x31], 'a Parquet file: write it as CSV first'],
   [[0xff, 0xfe], 'UTF-16 text: save it as UTF-8'],
   [[0xfe, 0xff], 'UTF-16 text: save it as UTF-8'],
 ];

@@ -213,7 +213,14 @@ describe('usage', () => {
     [['run', quickstart, '--set', 'horizon'], /horizon/],
     [['audit', 'no/such/dir'], /no such run directory/],
     [['audit', 'scenarios'], /no run\.json/],
-    [['schema', 'nonsense'], /no schema named/],
+    [['schema', 'nonsense'], /no schema named "nonsense"; have: scenario, sweep/],
+    [['schema', 'scenarios'], /no schema named "scenarios"; did you mean "scenario"\?/],
+    [['convert', 'no/such.swf', 'x.csv', '--to', 'csv'], /no\/such\.swf: no such file; give the path of a job list/],
+    [
+      ['sweep', 'run', 'scenarios/reserve-price/sweep.yaml', '--quiet', '--out', 'x'.repeat(300)],
+      /: cannot be written \(ENAMETOOLONG\)/,
+    ],
+    [['schema', 'constructor'], /no schema named "constructor"; have: /],
   ];
   for (const [args, message] of wrong) {
     test(`janction ${args.join(' ')}: one line, exit 2, nothing on stdout`, async () => {

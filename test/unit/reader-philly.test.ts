@@ -144,7 +144,7 @@ describe('faults', () => {
   test.each([
     [[0x1f, 0x8b, 8, 0], 'a gzip archive: unpack it first'],
     [[0x50, 0x4b, 3, 4, 0], 'a zip archive: unpack it first'],
-    [[0x50, 0x41, 0x52, 0x31, 0x15, 0], 'a Parquet file'],
+    [[0x50, 0x41, 0x52, 0x31, 0x15, 0], 'a Parquet file: write it as CSV first'],
     [[0xff, 0xfe, 0x23, 0], 'UTF-16 text: save it as UTF-8'],
   ])('a binary file is named: %s', (magic, what) => {
     expect(refusal(Uint8Array.from(magic))).toBe(`t.csv:1:1: this is ${what}`);
