@@ -142,17 +142,21 @@ export class Market {
       this.pools.push(here(poolAddress(i)) ? new Pool(i, config, registry, port) : null);
       this.#machines[poolAddress(i)] = this.pools[i]!;
     });
+    const own = config.nodes.filter((_, i) => here(nodeAddress(config.pools.length, i)));
     const shared: NodeHost = {
       graces: config.graces,
-      rooms: new Rooms(config.nodes, config.classes),
+      rooms: new Rooms(own, config.classes),
       places: new NumberStore(NodeLease),
       paidUp: config.staking !== undefined || config.pools.some((p) => p.supply?.pay === 'availability'),
       meterUs: meterPeriod(config),
     };
+    let room = 0;
     config.nodes.forEach((spec, i) => {
       const address = nodeAddress(config.pools.length, i);
       this.nodes.push(
-        here(address) ? new NodeAgent(address, i, spec, config.classes[spec.gpuClass]!.name, port, shared) : null,
+        here(address)
+          ? new NodeAgent(address, i, room++, spec, config.classes[spec.gpuClass]!.name, port, shared)
+          : null,
       );
       this.#machines[address] = this.nodes[i]!;
     });

@@ -54,6 +54,8 @@ export class NodeAgent implements Machine {
   readonly index: number;
   readonly spec: NodeSpec;
   readonly #port: Port;
+  /** Its number in the host's rooms. */
+  readonly #room: number;
   readonly #host: NodeHost;
   #meterAtUs: TimeUs = NEVER;
   readonly #className: string;
@@ -77,11 +79,20 @@ export class NodeAgent implements Machine {
   #started = 0;
   #failures = 0;
 
-  constructor(address: number, index: number, spec: NodeSpec, gpuClass: string, port: Port, host: NodeHost) {
+  constructor(
+    address: number,
+    index: number,
+    room: number,
+    spec: NodeSpec,
+    gpuClass: string,
+    port: Port,
+    host: NodeHost,
+  ) {
     this.address = address;
     this.index = index;
     this.spec = spec;
     this.#port = port;
+    this.#room = room;
     this.#host = host;
     this.#className = gpuClass;
   }
@@ -184,10 +195,10 @@ export class NodeAgent implements Machine {
     if (!this.takesWork) return this.#decline(m.lease, m.part, Code.nodeDown, from);
     if (m.gpus.some((g) => this.#cards.stateOf(g) !== CardState.fine))
       return this.#decline(m.lease, m.part, Code.gpuFailed, from);
-    if (!this.#host.rooms.has(this.index, m)) return this.#decline(m.lease, m.part, Code.noCapacity, from);
+    if (!this.#host.rooms.has(this.#room, m)) return this.#decline(m.lease, m.part, Code.noCapacity, from);
     const l = new NodeLease(this.#host.places.take(), m);
     this.#leases.push(l);
-    this.#host.rooms.take(this.index, l);
+    this.#host.rooms.take(this.#room, l);
     this.#port.send(SETTLEMENT, {
       kind: MessageKind.claim,
       hold: l.hold,
@@ -250,7 +261,7 @@ export class NodeAgent implements Machine {
   #giveUp(l: NodeLease, code: Code): void {
     l.state = LeaseState.lapsed;
     l.deadlineUs = NEVER;
-    this.#host.rooms.give(this.index, l);
+    this.#host.rooms.give(this.#room, l);
     this.#decline(l.lease, l.part, code, this.#pool);
   }
 
@@ -327,7 +338,7 @@ export class NodeAgent implements Machine {
   }
 
   #free(l: NodeLease): void {
-    this.#host.rooms.give(this.index, l);
+    this.#host.rooms.give(this.#room, l);
     this.#port.send(this.#pool, { kind: MessageKind.freed, lease: l.lease, node: this.index, part: l.part });
     this.#remove(l);
   }
@@ -549,7 +560,7 @@ export class NodeAgent implements Machine {
     for (const l of this.#leases) if (l.state !== LeaseState.lapsed) yield l;
   }
   freeMilliOf(gpu: number): number {
-    return this.#host.rooms.freeMilliOf(this.index, gpu);
+    return this.#host.rooms.freeMilliOf(this.#room, gpu);
   }
   cardOf(gpu: number): CardState {
     return this.#cards.stateOf(gpu);
@@ -596,7 +607,7 @@ export class NodeAgent implements Machine {
     for (const s of state.leases) {
       const l = NodeLease.of(this.#host.places.take(), s);
       this.#leases.push(l);
-      if (l.state !== LeaseState.lapsed) this.#host.rooms.take(this.index, l);
+      if (l.state !== LeaseState.lapsed) this.#host.rooms.take(this.#room, l);
       if (l.deadlineUs < next) next = l.deadlineUs;
     }
     this.#wakeup = next;

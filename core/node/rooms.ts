@@ -4,7 +4,7 @@ import { type GpuClass, type MigProfile, type NodeSpec, WHOLE_GPU } from '../typ
 
 type Need = Pick<LeaseMsg, 'gpus' | 'gpuMilli' | 'gpuMemoryMiB' | 'cpuMilli' | 'ramMiB' | 'slices'>;
 
-/** What is free on the machines of a host, as they themselves know it: in flat arrays, because a step is for one machine of many. */
+/** What is free on the machines of a host, as they themselves know it (machines are numbered among those of the host): in flat arrays, because a step is for one machine of many. */
 export class Rooms {
   /** By GPU, from the machine's first on. */
   readonly #first: Int32Array;
