@@ -39,8 +39,8 @@ function* openList(path: string): Generator<Uint8Array> {
 /** A scenario file with its `--set` overrides; `onList` hears of lists that it reads; mathjs is loaded only when a quantity is a real expression. */
 export async function loadScenario(
   path: string,
-  sets: readonly string[],
-  seed: number | null,
+  sets: readonly string[] = [],
+  seed: number | null = null,
   onList: (path: string) => void = () => {},
   purpose: 'simulate' | 'execute' = 'simulate',
 ): Promise<ResolvedScenario> {

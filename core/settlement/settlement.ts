@@ -162,10 +162,10 @@ export class Settlement implements Machine {
     for (let job = this.#deadlines.take(now); job >= 0; job = this.#deadlines.take(now))
       this.#expire(now, this.#contracts.get(job)!);
     this.staking?.due(now);
-    // An epoch that ends with the run is divided when all that is read at its last stamp has been.
-    if (this.#closing) return;
+    // Before the awards of the next clearing come, whose terms are not those of what is divided.
     if (this.#nextEpochUs <= now) this.#payOut(now, false);
-    this.staking?.epoch(now);
+    // An epoch of stake that ends with the run ends when all that is read at its last stamp has been.
+    if (!this.#closing) this.staking?.epoch(now);
   }
 
   /** It was told that the run ends at this stamp, and to `close` remains. */

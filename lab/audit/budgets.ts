@@ -19,6 +19,9 @@ interface Period {
   open: bigint;
   spent: bigint;
   alerts: number;
+  /** Stamp of the last charge, and what had been spent before each charge of that stamp. */
+  at: bigint;
+  before: bigint[];
 }
 
 interface Row {
@@ -116,7 +119,7 @@ export class BudgetAudit {
   #periodOf(user: string, rules: Rules, at: bigint): Period {
     const since = startOf(rules, at);
     let p = this.#periods.get(user);
-    if (p?.since !== since) this.#periods.set(user, (p = { since, open: 0n, spent: 0n, alerts: 0 }));
+    if (p?.since !== since) this.#periods.set(user, (p = { since, open: 0n, spent: 0n, alerts: 0, at: -1n, before: [] }));
     return p;
   }
 
@@ -127,7 +130,7 @@ export class BudgetAudit {
     for (let r = this.#rows[this.#next]; r !== undefined && r.time < at; r = this.#rows[this.#next]) this.#refused(r);
   }
 
-  /** Rows of refusals lie between transfers of the books: at their stamp, after what was booked before it. */
+  /** Rows of refusals lie between transfers of the books: at their stamp, somewhere among what was booked at it. */
   #refused(r: Row): void {
     this.#next++;
     if (r.event === 'alert') this.#fail(`${r.where}: an alert that no charge has given`);
@@ -137,7 +140,8 @@ export class BudgetAudit {
     const p = this.#periodOf(r.user, rules, r.time);
     const rest =
       BigInt(rules.perJob) === 0n ? null : BigInt(rules.perJob) - (this.#charged.get(r.key.split('#')[0]!) ?? 0n);
-    const fine = !this.#exact || (r.spent === p.spent && r.open <= BigInt(rules.amount) - p.spent);
+    const spent = r.spent === p.spent || (p.at === r.time && p.before.includes(r.spent));
+    const fine = !this.#exact || (spent && r.open <= BigInt(rules.amount) - r.spent);
     if (r.budget !== BigInt(rules.amount) || r.since !== p.since || !fine || (rest !== null && rest < 0n))
       this.#fail(
         `${r.where}: ${r.spent} spent and ${r.open} open of ${r.budget} since ${r.since}, worked out ${p.spent} and ${p.open} of ${rules.amount} since ${p.since}`,
@@ -169,6 +173,8 @@ export class BudgetAudit {
     const p = this.#periods.get(h.user)!;
     if (p.since !== h.since) return;
     p.open -= h.most;
+    if (p.at !== at) Object.assign(p, { at, before: [] });
+    p.before.push(p.spent);
     p.spent += charge;
     const { rules } = this.#rules.get(h.user)!;
     if (startOf(rules, at) !== h.since) return;
