@@ -119,7 +119,8 @@ export class BudgetAudit {
   #periodOf(user: string, rules: Rules, at: bigint): Period {
     const since = startOf(rules, at);
     let p = this.#periods.get(user);
-    if (p?.since !== since) this.#periods.set(user, (p = { since, open: 0n, spent: 0n, alerts: 0, at: -1n, before: [] }));
+    if (p?.since !== since)
+      this.#periods.set(user, (p = { since, open: 0n, spent: 0n, alerts: 0, at: -1n, before: [] }));
     return p;
   }
 
