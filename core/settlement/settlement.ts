@@ -162,9 +162,10 @@ export class Settlement implements Machine {
     for (let job = this.#deadlines.take(now); job >= 0; job = this.#deadlines.take(now))
       this.#expire(now, this.#contracts.get(job)!);
     this.staking?.due(now);
-    // Before the awards of the next clearing come, whose terms are not those of what is divided.
-    if (this.#nextEpochUs <= now) this.#payOut(now, false);
-    // An epoch of stake that ends with the run ends when all that is read at its last stamp has been.
+    // An epoch that ends with the run is divided when all that is read at its last stamp has been, but supply is paid before the awards
+    // of the next clearing come, whose terms are not those of what was bought.
+    const supply = this.config.pools.some((p) => p.supply !== undefined);
+    if (this.#nextEpochUs <= now && (supply || !this.#closing)) this.#payOut(now, false);
     if (!this.#closing) this.staking?.epoch(now);
   }
 
