@@ -164,8 +164,8 @@ export class Settlement implements Machine {
     this.staking?.due(now);
     // An epoch that ends with the run is divided when all that is read at its last stamp has been, but supply is paid before the awards
     // of the next clearing come, whose terms are not those of what was bought.
-    const supply = this.config.pools.some((p) => p.supply !== undefined);
-    if (this.#nextEpochUs <= now && (supply || !this.#closing)) this.#payOut(now, false);
+    const ended = this.#nextEpochUs <= now;
+    if (ended && (!this.#closing || this.config.pools.some((p) => p.supply !== undefined))) this.#payOut(now, false);
     if (!this.#closing) this.staking?.epoch(now);
   }
 
