@@ -6,6 +6,15 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { FactKind } from '../../core/facts.ts';
 import { JournalWriter } from '../../core/journal/journal.ts';
 import { Ledger } from '../../core/settlement/ledger.ts';
+import {
+  electionNames,
+  placementNames,
+  pricingNames,
+  queueingNames,
+  routingNames,
+  stakeWeightNames,
+  verificationNames,
+} from '../../mechanisms/names.ts';
 import { Simulation } from '../../sim/driver.ts';
 import { inTemp } from '../support/cli.ts';
 import { generator } from '../support/market.ts';
@@ -14,6 +23,7 @@ import {
   type Clash,
   clashes,
   clashingRow,
+  factors,
   Plan,
   pairsOf,
   plainRow,
@@ -22,6 +32,20 @@ import {
 } from '../support/scenario-factors.ts';
 import { judge, type Verdict } from '../support/scenario-judge.ts';
 import { documentOf, writeDocument } from '../support/scenario-writer.ts';
+
+test('every shipped policy and mechanism is a level of its factor, by its own name or with parameters', () => {
+  const shipped = {
+    queueing: queueingNames,
+    placement: placementNames,
+    pricing: pricingNames,
+    routing: routingNames,
+    election: electionNames,
+    weight: stakeWeightNames,
+    verification: verificationNames,
+  };
+  for (const [factor, list] of Object.entries(shipped))
+    for (const name of list) expect(factors[factor as keyof typeof shipped], factor).toContain(name);
+});
 
 const BLOCK = 12;
 /** Every so many documents one puts together what the documentation says does not go together. */
