@@ -152,7 +152,7 @@ export function readableExplanation(e: Explanation & { adversaries?: Suspect[] }
     lines.push('', 'Who did not play by the rules', table(e.adversaries.map((s) => [s.agent, doings[s.kind]])));
   lines.push(
     '',
-    `Paid ${amount(BigInt(e.paid.chargedMicro), e.paid.currency)}; at most ${amount(BigInt(e.paid.quotedMaxMicro), e.paid.currency)} was held`,
+    `Paid ${amount(BigInt(e.paid.chargedMicro), e.paid.currency)}${e.paid.quotedMaxMicro === '0' ? '' : `; at most ${amount(BigInt(e.paid.quotedMaxMicro), e.paid.currency)} was held`}`,
   );
   if (e.disputes.length > 0) lines.push('', 'Disputes about it');
   for (const d of e.disputes)

@@ -367,7 +367,8 @@ function explanation(
   const { job, placements, transfers } = kept;
   const attempts = new Map<number, Row<'placements'>[]>();
   for (const p of placements) attempts.set(p.attempt, [...(attempts.get(p.attempt) ?? []), p]);
-  const started = job === null ? -1 : job.starting_time_us;
+  const ups = kept.placements.map((p) => p.start_us).filter((t) => t >= 0);
+  const started = job?.starting_time_us ?? (ups.length > 0 ? Math.min(...ups) : -1);
   const gpusOf = (groups: JobSpec['groups']): number => groups.reduce((n, g) => n + g.tasks * g.gpus, 0);
   const poolOf = (id: string | undefined) => config.pools.find((p) => p.id === id) ?? config.pools[pool]!;
   const classes = w.job?.shape.groups[0]?.shape.allowed;
@@ -421,7 +422,8 @@ function explanation(
     paid: {
       currency: config.currencies[spec.currency]?.code ?? 'unknown',
       quotedMaxMicro: text(job?.quoted_max_micro ?? 0n),
-      chargedMicro: text(job?.charged_micro ?? 0n),
+      // Of a job that was not over, what its ended attempts cost.
+      chargedMicro: text(job?.charged_micro ?? kept.placements.reduce((sum, p) => sum + p.charge_micro, 0n)),
       transfers: transfers.map((t) => ({
         timeUs: t.time_us,
         kind: t.kind,
